@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pagewalk: a virtual memory system that runs real programs.
+ *
+ * A system is a machine (RAM, page tables, TLB, CPU) and an operating system on it. Create one from
+ * a configuration, spawn unmodified x86-64 Linux programs on it, run them to their end, and read
+ * exactly what their memory cost:
+ *
+ *     struct pw_config *config = pw_config_create();
+ *     pw_config_set(config, "ram", "16M", NULL);
+ *     struct pw_system *system;
+ *     struct pw_error error;
+ *     if (pw_system_create(config, &system, &error) < 0) ...error.message...
+ *     char *argv[] = {"sort", "big.txt", NULL};
+ *     if (pw_spawn(system, argv, environ, &error) < 0) ...
+ *     pw_run(system, &error);
+ *     printf("%" PRIu64 "\n", pw_counter(system, pw_counter_find("faults")));
+ *     pw_system_destroy(system);
+ *
+ * Not thread safe: one system at a time in a process, used by one thread.
+ */
+#ifndef PAGEWALK_H
+#define PAGEWALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PW_VERSION "0.1.0"
+
+const char *pw_version(void);
+
+/* What went wrong: `code` is an errno value, `message` one line without a newline that says what to
+ * do about it. */
+struct pw_error {
+    int code;
+    char message[512];
+};
+
+/* ---- configuration ---- */
+
+struct pw_config;
+
+/* A configuration with every option at its default. NULL: out of memory. */
+struct pw_config *pw_config_create(void);
+void pw_config_destroy(struct pw_config *config);
+
+/* One option: what pw_config_set() accepts. The command line is made from this list. */
+struct pw_option_info {
+    const char *name;     /* "ram" */
+    const char *argument; /* "SIZE"; NULL for a switch, whose value is "yes" or "no" */
+    const char *initial;  /* default value as text */
+    const char *help;     /* one sentence */
+};
+/* The options in the order of the manual; NULL beyond the last. */
+const struct pw_option_info *pw_option(size_t i);
+
+/* Sets an option from text. Result: 0, or -1 and *error (may be NULL) says which field and why. */
+int pw_config_set(struct pw_config *config, const char *name, const char *value,
+                  struct pw_error *error);
+/* The value in canonical text ("16777216", "clock"); valid until the next set. NULL: no such
+ * option. */
+const char *pw_config_get(const struct pw_config *config, const char *name);
+
+/* Reads a size: digits, then an optional K, M, G or T (powers of 1024). Result: 0 or -1 (not a
+ * size, or over 2^63-1). */
+int pw_parse_size(const char *text, uint64_t *bytes);
+
+/* Things to choose from, for help: kind is "policy" or "tlb". Result: false beyond the last. */
+bool pw_choice(const char *kind, size_t i, const char **name, const char **summary);
+
+/* ---- system ---- */
+
+struct pw_system;
+
+/* Result: 0 and *out; -1 and *error. */
+int pw_system_create(const struct pw_config *config, struct pw_system **out,
+                     struct pw_error *error);
+void pw_system_destroy(struct pw_system *system);
+
+/*
+ * Makes a process that will run argv[0], looked up in PATH unless it has a slash; descriptors 0, 1,
+ * 2 are the caller's. Result: its pid (> 0), or -1 and *error; error->code ENOENT: no such program,
+ * EACCES or ENOEXEC: it cannot be executed.
+ */
+int pw_spawn(struct pw_system *system, char *const argv[], char *const envp[],
+             struct pw_error *error);
+
+/* Runs until every process has ended. Result: 0, or -1 and *error. */
+int pw_run(struct pw_system *system, struct pw_error *error);
+
+/* Progress: called about every `seconds` of real time while pw_run() runs. */
+void pw_set_progress(struct pw_system *system, double seconds,
+                     void (*progress)(struct pw_system *system, void *arg), void *arg);
+
+/* ---- results ---- */
+
+/* A counter's meaning. `per_process`: pw_process_counter() has it too. */
+struct pw_counter_info {
+    const char *name; /* stable, as in the JSON */
+    const char *unit;
+    const char *meaning;
+    bool per_process;
+};
+/* The counters by index 0, 1, ...; NULL beyond the last. */
+const struct pw_counter_info *pw_counter_info(size_t counter);
+/* Index of a name, or -1. */
+int pw_counter_find(const char *name);
+
+/* The system's value: a sum over its processes, or a gauge. False: this engine cannot measure it.
+ */
+bool pw_counter_has(const struct pw_system *system, int counter);
+uint64_t pw_counter(const struct pw_system *system, int counter);
+
+struct pw_process_info {
+    int pid, ppid;
+    char *const *argv;
+    bool exited;
+    int status; /* exit status, 0..255 */
+    int signal; /* signal that killed it, 0 if none */
+};
+/* The processes in order of creation. Result: false beyond the last. */
+bool pw_process(const struct pw_system *system, size_t i, struct pw_process_info *out);
+uint64_t pw_process_counter(const struct pw_system *system, size_t i, int counter);
+
+/* System calls that were answered ENOSYS. Result: false beyond the last. */
+bool pw_unknown_call(const struct pw_system *system, size_t i, int *number, uint64_t *times);
+
+/* Notes of interest for the user ("swap slot 12 of /var/tmp/... is damaged ..."); NULL beyond the
+ * last. */
+const char *pw_note(const struct pw_system *system, size_t i);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

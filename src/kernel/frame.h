@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Frames: who owns each frame of RAM. 32 bytes of metadata a frame, lazily backed by the host.
+ *
+ * Frames are taken only out of a reserve: frame_reserve() (reclaim.h) runs at the top of a fault,
+ * an exec or a fork and may reclaim; below it frame_take() cannot fail and never reclaims.
+ *
+ *   kind          owner              index
+ *   FRAME_FREE    -                  next free frame
+ *   FRAME_TABLE   struct space *     entries present in this table
+ *   FRAME_ANON    struct anon *      swap slot that still holds a clean copy, or SWAP_NONE
+ *   FRAME_OBJECT  struct object *    page index in the object
+ *   FRAME_ZERO    -                  - (the one shared frame of zeros)
+ *
+ * Invariants, checked by frame_is_valid():
+ *   F1  a free frame has no reverse maps, no pins and is in no policy
+ *   F2  nfree counts the free frames; frames never used yet are free too (above `fresh`)
+ *   F3  a frame is in the policy iff its kind is ANON or OBJECT and wired == 0 and it is not busy
+ *   F4  nmaps is the length of its reverse-map chain
+ */
+#ifndef KERNEL_FRAME_H
+#define KERNEL_FRAME_H
+
+#include <assert.h>
+
+#include "machine/addr.h"
+#include "machine/ram.h"
+
+enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO };
+
+enum { FRAME_DIRTY = 1 << 0 /* its bytes differ from its copy on disk, seen so far */ };
+
+struct frame {
+    uint64_t owner;
+    uint64_t index;
+    uint64_t rmap;  /* who maps it: rmap.h */
+    uint32_t nmaps; /* page-table entries that point here */
+    uint16_t wired; /* mlocked regions and short pins; while > 0 it is not evicted */
+    uint8_t kind;   /* enum frame_kind */
+    uint8_t flags;
+};
+static_assert(sizeof(struct frame) <= 32, "frame metadata is at most 32 bytes a frame");
+
+struct frame_table {
+    struct frame *frames; /* by pfn */
+    uint64_t nframes;
+    uint64_t nfree;
+    uint64_t fresh;    /* frames from here up were never used */
+    pfn_t free_head;   /* list of free frames below `fresh` */
+    uint64_t reserved; /* frames promised by frame_reserve() and not taken yet */
+    uint64_t ntables;  /* frames of kind FRAME_TABLE */
+    uint64_t peak;     /* most frames in use at once */
+};
+
+struct kernel;
+
+int frame_table_create(uint64_t nframes, struct frame_table *out); /* -ENOMEM */
+void frame_table_destroy(struct frame_table *table);
+
+static inline struct frame *frame_get(const struct frame_table *table, pfn_t pfn)
+{
+    return &table->frames[pfn];
+}
+
+static inline pfn_t frame_pfn(const struct frame_table *table, const struct frame *frame)
+{
+    return (pfn_t)(frame - table->frames);
+}
+
+/* Takes a frame out of the reserve; its bytes are whatever they were. The caller sets owner and
+ * index.
+ * => frame_reserve() was called before; cannot fail, never reclaims */
+struct frame *frame_take(struct kernel *kernel, enum frame_kind kind);
+/* As frame_take(), all bytes zero. */
+struct frame *frame_take_zeroed(struct kernel *kernel, enum frame_kind kind);
+/* => no maps, no pins; takes it out of the policy */
+void frame_give(struct kernel *kernel, struct frame *frame);
+
+/* A frame of kind ANON or OBJECT has its content and may be evicted from now on: enters the policy.
+ */
+void frame_activate(struct kernel *kernel, struct frame *frame);
+
+/* While wired a frame is not evicted. Pairs nest. */
+void frame_wire(struct kernel *kernel, struct frame *frame);
+void frame_unwire(struct kernel *kernel, struct frame *frame);
+
+bool frame_is_valid(const struct kernel *kernel);
+
+#endif

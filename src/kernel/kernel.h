@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The memory manager as one object: the frames it hands out, the spaces it keeps, its swap disk,
+ * its replacement policy and its promises. Everything in src/kernel works on a struct kernel; there
+ * is no other state.
+ */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include "kernel/commit.h"
+#include "kernel/frame.h"
+#include "kernel/policy.h"
+#include "machine/machine.h"
+#include "machine/swapdisk.h"
+
+struct space;
+struct object_table;
+
+enum { KERNEL_SPACES_MAX = 1 << 16 }; /* a space's number is its asid and its key in reverse maps */
+
+struct kernel {
+    struct machine *machine;
+    struct frame_table frames;
+    struct policy policy;
+    struct swapdisk *swap; /* NULL: none */
+    struct commit commit;
+    struct object_table *objects; /* file objects by device and inode (object_file.c) */
+    struct space **spaces;        /* by number; [0] unused */
+    uint32_t space_next;          /* where the search for a free number starts */
+    pfn_t zero_pfn;               /* the shared frame of zeros */
+    uint64_t pages_live;          /* pages that exist, in RAM or on disk (see pages_peak) */
+    struct system_counters gauges;
+    /* Set when something went wrong that a message must name (damaged slot, I/O error); the run
+     * loop prints and clears it. Empty string: nothing. */
+    char trouble[256];
+};
+
+struct kernel_options {
+    const char *policy;    /* name */
+    uint64_t seed;         /* of random choices */
+    struct swapdisk *swap; /* NULL: none; becomes the kernel's */
+    enum commit_mode overcommit;
+};
+
+/* Errors: -EINVAL unknown policy, -ENOMEM. On error the swap disk stays the caller's. */
+int kernel_create(struct machine *machine, const struct kernel_options *options,
+                  struct kernel **out);
+/* => all spaces and objects are gone */
+void kernel_destroy(struct kernel *kernel);
+
+/* One page began or ceased to exist. */
+void kernel_page_born(struct kernel *kernel);
+void kernel_page_dead(struct kernel *kernel);
+
+/* Walks every structure and checks it against the others (frames, reverse maps, page tables, anons,
+ * objects, swap slots, policy). For tests and XCHECK; slow. */
+bool kernel_is_valid(const struct kernel *kernel);
+
+#endif

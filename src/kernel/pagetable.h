@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Page tables: x86-64 tables in RAM frames, one tree a space. They are a cache of what the regions
+ * say: an entry may be dropped at any time and the next access faults it in again. A table with no
+ * present entry is given back at once, so tables never hold RAM that pages could use.
+ *
+ * Every change of a present entry invalidates the TLB for that page here, and nowhere else; every
+ * entry is paired with a reverse map here, and nowhere else.
+ */
+#ifndef KERNEL_PAGETABLE_H
+#define KERNEL_PAGETABLE_H
+
+#include "kernel/frame.h"
+#include "machine/mmu.h"
+
+struct kernel;
+
+enum { PAGETABLE_FRAMES_MAX = 5 }; /* most frames one pagetable_map() takes */
+
+/* Protection of a mapping, as PROT_READ, PROT_WRITE and PROT_EXEC have it. */
+enum { PROT_MASK_R = 1, PROT_MASK_W = 2, PROT_MASK_X = 4 };
+
+struct pagetable {
+    struct mmu_root root; /* root.table is PFN_NONE until the first map */
+    uint64_t npresent;    /* leaf entries present: resident pages of the space */
+    uint64_t ntables;     /* frames this tree holds */
+};
+
+void pagetable_create(struct kernel *kernel, uint16_t space, struct pagetable *out);
+void pagetable_destroy(struct kernel *kernel, struct pagetable *table); /* unmaps all */
+
+/* Maps one page, replacing what was there. prot 0 is not mapped at all. W only if the caller wants
+ * a store to go through without a fault.
+ * => PAGETABLE_FRAMES_MAX frames are reserved; cannot fail */
+void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
+                   unsigned prot);
+
+/* Unmaps the page if it is mapped. Result: the frame that was there (its FRAME_DIRTY set if the
+ * entry was dirty), or NULL. Empty tables are given back. */
+struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va);
+/* [start, end): skips absent tables quickly. Frames are left to their owners. */
+void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                           vaddr_t end);
+
+/* Takes permissions away from the present entries of [start, end); never grants any (a fault does).
+ */
+void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                              vaddr_t end, unsigned prot);
+
+/* The leaf entry, 0 if absent. */
+uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);
+
+/* The next present page at or after va and before end. Result: false if there is none. */
+bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                    vaddr_t end, vaddr_t *found, uint64_t *entry);
+
+/* Over all maps of a frame: */
+void pagetable_unmap_frame(struct kernel *kernel, struct frame *frame);
+/* Was it used since the last call? Clears A and the TLB's entry where set. */
+bool pagetable_test_clear_accessed(struct kernel *kernel, struct frame *frame);
+/* Moves D of all entries into FRAME_DIRTY and write-protects, so that the next store is seen. */
+void pagetable_clean_frame(struct kernel *kernel, struct frame *frame);
+
+bool pagetable_is_valid(const struct kernel *kernel, const struct pagetable *table);
+
+#endif

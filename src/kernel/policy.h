@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Replacement policies. A policy is told which frames hold evictable pages and names the next
+ * victim. It never unmaps, writes or frees; the kernel acts (reclaim.c). The same source runs in
+ * replay.
+ */
+#ifndef KERNEL_POLICY_H
+#define KERNEL_POLICY_H
+
+#include <stddef.h>
+
+#include "machine/addr.h"
+
+/* What a policy may ask. */
+struct policy_env {
+    void *ctx;
+    uint64_t nframes;
+    uint64_t seed;
+    /* Was the frame's page used since this was last asked? Clears the answer. */
+    bool (*test_clear_accessed)(void *ctx, pfn_t pfn);
+    /* Clock of the frame's last access: larger is more recent. Exact; only if ops->wants_stamps. */
+    uint64_t (*last_access)(void *ctx, pfn_t pfn);
+};
+
+struct policy_ops {
+    const char *name;
+    const char *summary;                                      /* one line for help */
+    bool wants_stamps;                                        /* the TLB must track last accesses */
+    int (*create)(const struct policy_env *env, void **self); /* -ENOMEM */
+    void (*destroy)(void *self);
+    void (*insert)(void *self, pfn_t pfn); /* a page became evictable; just used */
+    void (*remove)(void *self, pfn_t pfn); /* it is no longer */
+    /* The next victim, which stays inserted until remove(); called again without remove() it should
+     * name another (the kernel could not evict the first). PFN_NONE if there is nothing. */
+    pfn_t (*victim)(void *self);
+};
+
+struct policy {
+    const struct policy_ops *ops;
+    void *self;
+    struct policy_env env;
+    uint64_t ninserted;
+    uint64_t *stamps; /* by pfn, if ops->wants_stamps */
+};
+
+/* The policies by name; NULL if there is none. */
+const struct policy_ops *policy_find(const char *name);
+/* All of them, for help: NULL-terminated, the default first. */
+const struct policy_ops *const *policy_all(void);
+
+#endif

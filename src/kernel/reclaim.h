@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reclaim: makes free frames out of resident pages. Asks the policy for victims, unmaps them
+ * everywhere, writes dirty ones to swap or their file in clusters, frees the frames. Runs only from
+ * frame_reserve(); never loses a page: a victim that cannot be written stays.
+ */
+#ifndef KERNEL_RECLAIM_H
+#define KERNEL_RECLAIM_H
+
+#include "kernel/kernel.h"
+
+/*
+ * Makes sure that `count` frames can be taken without fail; a later call replaces an earlier
+ * promise. Keeps free frames between two watermarks: below the low one it reclaims up to the high
+ * one. Result: 0, or -ENOMEM when RAM and swap are exhausted (nothing evictable is left).
+ */
+int frame_reserve(struct kernel *kernel, unsigned count);
+
+/* Lets what is left of the promise go, at the end of what frame_reserve() began. */
+void frame_unreserve(struct kernel *kernel);
+
+/* Evicts one given page if it can be (madvise PAGEOUT, tests). Result: true if its frame is free.
+ */
+bool reclaim_frame(struct kernel *kernel, struct frame *frame);
+
+#endif

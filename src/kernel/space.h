@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Address spaces: a space is a set of regions that do not overlap, kept in a balanced range map,
+ * and a page table that caches what they say. The verbs here are what mmap(2) and its family
+ * promise, with their errors; each checks everything first and then cannot fail half-way.
+ *
+ * Invariants, checked by space_is_valid():
+ *   S1  regions are page aligned, not empty, do not overlap, and lie below SPACE_END
+ *   S2  a present page-table entry lies in a region and grants no more than the region's prot
+ *   S3  neighbouring regions that could be one are one
+ *   S4  npages, nlocked and committed are the sums over the regions
+ */
+#ifndef KERNEL_SPACE_H
+#define KERNEL_SPACE_H
+
+#include "base/rangemap.h"
+#include "kernel/anon.h"
+#include "kernel/object.h"
+#include "kernel/pagetable.h"
+
+#define SPACE_END ((uint64_t)0x7ffffffff000)      /* user addresses end here, as on 4-level Linux */
+#define SPACE_MMAP_TOP ((uint64_t)0x7ffff7fff000) /* mappings are placed downward from here */
+#define SPACE_MMAP_MIN ((uint64_t)0x10000)        /* vm.mmap_min_addr */
+
+enum region_flags {
+    REGION_SHARED = 1 << 0,
+    REGION_GROWSDOWN = 1 << 1, /* a stack: grows on a fault just below it */
+    REGION_LOCKED = 1 << 2,
+    REGION_LOCK_ON_FAULT = 1 << 3, /* MLOCK_ONFAULT */
+    REGION_NORESERVE = 1 << 4,
+    REGION_DONTFORK = 1 << 5,
+    REGION_WIPEONFORK = 1 << 6,
+    REGION_DONTDUMP = 1 << 7,
+    REGION_SEQUENTIAL = 1 << 8,
+    REGION_RANDOM = 1 << 9,
+    REGION_STACK = 1 << 10, /* the initial stack: named [stack] */
+    REGION_HEAP = 1 << 11,  /* made by brk: named [heap] */
+    REGION_HUGEPAGE = 1 << 12,
+    REGION_NOHUGEPAGE = 1 << 13,
+    REGION_CHARGED = 1 << 14, /* counted in commit accounting */
+};
+
+struct region {
+    struct rangemap_node range; /* [start, end) in bytes; first, so that a node is its region */
+    unsigned prot;              /* PROT_MASK_* */
+    unsigned max_prot; /* what mprotect may grant (a file opened read-only, shared: no W) */
+    unsigned flags;
+    struct object *object; /* below; NULL: zeros */
+    uint64_t object_page;  /* page of the object at range.start */
+    struct amap *amap;     /* private pages above; NULL: none yet */
+    uint64_t amap_page;    /* index in the amap at range.start */
+    char *name;            /* path for /proc/PID/maps, or NULL (base/refstr.h) */
+};
+
+struct space {
+    struct kernel *kernel;
+    uint16_t number; /* its asid, never 0 */
+    uint32_t refs;
+    struct rangemap regions;
+    struct pagetable table;
+    uint64_t npages;                        /* mapped, resident or not: total_vm */
+    uint64_t ndata;                         /* private writable pages: data_vm */
+    uint64_t nlocked;                       /* pages in locked regions */
+    uint64_t committed;                     /* pages charged */
+    bool lock_future, lock_future_on_fault; /* MCL_FUTURE, MCL_ONFAULT */
+    vaddr_t brk_start, brk_end;
+    uint64_t rss_peak; /* pages */
+    /* Limits in bytes, UINT64_MAX for none; the owner of the space sets them. */
+    uint64_t limit_as, limit_data, limit_stack, limit_memlock;
+};
+
+/* Errors: -ENOMEM, -EAGAIN no space number is free. */
+int space_create(struct kernel *kernel, struct space **out);
+struct space *space_get(struct space *space);
+void space_put(struct space *space); /* the last reference unmaps everything */
+
+enum space_map_flags {
+    SPACE_MAP_FIXED = 1 << 0,           /* at addr, unmapping what is there */
+    SPACE_MAP_FIXED_NOREPLACE = 1 << 1, /* at addr or -EEXIST */
+    SPACE_MAP_POPULATE = 1 << 2,
+    SPACE_MAP_32BIT = 1 << 3,
+};
+
+struct space_map_request {
+    vaddr_t addr;  /* hint, or the place with a FIXED flag */
+    uint64_t len;  /* bytes, rounded up to pages */
+    unsigned prot; /* PROT_MASK_* */
+    unsigned max_prot;
+    unsigned flags; /* SPACE_MAP_* */
+    unsigned region_flags;
+    struct object *object; /* NULL: anonymous private. The region takes its own reference. */
+    uint64_t object_page;
+    const char *name; /* copied; may be NULL */
+};
+
+/* mmap(2). Errors: -EINVAL, -ENOMEM, -EEXIST, -EPERM, -EAGAIN (locked limit), -EOVERFLOW. */
+int space_map(struct space *space, const struct space_map_request *request, vaddr_t *out);
+int space_unmap(struct space *space, vaddr_t addr, uint64_t len);                  /* munmap(2) */
+int space_protect(struct space *space, vaddr_t addr, uint64_t len, unsigned prot); /* mprotect(2);
+   prot may carry the bits PROT_GROWSDOWN and PROT_GROWSUP of <sys/mman.h> */
+int space_remap(struct space *space, vaddr_t addr, uint64_t old_len, uint64_t new_len,
+                unsigned flags, vaddr_t new_addr, vaddr_t *out); /* mremap(2), its MREMAP_* flags */
+vaddr_t space_brk(struct space *space, vaddr_t want);            /* brk(2): the break afterwards */
+int space_advise(struct space *space, vaddr_t addr, uint64_t len, int advice); /* madvise(2) */
+/* mincore(2): vec[i] bit 0 for page i; len in bytes. */
+int space_incore(struct space *space, vaddr_t addr, uint64_t len, uint8_t *vec);
+int space_sync(struct space *space, vaddr_t addr, uint64_t len, int flags); /* msync(2) */
+int space_lock(struct space *space, vaddr_t addr, uint64_t len, bool on_fault);
+int space_unlock(struct space *space, vaddr_t addr, uint64_t len);
+int space_lock_all(struct space *space, int flags); /* mlockall(2), its MCL_* flags */
+int space_unlock_all(struct space *space);
+
+/* The region that holds the address, or NULL. */
+struct region *space_region_at(const struct space *space, vaddr_t va);
+/* The first region that ends above va, or NULL; with region_next() walks all. */
+struct region *space_region_from(const struct space *space, vaddr_t va);
+struct region *region_next(const struct region *region);
+
+/* What smaps says of a region, in pages; frames shared by n maps count 1/n in pss (in 1/4096
+ * pages). */
+struct region_usage {
+    uint64_t rss, pss_4096, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
+        anonymous, swap, locked;
+};
+void region_measure(struct space *space, const struct region *region, struct region_usage *out);
+
+static inline uint64_t space_resident(const struct space *space) /* pages */
+{
+    return space->table.npresent;
+}
+
+bool space_is_valid(const struct space *space);
+
+#endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Processes and tasks. A process owns what its threads share (address space, descriptors, signal
+ * actions, limits, counters); a task is one thread: registers, signal mask, alternate stack. The
+ * system is all of them on one machine and kernel. Nothing here assumes that there is only one
+ * task.
+ */
+#ifndef LINUX_TASK_H
+#define LINUX_TASK_H
+
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "kernel/space.h"
+#include "linux/clock.h"
+#include "linux/fd.h"
+#include "linux/signal.h"
+
+struct process;
+struct task;
+
+enum { TASK_COMM_LEN = 16, PROCESS_AUXV_MAX = 32 };
+
+/* How a process ended, as wait(2) tells it. */
+struct process_exit {
+    int status; /* exit(2)'s argument, 0..255 */
+    int signal; /* or the signal that killed it; 0 if none */
+};
+
+struct linux_options {
+    bool strict;       /* stop at an unknown system call */
+    bool reproducible; /* time and randomness are functions of the instruction count and seed */
+    uint64_t seed;
+    FILE *strace;     /* NULL: no tracing */
+    uint64_t quantum; /* instructions; 0: default */
+};
+
+enum { SYSCALL_NUMBERS = 512 };
+
+/* All that runs on one machine. */
+struct linux_system {
+    struct machine *machine;
+    struct kernel *kernel;
+    struct linux_options options;
+    struct process *processes; /* list, in order of creation; ended ones stay for the summary */
+    struct task *tasks;        /* list: the run queue, round robin */
+    struct task *current;
+    int next_pid;
+    struct clock clock;
+    uint64_t random_state[4];                /* of guest randomness when reproducible */
+    uint64_t unknown_calls[SYSCALL_NUMBERS]; /* times an unknown call was answered -ENOSYS */
+    volatile int host_signals_pending; /* bits of host signals to hand to guests (hostsig.c) */
+    char message[512];                 /* why the system stopped early, if it did; one line */
+};
+
+struct process {
+    struct linux_system *system;
+    struct process *next;
+    int pid, ppid, pgid, sid;
+    struct space *space; /* NULL once exited */
+    struct fd_table *fds;
+    struct signal_actions *actions;
+    struct signal_queue pending; /* directed at the process */
+    struct rlimit64_pair {
+        uint64_t cur, max;
+    } limits[16]; /* RLIM_NLIMITS */
+    char *cwd;    /* absolute */
+    int cwd_fd;   /* host descriptor of it (O_PATH) */
+    unsigned umask;
+    char *exe;     /* absolute path of the program */
+    char **argv;   /* NULL-terminated copy, for the summary */
+    char *cmdline; /* as /proc/PID/cmdline has it */
+    size_t cmdline_len;
+    char *environ;
+    size_t environ_len;
+    uint64_t auxv[2 * PROCESS_AUXV_MAX];
+    unsigned auxv_words;
+    vaddr_t stack_top, start_code, end_code, start_data, end_data, arg_start, arg_end, env_start,
+        env_end;                   /* /proc/PID/stat */
+    struct process_timers *timers; /* alarm, setitimer, timer_create */
+    struct counters counters;
+    uint64_t rss_peak; /* pages */
+    uint64_t start_ns; /* guest clock */
+    uint64_t utime_ns, stime_ns;
+    bool exited;
+    struct process_exit exit;
+    int ntasks;
+};
+
+struct task {
+    struct process *process;
+    struct task *next;
+    int tid;
+    char comm[TASK_COMM_LEN];
+    struct cpu *cpu;
+    struct signal_state signals;
+    vaddr_t clear_child_tid; /* 0: none */
+    vaddr_t robust_list;
+    uint64_t robust_list_len;
+    uint64_t fs_base;        /* as arch_prctl set it */
+    int64_t restart_result;  /* what the interrupted call gave (-ERESTART*), 0 if none; signal.c */
+    uint64_t restart_number; /* its rax */
+    bool exiting;
+};
+
+/* Internal results of system calls, never seen by a guest (numbers as in Linux). */
+enum {
+    ERESTARTSYS = 512,    /* restart if no handler ran, or if it has SA_RESTART */
+    ERESTARTNOINTR = 513, /* always restart */
+    ERESTARTNOHAND = 514, /* restart only if no handler ran */
+    ERESTART_RESTARTBLOCK = 516,
+};
+
+int linux_create(struct machine *machine, struct kernel *kernel,
+                 const struct linux_options *options, struct linux_system **out);
+void linux_destroy(struct linux_system *system);
+
+/*
+ * Makes a process and loads a program into it (exec.h). `path` is looked up by the caller; host
+ * descriptors 0, 1, 2 become its own. Errors: as execve(2).
+ */
+int process_spawn(struct linux_system *system, const char *path, char *const argv[],
+                  char *const envp[], struct process **out);
+/* Ends all tasks of the process and gives its memory and descriptors back; its exit and counters
+ * stay. */
+void process_exit(struct process *process, struct process_exit how);
+
+/* Runs until every process has ended (run.c). Result: 0, or -errno with system->message set. */
+int linux_run(struct linux_system *system);
+
+#endif

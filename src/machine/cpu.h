@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The CPU as the operating system sees it, whatever executes the instructions. An engine runs guest
+ * code in user mode on page tables in RAM and returns a reason; it never calls up.
+ *
+ * An instruction that faults has not happened: registers and memory are as before it, and it runs
+ * again when cpu_run() is next called. (String instructions may have done some of their
+ * repetitions, and say so in rcx, rsi and rdi, as on hardware.)
+ *
+ * An engine is shared by all tasks; a struct cpu is one task's registers on it.
+ */
+#ifndef MACHINE_CPU_H
+#define MACHINE_CPU_H
+
+#include <stddef.h>
+
+#include "machine/mmu.h"
+
+struct machine;
+struct cpu;
+
+/* General registers, in the order of the fields of user_regs_struct that a signal frame needs. */
+struct cpu_regs {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rip, rflags;
+    uint64_t fs_base, gs_base;
+};
+
+/* x87, SSE and AVX state as XSAVE's standard format lays it out (Intel SDM vol. 1, "XSAVE Area"):
+ * 512 bytes legacy, 64 bytes header, 256 bytes upper halves of ymm0-15. */
+enum { CPU_XSAVE_LEN = 512 + 64 + 256, CPU_FXSAVE_LEN = 512 };
+
+enum cpu_exit_kind {
+    CPU_EXIT_FAULT,   /* page fault: addr, error (PF_*), pc */
+    CPU_EXIT_SYSCALL, /* a syscall instruction; rip is behind it, rcx and r11 set as by hardware */
+    CPU_EXIT_TRAP,    /* exception `vector` (enum cpu_vector) at pc */
+    CPU_EXIT_QUANTUM, /* the instruction budget is used up */
+    CPU_EXIT_KICKED,  /* cpu_kick() was called */
+};
+
+enum cpu_vector {
+    CPU_VECTOR_DE = 0,  /* divide error */
+    CPU_VECTOR_DB = 1,  /* single step, int1 */
+    CPU_VECTOR_BP = 3,  /* int3; rip is behind it */
+    CPU_VECTOR_UD = 6,  /* undefined or undecodable instruction */
+    CPU_VECTOR_GP = 13, /* privileged instruction, non-canonical address, misaligned SSE operand */
+    CPU_VECTOR_MF = 16, /* x87 */
+    CPU_VECTOR_AC = 17, /* alignment check */
+    CPU_VECTOR_XM = 19, /* SIMD floating point */
+};
+
+struct cpu_exit {
+    enum cpu_exit_kind kind;
+    enum cpu_vector vector;
+    vaddr_t addr;   /* FAULT: CR2 */
+    uint32_t error; /* FAULT: PF_* */
+    vaddr_t pc;     /* address of the instruction that caused it */
+};
+
+enum cpu_engine_kind { CPU_ENGINE_VEX };
+
+struct cpu_options {
+    enum cpu_engine_kind engine;
+    uint64_t code_cache_len; /* bytes of translated code kept at most; 0: default */
+    bool check_each_access;  /* test mode: every access takes the slow path, no inline checks */
+    bool reproducible;       /* RDTSC counts instructions, RDRAND is hidden */
+};
+
+/* Creates the machine's engine (machine_create() calls this). Errors: -errno. */
+int cpu_engine_create(struct machine *machine, const struct cpu_options *options);
+void cpu_engine_destroy(struct machine *machine);
+
+/* A task's registers, as at exec: all zero, FPU in its initial state. Errors: -ENOMEM. */
+int cpu_create(struct machine *machine, struct cpu **out);
+/* A copy, as fork and clone make. */
+int cpu_clone(struct cpu *cpu, struct cpu **out);
+void cpu_destroy(struct cpu *cpu);
+
+void cpu_reset(struct cpu *cpu); /* to the state of cpu_create(), for exec */
+void cpu_get_regs(const struct cpu *cpu, struct cpu_regs *regs);
+void cpu_set_regs(struct cpu *cpu, const struct cpu_regs *regs);
+void cpu_get_xsave(const struct cpu *cpu, uint8_t area[CPU_XSAVE_LEN]);
+/* `len` is CPU_FXSAVE_LEN (no AVX state: upper halves become 0) or CPU_XSAVE_LEN. Any bytes are
+ * safe: reserved fields are ignored. */
+void cpu_set_xsave(struct cpu *cpu, const uint8_t *area, size_t len);
+
+/* The most common register reads and writes, without copying all of them. */
+uint64_t cpu_syscall_number(const struct cpu *cpu);
+void cpu_syscall_args(const struct cpu *cpu, uint64_t args[6]);
+void cpu_set_result(struct cpu *cpu, uint64_t rax);
+uint64_t cpu_stack_pointer(const struct cpu *cpu);
+uint64_t cpu_pc(const struct cpu *cpu);
+void cpu_set_pc(struct cpu *cpu, uint64_t rip);
+void cpu_set_fs_base(struct cpu *cpu, uint64_t base);
+void cpu_set_gs_base(struct cpu *cpu, uint64_t base);
+
+/*
+ * Runs the task in the address space `root` for about `budget` instructions (it ends at the first
+ * block boundary at or after that). Effect: machine->now counts instructions, accesses, TLB events.
+ */
+void cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, struct cpu_exit *why);
+
+/* Makes the running or next cpu_run() return CPU_EXIT_KICKED soon. Async-signal-safe; any cpu of
+ * the machine. */
+void cpu_kick(struct machine *machine);
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The translation lookaside buffers: first-level data and instruction TLBs, a unified second level,
+ * each set-associative with exact LRU, and in front of them the arrays that translated code checks
+ * inline.
+ *
+ *      front array (inline)  ->  L1D or L1I  ->  L2  ->  page walk (mmu.c)
+ *
+ * The front arrays are a view, not another TLB: a slot may hold a page only while the modelled
+ * first level holds it, so a front hit is a first-level hit. Each inline hit stamps its slot with
+ * the clock; the stamp is the entry's age, so LRU is exact although hits never come here.
+ *
+ * The clock counts lookups in program order: the CPU advances it inline by one for each data access
+ * and for each entry into a code page, this file by one for each lookup it serves. It is never 0.
+ *
+ * Invariants, checked by tlb_is_valid():
+ *   T1  a valid front slot's page is in the modelled first level, at most one slot a page
+ *   T2  wtag is valid only if the entry is writable, its dirty bit is set, and the frame has no
+ * code mark (stores to translated code must come through the slow path) T3  front slots are of the
+ * current address space only T4  no two valid entries of a level have the same page and address
+ * space
+ */
+#ifndef MACHINE_TLB_H
+#define MACHINE_TLB_H
+
+#include <stddef.h>
+
+#include "base/counters.h"
+#include "machine/mmu.h"
+
+enum {
+    TLB_FRONT_SLOTS = 1024,  /* data; a power of two */
+    TLB_IFRONT_SLOTS = 1024, /* instruction; a power of two */
+};
+#define TLB_TAG_NONE (~(uint64_t)0) /* matches no page-aligned address */
+
+/* 32 bytes; translated code computes its offset as (va >> 7) & ((SLOTS - 1) << 5). */
+struct tlb_front {
+    uint64_t rtag;   /* page address if loads may use the slot, else TLB_TAG_NONE */
+    uint64_t wtag;   /* page address if stores may use it, else TLB_TAG_NONE */
+    uint64_t addend; /* host address of a byte minus its virtual address */
+    uint64_t stamp;  /* clock of the last access */
+};
+
+/* 16 bytes, slot = vpn & (SLOTS - 1). The tag is the page address plus, in its low 12 bits, the
+ * version of the translations of that page that the CPU may run (cpu engine's business). */
+struct tlb_ifront {
+    uint64_t tag;
+    uint64_t stamp; /* clock of the last entry into the page */
+};
+
+struct tlb_geometry {
+    unsigned entries; /* sets * ways, not necessarily powers of two */
+    unsigned ways;    /* entries == ways: fully associative; 0 entries: no such level */
+};
+
+enum { TLB_NAME_LEN = 64 };
+
+struct tlb_spec {
+    char name[TLB_NAME_LEN]; /* of the preset, or the spec's own text */
+    struct tlb_geometry l1d, l1i, l2;
+};
+
+struct tlb_preset {
+    struct tlb_spec spec;
+    const char *source; /* the published document its figures are from */
+};
+
+/* The presets, the default first; *count is set. */
+const struct tlb_preset *tlb_presets(size_t *count);
+
+/* Reads a preset's name or "l1d=64:4,l1i=64:8,l2=1536:12" (entries:ways; l2=0 for none).
+ * Errors: -EINVAL, and *why says what is wrong with which field (a static string). */
+int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why);
+
+struct tlb; /* tlb.c */
+
+/*
+ * `front` and `ifront` are arrays the CPU engine placed (TLB_FRONT_SLOTS, TLB_IFRONT_SLOTS
+ * entries); `now` points to the counters of the running process. Errors: -EINVAL, -ENOMEM.
+ */
+int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *front,
+               struct tlb_ifront *ifront, struct counters *const *now, struct tlb **out);
+void tlb_destroy(struct tlb *tlb);
+
+/* Where the clock lives while a CPU runs (in its state, for translated code); NULL: in the tlb. The
+ * value carries over. */
+void tlb_set_clock(struct tlb *tlb, uint64_t *clock);
+
+/* Changes the address space: the front arrays are emptied, the levels keep their tagged entries. */
+void tlb_switch(struct tlb *tlb, struct mmu_root root);
+
+struct tlb_hit {
+    uint8_t *host;         /* of the byte asked for */
+    pfn_t pfn;             /* frame that holds it */
+    uint64_t victim_stamp; /* newest stamp among what this lookup displaced from the first level or
+                              the front array; 0 if nothing */
+    uint32_t error;        /* PF_* code when the lookup ended in a page fault */
+};
+
+/*
+ * One data lookup of one page, by the slow path (the front array did not match): first level,
+ * second level, walk. Effect: counts; fills the levels and the front slot; stamps the entry. A
+ * store through an entry that is not yet dirty walks to set D, as the hardware does, and is a hit
+ * if the entry was there. Result: true and *out; false: page fault, out->error filled, nothing
+ * filled in the TLB (but the walk and the miss are counted, as on hardware).
+ */
+bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out);
+
+/* A further hit on the page looked up last by tlb_data(): advances the clock by `count` lookups and
+ * stamps the entry (string instructions work a page at a time). */
+void tlb_data_again(struct tlb *tlb, vaddr_t va, uint64_t count);
+
+/* One fetch lookup: the CPU enters the page of va. Does not touch ifront tags: the CPU sets its
+ * slot after it has checked its translations. Result as tlb_data(). */
+bool tlb_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out);
+
+/* Takes write permission away from every front slot that maps the frame (it now holds translated
+ * code). Not counted as a flush. */
+void tlb_front_protect(struct tlb *tlb, pfn_t pfn);
+
+/* Empties the instruction front array only; the modelled levels keep their entries. */
+void tlb_ifront_clear(struct tlb *tlb);
+
+/* Invalidations, as INVLPG and CR3 writes do; counted in tlb_flushes. */
+void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va);
+void tlb_flush_space(struct tlb *tlb, uint16_t asid);
+void tlb_flush_all(struct tlb *tlb);
+
+/* Has `stamps[pfn]` (nframes entries, the caller's, lazily backed) kept up to date with the clock
+ * of each frame's last access, exactly after tlb_sync_stamps(). NULL stops it. */
+void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps);
+void tlb_sync_stamps(struct tlb *tlb);
+
+bool tlb_is_valid(const struct tlb *tlb);
+
+#endif
