@@ -15,11 +15,12 @@ struct cpu_engine; /* cpu engine's own */
 
 struct machine {
     struct ram *ram;
-    struct tlb *tlb;
-    struct cpu_engine *engine;
-    struct counters *now; /* of the running process; never NULL */
-    struct counters idle; /* what `now` points to while none runs */
-    unsigned levels;      /* of page tables: 4 or 5 */
+    struct tlb *tlb;           /* made and destroyed by the engine, which places its front arrays */
+    struct cpu_engine *engine; /* made by cpu_engine_create() when all fields but these two stand */
+    struct tlb_spec tlb_spec;  /* what the engine is to build the TLB from */
+    struct counters *now;      /* of the running process; never NULL */
+    struct counters idle;      /* what `now` points to while none runs */
+    unsigned levels;           /* of page tables: 4 or 5 */
 };
 
 struct machine_options {
@@ -29,7 +30,7 @@ struct machine_options {
     struct cpu_options cpu;
 };
 
-/* Errors: -EINVAL, -ENOMEM. */
+/* Errors: -EINVAL, -ENOMEM, and what the engine's creation gives. */
 int machine_create(const struct machine_options *options, struct machine **out);
 void machine_destroy(struct machine *machine);
 

@@ -23,6 +23,10 @@
 #define PTE_NX ((uint64_t)1 << 63) /* no fetch */
 #define PTE_ADDR ((uint64_t)0x000ffffffffff000)
 
+/* The machine has 40 physical address bits (RAM_FRAMES_MAX): those above are reserved. */
+#define PTE_BEYOND_PHYS ((uint64_t)0x000fff0000000000)
+#define PTE_PAT_LARGE ((uint64_t)1 << 12) /* PAT bit of a 2 MiB or 1 GiB leaf */
+
 /* Page-fault error code (Intel SDM vol. 3A, "Page-Fault Exceptions"). */
 enum {
     PF_PRESENT = 1 << 0, /* 0: not present; 1: a protection violation */
@@ -33,6 +37,7 @@ enum {
 };
 
 enum { PTE_PER_TABLE = 512, PTE_LEVELS_4 = 4, PTE_LEVELS_5 = 5 };
+enum { PTE_LEVEL_4K = 1, PTE_LEVEL_2M = 2, PTE_LEVEL_1G = 3 }; /* where a leaf may stand */
 
 static inline uint64_t pte_make(pfn_t pfn, uint64_t flags)
 {

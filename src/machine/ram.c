@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * RAM is one anonymous host mapping without reservation: a frame costs host memory from its first
+ * touch until it is discarded. The code marks are mapped the same way, so a machine of 1 TiB costs
+ * no more at start than one of 256 KiB. Whether the host backs it in larger pieces than frames is
+ * left to the host's own setting for transparent huge pages.
+ */
+#include "machine/ram.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/check.h"
+
+static uint64_t marks_len(uint64_t nframes)
+{
+    return (nframes + 7) / 8;
+}
+
+static void *map_zeroes(uint64_t len)
+{
+    void *at =
+        mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+int ram_create(uint64_t nframes, struct ram **out)
+{
+    if (nframes < RAM_FRAMES_MIN || nframes > RAM_FRAMES_MAX)
+        return -EINVAL;
+    struct ram *ram = calloc(1, sizeof(*ram));
+    if (!ram)
+        return -ENOMEM;
+    ram->nframes = nframes;
+    ram->bytes = map_zeroes(nframes * PAGE_SIZE);
+    ram->code_marks = map_zeroes(marks_len(nframes));
+    if (!ram->bytes || !ram->code_marks) {
+        ram_destroy(ram);
+        return -ENOMEM;
+    }
+    *out = ram;
+    return 0;
+}
+
+void ram_destroy(struct ram *ram)
+{
+    if (!ram)
+        return;
+    if (ram->bytes)
+        munmap(ram->bytes, ram->nframes * PAGE_SIZE);
+    if (ram->code_marks)
+        munmap(ram->code_marks, marks_len(ram->nframes));
+    free(ram);
+}
+
+void ram_discard(struct ram *ram, pfn_t first, uint64_t nframes)
+{
+    CHECK(nframes <= ram->nframes && first <= ram->nframes - nframes);
+    if (nframes == 0)
+        return;
+    for (uint64_t pfn = first; pfn < first + nframes; pfn++)
+        ram_changed(ram, (pfn_t)pfn);
+    CHECK(madvise(ram_frame(ram, first), nframes * PAGE_SIZE, MADV_DONTNEED) == 0);
+}
