@@ -49,8 +49,13 @@ struct linux_system {
     struct clock clock;
     uint64_t random_state[4];                /* of guest randomness when reproducible */
     uint64_t unknown_calls[SYSCALL_NUMBERS]; /* times an unknown call was answered -ENOSYS */
-    volatile int host_signals_pending; /* bits of host signals to hand to guests (hostsig.c) */
-    char message[512];                 /* why the system stopped early, if it did; one line */
+    struct hostsig *hostsig;                 /* host signals to hand to guests (hostsig.c) */
+    char message[512]; /* why a program could not start or was stopped early; one line */
+    char **notes;      /* of interest for the user: linux_note() */
+    size_t nnotes;
+    void (*progress)(void *arg); /* linux_set_progress(); NULL: none */
+    void *progress_arg;
+    uint64_t progress_every, progress_next; /* ns, host CLOCK_MONOTONIC */
 };
 
 struct process {
@@ -77,6 +82,12 @@ struct process {
     unsigned auxv_words;
     vaddr_t stack_top, start_code, end_code, start_data, end_data, arg_start, arg_end, env_start,
         env_end;                   /* /proc/PID/stat */
+    bool undumpable;               /* prctl PR_SET_DUMPABLE 0 */
+    bool no_new_privs;             /* prctl */
+    bool thp_disabled;             /* prctl */
+    bool child_subreaper;          /* prctl */
+    int nice;                      /* setpriority, as the guest set it; starts as the host's */
+    uint32_t personality;          /* personality(2) */
     struct process_timers *timers; /* alarm, setitimer, timer_create */
     struct counters counters;
     uint64_t rss_peak; /* pages */
@@ -100,7 +111,15 @@ struct task {
     uint64_t fs_base;        /* as arch_prctl set it */
     int64_t restart_result;  /* what the interrupted call gave (-ERESTART*), 0 if none; signal.c */
     uint64_t restart_number; /* its rax */
-    bool exiting;
+    /* What restart_syscall(2) goes on with after -ERESTART_RESTARTBLOCK; fn NULL: nothing. */
+    int64_t (*restart_fn)(struct task *task, const uint64_t args[6]);
+    uint64_t restart_args[6];
+    struct cpu_fault_record { /* of the last exception, for signal frames */
+        uint64_t trapno, error, cr2;
+    } fault;
+    int pdeath_signal;       /* prctl */
+    uint64_t timer_slack_ns; /* prctl */
+    bool exiting;            /* leaves the run queue as soon as it is off the CPU */
 };
 
 /* Internal results of system calls, never seen by a guest (numbers as in Linux). */
@@ -121,9 +140,26 @@ void linux_destroy(struct linux_system *system);
  */
 int process_spawn(struct linux_system *system, const char *path, char *const argv[],
                   char *const envp[], struct process **out);
-/* Ends all tasks of the process and gives its memory and descriptors back; its exit and counters
- * stay. */
+/* Ends all tasks of the process: marks them, and the run loop takes them off and gives the memory
+ * and descriptors back, so that a call in progress may still use them. Exit and counters stay. */
 void process_exit(struct process *process, struct process_exit how);
+/* The process of a guest pid that has not ended, or NULL. */
+struct process *process_find(const struct linux_system *system, int pid);
+/* The task of a guest thread id, or NULL. */
+struct task *task_find(const struct linux_system *system, int tid);
+/* Sets a limit and tells the address space of it. => resource < 16 */
+void process_set_limit(struct process *process, unsigned resource, uint64_t cur, uint64_t max);
+/* The most pages the process ever had resident. */
+uint64_t process_rss_peak(const struct process *process);
+
+/* Random bytes for guests: the host's, or the seed's when reproducible. */
+void linux_random(struct linux_system *system, void *bytes, size_t len);
+/* Adds a note for the user (pw_note()); one line, no newline. The same text is kept only once. */
+void linux_note(struct linux_system *system, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* linux_run() calls `progress` about every `seconds` of real time; NULL: never. */
+void linux_set_progress(struct linux_system *system, double seconds, void (*progress)(void *arg),
+                        void *arg);
 
 /* Runs until every process has ended (run.c). Result: 0, or -errno with system->message set. */
 int linux_run(struct linux_system *system);
