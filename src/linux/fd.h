@@ -2,7 +2,11 @@
 /*
  * File descriptors: a process's table from guest numbers to host descriptors. Host numbers are
  * never shown to a guest, and pagewalk's own descriptors are never reachable from one. Host
- * descriptors of guests are kept above 2 and close-on-exec.
+ * descriptors of guests are kept at FD_HOST_MIN or above and close-on-exec.
+ *
+ * Invariants, checked by fd_table_is_valid():
+ *   D1  a used entry's host descriptor is open, >= FD_HOST_MIN, and no other entry's
+ *   D2  no entry below `lowest` is free
  */
 #ifndef LINUX_FD_H
 #define LINUX_FD_H
@@ -11,10 +15,25 @@
 #include <stdint.h>
 
 struct fd_table;
+struct fd_locks;
+
+enum { FD_HOST_MIN = 64 };
+
+/* What kind of file it is, as far as reading and writing differ. */
+enum fd_kind {
+    FD_REGULAR,   /* regular file or block device: seekable, never blocks for long */
+    FD_DIRECTORY, /* a directory */
+    FD_SOCKET,    /* may block */
+    FD_STREAM,    /* pipe or fifo: may block */
+    FD_DEVICE,    /* character device: a terminal may block */
+    FD_EVENTS,    /* eventfd, epoll, timerfd, inotify ...: may block */
+};
 
 struct fd_entry {
-    int host;     /* -1: free */
-    bool cloexec; /* guest's FD_CLOEXEC */
+    int host;        /* -1: free */
+    bool cloexec;    /* guest's FD_CLOEXEC */
+    uint8_t kind;    /* enum fd_kind */
+    char *proc_path; /* normal path of a file of proc.c (base/refstr.h), else NULL */
 };
 
 /* `limit` is RLIMIT_NOFILE's soft value at the time of a call. */
@@ -23,18 +42,29 @@ struct fd_table *fd_table_get(struct fd_table *table);                  /* CLONE
 int fd_table_copy(const struct fd_table *table, struct fd_table **out); /* fork: dup each */
 void fd_table_put(struct fd_table *table);                              /* the last closes all */
 void fd_close_on_exec(struct fd_table *table);
+/* Makes guest descriptors 0, 1, 2 duplicates of the host's own, those that are open.
+ * => the table is empty. Errors: -EMFILE. */
+int fd_adopt_standard(struct fd_table *table);
 
 /* The host descriptor of a guest one, or -EBADF. */
 int fd_host(const struct fd_table *table, int fd);
+/* The entry, or NULL if it is not open; valid until the table changes. */
+struct fd_entry *fd_entry(const struct fd_table *table, int fd);
 /* Adopts a host descriptor at the lowest free number >= from. Result: the number, -EMFILE (the host
  * descriptor is then closed). */
 int fd_install(struct fd_table *table, int host, int from, uint64_t limit, bool cloexec);
-/* dup2: puts it at exactly `fd`, closing what was there. */
+/* dup2: puts it at exactly `fd`, closing what was there. Errors: -EBADF fd is beyond the limit,
+ * -EMFILE; the host descriptor is then closed. */
 int fd_install_at(struct fd_table *table, int host, int fd, uint64_t limit, bool cloexec);
 int fd_close(struct fd_table *table, int fd); /* 0 or -EBADF, or close's error */
 bool fd_cloexec(const struct fd_table *table, int fd);
 void fd_set_cloexec(struct fd_table *table, int fd, bool on);
 /* The lowest guest number >= from in use; -1 if none. */
 int fd_next(const struct fd_table *table, int from);
+
+/* The table's record locks (fd_lock.h); they belong to it as POSIX locks belong to a process. */
+struct fd_locks *fd_table_locks(struct fd_table *table);
+
+bool fd_table_is_valid(const struct fd_table *table);
 
 #endif
