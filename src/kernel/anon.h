@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Anonymous memory. An anon is one private page, wherever it is; an amap is the sparse array of a
- * region's anons. After fork (later) two amaps share anons, and refs > 1 means copy on write.
+ * Anonymous memory. An anon is one private page, wherever it is: in a frame or in a swap slot. An
+ * amap is a space's sparse array of anons; its index is the virtual page number, so splitting and
+ * merging regions costs it nothing, and a region's private pages are its window [start, end). After
+ * fork (later) two amaps share anons, and refs > 1 means copy on write.
+ *
+ * A resident anon's frame may still have a clean copy on the swap disk: frame->index names its slot
+ * (SWAP_NONE: no copy). While the page is out, the anon's own slot names it. Either way the swap
+ * slot belongs to the anon and goes back to the disk with it.
  *
  * Invariants: A1  slot is FRAME or SWAP, never EMPTY or ABSENT
  *             A2  slot FRAME: the frame's kind is FRAME_ANON and its owner this anon
+ *             A3  refs is the number of amap places that hold it
  */
 #ifndef KERNEL_ANON_H
 #define KERNEL_ANON_H
 
+#include "base/radix.h"
 #include "kernel/kernel.h"
 #include "kernel/slot.h"
 
@@ -18,32 +26,49 @@ struct anon {
     bool poisoned; /* its swap copy is damaged: every use is SIGBUS */
 };
 
-/* A new anon that owns the frame. */
+/*
+ * A new anon, with one reference, that owns the frame: its content is there and counts as dirty.
+ * Effect: sets the frame's owner and index, activates it, counts a page as born.
+ * => the frame was just taken with kind FRAME_ANON
+ */
 struct anon *anon_create(struct kernel *kernel, struct frame *frame);
 struct anon *anon_get(struct anon *anon); /* a reference */
-/* Drops a reference; the last one gives frame and swap slot back. => unmapped if it is the last */
+/* Drops a reference; the last one gives frame and swap slot back and counts a page as dead.
+ * => its frame is mapped and wired nowhere if it is the last */
 void anon_put(struct kernel *kernel, struct anon *anon);
 
-/* Brings the page into RAM. => one frame reserved
- * Result: 0 and the frame; -EIO or -EBADMSG (kernel->trouble says which slot), anon poisoned. */
+/*
+ * Brings the page into RAM. Effect: counts pages_in and swap_pages_in if a disk was read; the swap
+ * slot stays as the frame's clean copy. => one frame is reserved if it is not resident
+ * Result: 0 and the frame, activated; -EBADMSG, -EIO or another read error (kernel->trouble says
+ * which slot of which device), and the anon is poisoned: later calls fail at once with -EIO.
+ */
 int anon_load(struct kernel *kernel, struct anon *anon, struct frame **out);
+bool anon_is_resident(const struct anon *anon);
 
-/* Reclaim's half: after the page was written to `swap` (or was clean there), forget the frame. */
+/*
+ * Reclaim's half: the page is in swap slot `swap` now (just written, or frame->index when it was
+ * clean), so the anon lets go of its frame. Reclaim, which owns frame->index while it evicts, gives
+ * back an outdated slot that was there and then the frame.
+ * => the frame is unmapped
+ */
 void anon_evicted(struct kernel *kernel, struct anon *anon, swap_slot_t swap);
 
-struct amap;
+struct amap {
+    struct radix anons; /* virtual page number -> struct anon * */
+};
 
-struct amap *amap_create(void);
-struct amap *amap_get(struct amap *amap);
-void amap_put(struct kernel *kernel, struct amap *amap);
-/* Index is in pages. NULL: no anon there. */
-struct anon *amap_find(const struct amap *amap, uint64_t index);
+void amap_create(struct amap *out);
+void amap_destroy(struct amap *amap); /* => empty */
+/* NULL: no anon there. */
+struct anon *amap_find(const struct amap *amap, uint64_t vpn);
 /* Takes over the caller's reference. => the place is empty */
-void amap_insert(struct amap *amap, uint64_t index, struct anon *anon);
+void amap_insert(struct amap *amap, uint64_t vpn, struct anon *anon);
 /* Gives the reference to the caller; NULL if there was none. */
-struct anon *amap_remove(struct amap *amap, uint64_t index);
-/* The first anon at or after *index and before end; false if none. */
-bool amap_next(const struct amap *amap, uint64_t *index, uint64_t end, struct anon **out);
-uint64_t amap_count(const struct amap *amap);
+struct anon *amap_remove(struct amap *amap, uint64_t vpn);
+/* The first anon at or after *vpn and before end; false if none. */
+bool amap_next(const struct amap *amap, uint64_t *vpn, uint64_t end, struct anon **out);
+/* Puts all anons of [first, end). => none of them is mapped or wired by this space */
+void amap_drop(struct kernel *kernel, struct amap *amap, uint64_t first, uint64_t end);
 
 #endif

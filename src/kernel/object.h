@@ -20,13 +20,18 @@ struct object;
 
 struct object_ops {
     const char *kind;
-    /* Fills the frame with the page. Result: 0; -EIO, -EBADMSG; -ERANGE: wholly beyond the end of
-     * the file (SIGBUS). Sets *was_read if a disk was read. */
+    /* A page has a place of its own on disk (a file): it may be written there and stay resident and
+     * clean. Without one it is written only to be evicted, and is dirty whenever resident. */
+    bool has_home;
+    /* Fills the frame with the page; a swap slot it came from is given back. Counts nothing.
+     * Result: 0; -EIO, -EBADMSG, other read errors (kernel->trouble names the device); -ERANGE:
+     * wholly beyond the end of the file (SIGBUS). Sets *was_read if a disk was read. */
     int (*page_in)(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot,
                    uint8_t *page, bool *was_read);
     /* Writes `npages` neighbouring dirty pages back and says in *slot where the first now is
-     * (ABSENT, or a swap slot; the others follow it). Result: how many were written (> 0), or
-     * -errno. */
+     * (ABSENT, or a swap slot; the others follow it). Counts pages_out, and swap_pages_out if it
+     * is swap. Result: how many were written (> 0), or -errno (-ENOSPC: the swap disk is full).
+     * A caller that gets swap slots must evict these pages: the slots are the object's then. */
     int (*page_out)(struct kernel *kernel, struct object *object, uint64_t index, unsigned npages,
                     const uint8_t *const *pages, slot_t *slot);
     void (*destroy)(struct kernel *kernel, struct object *object); /* host resources only */
@@ -46,7 +51,8 @@ struct object *object_get(struct object *object);
 void object_put(struct kernel *kernel, struct object *object);
 
 /*
- * The frame of a page, brought into RAM if need be. => one frame reserved
+ * The frame of a page, brought into RAM if need be and activated. Effect: counts pages_in (and
+ * swap_pages_in) if a disk was read. => one frame is reserved if it is not resident
  * Result: 0 and *out; -ERANGE beyond the end; -EIO, -EBADMSG. *was_read: a disk was read.
  */
 int object_page(struct kernel *kernel, struct object *object, uint64_t index, struct frame **out,
@@ -59,13 +65,19 @@ struct frame *object_resident(const struct kernel *kernel, const struct object *
 int object_sync(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);
 /* Drops cached pages of [first, last), unmapping them everywhere; dirty content is lost. */
 void object_drop(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);
-/* Reclaim's half: the page at `index` was written (or is clean) and now lives at `slot`. */
+/* Reclaim's half: the page at `index` was written (or is clean) and now lives at `slot`; reclaim
+ * then gives its frame back. A clean page of a file: slot_absent(). Pages of a shared object have no
+ * copy on the swap disk while resident, so they are always dirty. => the frame is unmapped */
 void object_evicted(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
 
 /*
- * The object of an open host file, shared by all who map the same inode. Keeps its own descriptor;
- * `writable` asks for one that can write back. Errors: -ENODEV not a mappable kind, -EACCES,
- * -EMFILE.
+ * The object of an open host file, shared by all who map the same inode, with a reference for the
+ * caller. Keeps its own descriptor, numbered from 1000; `writable` asks for one that can write back
+ * (shared mappings of a file opened for writing) and upgrades an object that could not. Whether the
+ * guest's descriptor allows the mapping is the caller's business (fcntl F_GETFL).
+ * Result: 0 and *out; for /dev/zero 0 and *out == NULL: it maps zeros, so the caller makes a
+ * private mapping without an object, a shared one of object_shared().
+ * Errors: -ENODEV not a mappable kind, -EACCES, -EMFILE.
  */
 int object_file(struct kernel *kernel, int host_fd, bool writable, struct object **out);
 /* Current length of the file in bytes; 0 for other kinds. */
@@ -73,7 +85,11 @@ uint64_t object_file_len(const struct object *object);
 bool object_is_file(const struct object *object, uint64_t *dev, uint64_t *ino);
 
 /* Coherence of mappings with system calls on the same file. `host_fd` is any descriptor of it; a
- * file nobody maps costs one hash lookup. Byte ranges; len UINT64_MAX: to the end. */
+ * file nobody maps costs an fstat and one hash lookup. Byte ranges; len UINT64_MAX: to the end.
+ * before_read writes dirty pages of the range, so that the host's read sees them. after_write reads
+ * the range again into the pages that are resident (also after a hole was punched). after_truncate
+ * drops pages beyond the end, private copies too, so that touching them is SIGBUS, and zeroes the
+ * rest of the last page. */
 int object_before_read(struct kernel *kernel, int host_fd, uint64_t offset, uint64_t len);
 void object_after_write(struct kernel *kernel, int host_fd, uint64_t offset, uint64_t len);
 void object_after_truncate(struct kernel *kernel, int host_fd, uint64_t new_len);

@@ -8,48 +8,26 @@
  *   S1  regions are page aligned, not empty, do not overlap, and lie below SPACE_END
  *   S2  a present page-table entry lies in a region and grants no more than the region's prot
  *   S3  neighbouring regions that could be one are one
- *   S4  npages, nlocked and committed are the sums over the regions
+ *   S4  npages, ndata, nlocked and committed are the sums over the regions
+ *   S5  an anon lies in a private region; a present entry maps the page's anon if there is one,
+ *       else the object's frame (without W if private), else the zero page (without W)
+ *   S6  a wired page lies in a locked region, and its frame is the one the page has
  */
 #ifndef KERNEL_SPACE_H
 #define KERNEL_SPACE_H
 
-#include "base/rangemap.h"
 #include "kernel/anon.h"
 #include "kernel/object.h"
 #include "kernel/pagetable.h"
+#include "kernel/region.h"
 
 #define SPACE_END ((uint64_t)0x7ffffffff000)      /* user addresses end here, as on 4-level Linux */
 #define SPACE_MMAP_TOP ((uint64_t)0x7ffff7fff000) /* mappings are placed downward from here */
 #define SPACE_MMAP_MIN ((uint64_t)0x10000)        /* vm.mmap_min_addr */
 
-enum region_flags {
-    REGION_SHARED = 1 << 0,
-    REGION_GROWSDOWN = 1 << 1, /* a stack: grows on a fault just below it */
-    REGION_LOCKED = 1 << 2,
-    REGION_LOCK_ON_FAULT = 1 << 3, /* MLOCK_ONFAULT */
-    REGION_NORESERVE = 1 << 4,
-    REGION_DONTFORK = 1 << 5,
-    REGION_WIPEONFORK = 1 << 6,
-    REGION_DONTDUMP = 1 << 7,
-    REGION_SEQUENTIAL = 1 << 8,
-    REGION_RANDOM = 1 << 9,
-    REGION_STACK = 1 << 10, /* the initial stack: named [stack] */
-    REGION_HEAP = 1 << 11,  /* made by brk: named [heap] */
-    REGION_HUGEPAGE = 1 << 12,
-    REGION_NOHUGEPAGE = 1 << 13,
-    REGION_CHARGED = 1 << 14, /* counted in commit accounting */
-};
-
-struct region {
-    struct rangemap_node range; /* [start, end) in bytes; first, so that a node is its region */
-    unsigned prot;              /* PROT_MASK_* */
-    unsigned max_prot; /* what mprotect may grant (a file opened read-only, shared: no W) */
-    unsigned flags;
-    struct object *object; /* below; NULL: zeros */
-    uint64_t object_page;  /* page of the object at range.start */
-    struct amap *amap;     /* private pages above; NULL: none yet */
-    uint64_t amap_page;    /* index in the amap at range.start */
-    char *name;            /* path for /proc/PID/maps, or NULL (base/refstr.h) */
+enum {
+    SPACE_REGIONS_MAX = 65530,   /* vm.max_map_count */
+    SPACE_STACK_GAP_PAGES = 256, /* kept free below a stack (stack_guard_gap) */
 };
 
 struct space {
@@ -57,7 +35,9 @@ struct space {
     uint16_t number; /* its asid, never 0 */
     uint32_t refs;
     struct rangemap regions;
+    struct amap amap; /* the private pages of all its regions, by virtual page number */
     struct pagetable table;
+    struct radix wired; /* virtual page number -> pfn of the frame that mlock wires there */
     uint64_t npages;                        /* mapped, resident or not: total_vm */
     uint64_t ndata;                         /* private writable pages: data_vm */
     uint64_t nlocked;                       /* pages in locked regions */
@@ -114,15 +94,6 @@ int space_unlock_all(struct space *space);
 struct region *space_region_at(const struct space *space, vaddr_t va);
 /* The first region that ends above va, or NULL; with region_next() walks all. */
 struct region *space_region_from(const struct space *space, vaddr_t va);
-struct region *region_next(const struct region *region);
-
-/* What smaps says of a region, in pages; frames shared by n maps count 1/n in pss (in 1/4096
- * pages). */
-struct region_usage {
-    uint64_t rss, pss_4096, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-        anonymous, swap, locked;
-};
-void region_measure(struct space *space, const struct region *region, struct region_usage *out);
 
 static inline uint64_t space_resident(const struct space *space) /* pages */
 {
