@@ -5,18 +5,22 @@
  * Frames are taken only out of a reserve: frame_reserve() (reclaim.h) runs at the top of a fault,
  * an exec or a fork and may reclaim; below it frame_take() cannot fail and never reclaims.
  *
- *   kind          owner              index
- *   FRAME_FREE    -                  next free frame
- *   FRAME_TABLE   struct space *     entries present in this table
- *   FRAME_ANON    struct anon *      swap slot that still holds a clean copy, or SWAP_NONE
- *   FRAME_OBJECT  struct object *    page index in the object
- *   FRAME_ZERO    -                  - (the one shared frame of zeros)
+ *   kind          owner                   index
+ *   FRAME_FREE    -                       next free frame
+ *   FRAME_TABLE   space, level, address   entries present in it (both packed by pagetable.c)
+ *   FRAME_ANON    struct anon *           swap slot that still holds a clean copy, or SWAP_NONE
+ *   FRAME_OBJECT  struct object *         page index in the object
+ *   FRAME_ZERO    -                       - (the one shared frame of zeros)
+ *
+ * A frame is busy from frame_take() until frame_activate(), and again while it is being evicted:
+ * whoever made it busy works on it and nobody else may choose it.
  *
  * Invariants, checked by frame_is_valid():
  *   F1  a free frame has no reverse maps, no pins and is in no policy
  *   F2  nfree counts the free frames; frames never used yet are free too (above `fresh`)
  *   F3  a frame is in the policy iff its kind is ANON or OBJECT and wired == 0 and it is not busy
- *   F4  nmaps is the length of its reverse-map chain
+ *   F4  nmaps is the length of its reverse-map chain; the frame of zeros counts its maps but has no
+ *       chain (it is never evicted, and millions of entries may point to it)
  */
 #ifndef KERNEL_FRAME_H
 #define KERNEL_FRAME_H
@@ -28,7 +32,10 @@
 
 enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO };
 
-enum { FRAME_DIRTY = 1 << 0 /* its bytes differ from its copy on disk, seen so far */ };
+enum frame_flags {
+    FRAME_DIRTY = 1 << 0,  /* its bytes differ from its copy on disk, seen so far */
+    FRAME_ACTIVE = 1 << 1, /* not busy; only set by frame_activate() */
+};
 
 struct frame {
     uint64_t owner;
@@ -45,16 +52,17 @@ struct frame_table {
     struct frame *frames; /* by pfn */
     uint64_t nframes;
     uint64_t nfree;
-    uint64_t fresh;    /* frames from here up were never used */
-    pfn_t free_head;   /* list of free frames below `fresh` */
-    uint64_t reserved; /* frames promised by frame_reserve() and not taken yet */
-    uint64_t ntables;  /* frames of kind FRAME_TABLE */
-    uint64_t peak;     /* most frames in use at once */
+    uint64_t fresh;        /* frames from here up were never used */
+    pfn_t free_head;       /* list of free frames below `fresh` */
+    uint64_t reserved;     /* frames promised by frame_reserve() and not taken yet */
+    uint64_t ntables;      /* frames of kind FRAME_TABLE */
+    uint64_t nzero_tables; /* those of the last level whose entries all map the frame of zeros */
 };
 
 struct kernel;
 
-int frame_table_create(uint64_t nframes, struct frame_table *out); /* -ENOMEM */
+/* Frames 1 .. nframes - 1, all free and never used. Errors: -ENOMEM. */
+int frame_table_create(uint64_t nframes, struct frame_table *out);
 void frame_table_destroy(struct frame_table *table);
 
 static inline struct frame *frame_get(const struct frame_table *table, pfn_t pfn)
@@ -67,8 +75,13 @@ static inline pfn_t frame_pfn(const struct frame_table *table, const struct fram
     return (pfn_t)(frame - table->frames);
 }
 
-/* Takes a frame out of the reserve; its bytes are whatever they were. The caller sets owner and
- * index.
+static inline uint64_t frame_in_use(const struct frame_table *table)
+{
+    return table->nframes - 1 - table->nfree;
+}
+
+/* Takes a frame out of the reserve; its bytes are whatever they were. It is busy; the caller sets
+ * owner and index (0 now: an anon page without a copy in swap).
  * => frame_reserve() was called before; cannot fail, never reclaims */
 struct frame *frame_take(struct kernel *kernel, enum frame_kind kind);
 /* As frame_take(), all bytes zero. */
@@ -76,14 +89,22 @@ struct frame *frame_take_zeroed(struct kernel *kernel, enum frame_kind kind);
 /* => no maps, no pins; takes it out of the policy */
 void frame_give(struct kernel *kernel, struct frame *frame);
 
-/* A frame of kind ANON or OBJECT has its content and may be evicted from now on: enters the policy.
- */
+/* A frame of kind ANON or OBJECT has its content and may be evicted from now on: enters the policy
+ * (at once, or when it is no longer wired), as just used. => it is busy */
 void frame_activate(struct kernel *kernel, struct frame *frame);
+/* Makes it busy again: out of the policy. => it is not busy */
+void frame_deactivate(struct kernel *kernel, struct frame *frame);
 
-/* While wired a frame is not evicted. Pairs nest. */
+static inline bool frame_is_busy(const struct frame *frame)
+{
+    return !(frame->flags & FRAME_ACTIVE);
+}
+
+/* While wired a frame is not evicted. Pairs nest; any kind that is in use, busy or not. */
 void frame_wire(struct kernel *kernel, struct frame *frame);
 void frame_unwire(struct kernel *kernel, struct frame *frame);
 
+/* Checks F1 to F4 over all frames ever used. */
 bool frame_is_valid(const struct kernel *kernel);
 
 #endif

@@ -2,7 +2,11 @@
 /*
  * Replacement policies. A policy is told which frames hold evictable pages and names the next
  * victim. It never unmaps, writes or frees; the kernel acts (reclaim.c). The same source runs in
- * replay.
+ * replay: a policy knows this header and base, nothing of frames or page tables.
+ *
+ * Each policy_NAME.c is one policy: its state, its invariants, its table of functions. struct
+ * policy is one in use, with what it is told checked on the way (a page is inserted once, removed
+ * once).
  */
 #ifndef KERNEL_POLICY_H
 #define KERNEL_POLICY_H
@@ -30,9 +34,12 @@ struct policy_ops {
     void (*destroy)(void *self);
     void (*insert)(void *self, pfn_t pfn); /* a page became evictable; just used */
     void (*remove)(void *self, pfn_t pfn); /* it is no longer */
-    /* The next victim, which stays inserted until remove(); called again without remove() it should
-     * name another (the kernel could not evict the first). PFN_NONE if there is nothing. */
+    /* The next victim, which stays inserted until remove(); called again without remove() it names
+     * another (the kernel could not evict the first), and in twice as many calls as there are pages
+     * it has named each. PFN_NONE if there is nothing. */
     pfn_t (*victim)(void *self);
+    bool (*contains)(const void *self, pfn_t pfn);
+    bool (*is_valid)(const void *self); /* its own invariants; slow */
 };
 
 struct policy {
@@ -40,8 +47,17 @@ struct policy {
     void *self;
     struct policy_env env;
     uint64_t ninserted;
-    uint64_t *stamps; /* by pfn, if ops->wants_stamps */
+    uint64_t *stamps; /* by pfn, if ops->wants_stamps; the user's */
 };
+
+/* Errors: -ENOMEM. `env` is copied; out->stamps is NULL. */
+int policy_create(const struct policy_ops *ops, const struct policy_env *env, struct policy *out);
+void policy_destroy(struct policy *policy);
+void policy_insert(struct policy *policy, pfn_t pfn); /* => it is not in */
+void policy_remove(struct policy *policy, pfn_t pfn); /* => it is in */
+pfn_t policy_victim(struct policy *policy);           /* as ops->victim */
+bool policy_contains(const struct policy *policy, pfn_t pfn);
+bool policy_is_valid(const struct policy *policy);
 
 /* The policies by name; NULL if there is none. */
 const struct policy_ops *policy_find(const char *name);

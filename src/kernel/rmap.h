@@ -14,9 +14,13 @@ struct rmap_entry {
     vaddr_t va;
 };
 
+/* Both keep frame->nmaps. Adding is O(1), removing O(1) for the newest pair, else O(nmaps). */
 void rmap_add(struct frame *frame, uint16_t space, vaddr_t va);
 void rmap_remove(struct frame *frame, uint16_t space, vaddr_t va); /* => it is there */
 /* The i-th pair, 0 <= i < frame->nmaps; order is unspecified and changes with add and remove. */
 struct rmap_entry rmap_get(const struct frame *frame, uint32_t i);
+
+/* Does the frame's chain hold as many pairs as nmaps says (F4)? */
+bool rmap_is_valid(const struct frame *frame);
 
 #endif

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The frame table. Free frames below `fresh` are a list through frame->index, last given first
+ * taken (its bytes are likely in the host's cache); frames from `fresh` up were never used, so
+ * neither they nor their metadata cost host memory, and they are zero already.
+ *
+ * Chooses no victim and reclaims nothing: reclaim.c.
+ */
+#include "kernel/frame.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/lazy.h"
+#include "kernel/kernel.h"
+#include "kernel/rmap.h"
+
+int frame_table_create(uint64_t nframes, struct frame_table *out)
+{
+    CHECK(nframes >= RAM_FRAMES_MIN && nframes <= RAM_FRAMES_MAX);
+    struct frame *frames = lazy_create(nframes * sizeof(*frames));
+    if (!frames)
+        return -ENOMEM;
+    *out = (struct frame_table){
+        .frames = frames, .nframes = nframes, .nfree = nframes - 1, .fresh = 1};
+    return 0;
+}
+
+void frame_table_destroy(struct frame_table *table)
+{
+    lazy_destroy(table->frames, table->nframes * sizeof(*table->frames));
+    *table = (struct frame_table){0};
+}
+
+static bool is_evictable_kind(const struct frame *frame)
+{
+    return frame->kind == FRAME_ANON || frame->kind == FRAME_OBJECT;
+}
+
+static void count_taken(struct kernel *kernel, enum frame_kind kind)
+{
+    struct frame_table *table = &kernel->frames;
+    struct system_counters *gauges = &kernel->gauges;
+    CHECK(table->reserved > 0 && table->nfree > 0);
+    table->reserved--;
+    table->nfree--;
+    if (frame_in_use(table) > gauges->frames_peak)
+        gauges->frames_peak = frame_in_use(table);
+    if (kind == FRAME_TABLE && ++table->ntables > gauges->tables_peak)
+        gauges->tables_peak = table->ntables;
+}
+
+/* *zero: are its bytes known to be zero? */
+static struct frame *take(struct kernel *kernel, enum frame_kind kind, bool *zero)
+{
+    struct frame_table *table = &kernel->frames;
+    count_taken(kernel, kind);
+    pfn_t pfn = table->free_head;
+    *zero = pfn == PFN_NONE;
+    if (pfn == PFN_NONE)
+        pfn = (pfn_t)table->fresh++;
+    struct frame *frame = frame_get(table, pfn);
+    if (!*zero)
+        table->free_head = (pfn_t)frame->index;
+    DCHECK(frame->kind == FRAME_FREE && frame->nmaps == 0 && frame->wired == 0);
+    *frame = (struct frame){.kind = (uint8_t)kind};
+    ram_changed(kernel->machine->ram, pfn);
+    return frame;
+}
+
+struct frame *frame_take(struct kernel *kernel, enum frame_kind kind)
+{
+    bool zero;
+    return take(kernel, kind, &zero);
+}
+
+struct frame *frame_take_zeroed(struct kernel *kernel, enum frame_kind kind)
+{
+    bool zero;
+    struct frame *frame = take(kernel, kind, &zero);
+    if (!zero)
+        memset(ram_frame(kernel->machine->ram, frame_pfn(&kernel->frames, frame)), 0, PAGE_SIZE);
+    return frame;
+}
+
+void frame_give(struct kernel *kernel, struct frame *frame)
+{
+    struct frame_table *table = &kernel->frames;
+    CHECK(frame->kind != FRAME_FREE && frame->kind != FRAME_ZERO);
+    CHECK(frame->nmaps == 0 && frame->wired == 0);
+    if (!frame_is_busy(frame))
+        frame_deactivate(kernel, frame);
+    if (frame->kind == FRAME_TABLE)
+        table->ntables--;
+    *frame = (struct frame){.kind = FRAME_FREE, .index = table->free_head};
+    table->free_head = frame_pfn(table, frame);
+    table->nfree++;
+}
+
+static void enter_policy(struct kernel *kernel, struct frame *frame)
+{
+    pfn_t pfn = frame_pfn(&kernel->frames, frame);
+    if (kernel->policy.stamps)
+        kernel->policy.stamps[pfn] = tlb_clock(kernel->machine->tlb);
+    policy_insert(&kernel->policy, pfn);
+}
+
+static void leave_policy(struct kernel *kernel, struct frame *frame)
+{
+    policy_remove(&kernel->policy, frame_pfn(&kernel->frames, frame));
+}
+
+void frame_activate(struct kernel *kernel, struct frame *frame)
+{
+    CHECK(is_evictable_kind(frame) && frame_is_busy(frame));
+    frame->flags |= FRAME_ACTIVE;
+    if (frame->wired == 0)
+        enter_policy(kernel, frame);
+}
+
+void frame_deactivate(struct kernel *kernel, struct frame *frame)
+{
+    CHECK(!frame_is_busy(frame));
+    frame->flags &= (uint8_t)~FRAME_ACTIVE;
+    if (frame->wired == 0)
+        leave_policy(kernel, frame);
+}
+
+void frame_wire(struct kernel *kernel, struct frame *frame)
+{
+    CHECK(frame->kind != FRAME_FREE && frame->wired < UINT16_MAX);
+    if (frame->wired++ == 0 && !frame_is_busy(frame))
+        leave_policy(kernel, frame);
+}
+
+void frame_unwire(struct kernel *kernel, struct frame *frame)
+{
+    CHECK(frame->wired > 0);
+    if (--frame->wired == 0 && !frame_is_busy(frame))
+        enter_policy(kernel, frame);
+}
+
+/* F2: the list has no frame twice and none that is in use. */
+static bool free_list_is_valid(const struct frame_table *table)
+{
+    uint64_t listed = 0, free_below = 0;
+    for (uint64_t pfn = 1; pfn < table->fresh; pfn++)
+        free_below += frame_get(table, (pfn_t)pfn)->kind == FRAME_FREE;
+    for (pfn_t pfn = table->free_head; pfn != PFN_NONE; listed++) {
+        const struct frame *frame = frame_get(table, pfn);
+        if (pfn >= table->fresh || frame->kind != FRAME_FREE || listed == free_below)
+            return false;
+        pfn = (pfn_t)frame->index;
+    }
+    return listed == free_below && table->nfree == free_below + (table->nframes - table->fresh) &&
+           table->reserved <= table->nfree;
+}
+
+static bool one_is_valid(const struct kernel *kernel, pfn_t pfn)
+{
+    const struct frame *frame = frame_get(&kernel->frames, pfn);
+    bool in_policy = policy_contains(&kernel->policy, pfn);
+    if (frame->kind == FRAME_FREE && (frame->nmaps || frame->wired || frame->flags)) /* F1 */
+        return false;
+    if (in_policy != (is_evictable_kind(frame) && !frame->wired && !frame_is_busy(frame))) /* F3 */
+        return false;
+    return (frame->kind == FRAME_ZERO) == (pfn == kernel->zero_pfn) &&
+           rmap_is_valid(frame); /* F4 */
+}
+
+bool frame_is_valid(const struct kernel *kernel)
+{
+    const struct frame_table *table = &kernel->frames;
+    uint64_t ntables = 0, in_policy = 0;
+    if (!free_list_is_valid(table))
+        return false;
+    for (uint64_t pfn = 1; pfn < table->fresh; pfn++) {
+        if (!one_is_valid(kernel, (pfn_t)pfn))
+            return false;
+        ntables += frame_get(table, (pfn_t)pfn)->kind == FRAME_TABLE;
+        in_policy += policy_contains(&kernel->policy, (pfn_t)pfn);
+    }
+    return ntables == table->ntables && in_policy == kernel->policy.ninserted;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The policies' tables of functions, one a file, for the list in policy.c. */
+#ifndef KERNEL_POLICY_TABLE_H
+#define KERNEL_POLICY_TABLE_H
+
+#include "kernel/policy.h"
+
+extern const struct policy_ops policy_clock;
+extern const struct policy_ops policy_fifo;
+extern const struct policy_ops policy_lru;
+extern const struct policy_ops policy_random;
+
+#endif
