@@ -17,7 +17,8 @@
  *     printf("%" PRIu64 "\n", pw_counter(system, pw_counter_find("faults")));
  *     pw_system_destroy(system);
  *
- * Not thread safe: one system at a time in a process, used by one thread.
+ * Not thread safe: one system at a time in a process, used by one thread. Host memory that runs out
+ * ends the program with a message.
  */
 #ifndef PAGEWALK_H
 #define PAGEWALK_H
@@ -46,14 +47,15 @@ struct pw_error {
 
 struct pw_config;
 
-/* A configuration with every option at its default. NULL: out of memory. */
+/* A configuration with every option at its default. */
 struct pw_config *pw_config_create(void);
 void pw_config_destroy(struct pw_config *config);
 
 /* One option: what pw_config_set() accepts. The command line is made from this list. */
 struct pw_option_info {
     const char *name;     /* "ram" */
-    const char *argument; /* "SIZE"; NULL for a switch, whose value is "yes" or "no" */
+    const char *argument; /* "SIZE"; in brackets if it may be left out, which means "yes"; NULL for
+                             a switch, whose value is "yes" or "no" */
     const char *initial;  /* default value as text */
     const char *help;     /* one sentence */
 };
@@ -67,12 +69,18 @@ int pw_config_set(struct pw_config *config, const char *name, const char *value,
  * option. */
 const char *pw_config_get(const struct pw_config *config, const char *name);
 
-/* Reads a size: digits, then an optional K, M, G or T (powers of 1024). Result: 0 or -1 (not a
- * size, or over 2^63-1). */
+/* Reads a size in bytes: digits, then an optional K, M, G or T (powers of 1024). Result: 0, or -1
+ * with errno EINVAL (not a size) or ERANGE (over 2^63-1). */
 int pw_parse_size(const char *text, uint64_t *bytes);
 
-/* Things to choose from, for help: kind is "policy" or "tlb". Result: false beyond the last. */
-bool pw_choice(const char *kind, size_t i, const char **name, const char **summary);
+/* One thing to choose from. */
+struct pw_choice_info {
+    char name[64];
+    char summary[128]; /* one line */
+    char source[192];  /* the document that its figures are from; empty if there are none */
+};
+/* The choices of kind "policy" or "tlb", the default first. Result: false beyond the last. */
+bool pw_choice(const char *kind, size_t i, struct pw_choice_info *out);
 
 /* ---- system ---- */
 
@@ -91,12 +99,9 @@ void pw_system_destroy(struct pw_system *system);
 int pw_spawn(struct pw_system *system, char *const argv[], char *const envp[],
              struct pw_error *error);
 
-/* Runs until every process has ended. Result: 0, or -1 and *error. */
+/* Runs until every process has ended. Host signals that arrive meanwhile (Ctrl-C) go to the
+ * guests. Result: 0, or -1 and *error; counters and processes can be read in both cases. */
 int pw_run(struct pw_system *system, struct pw_error *error);
-
-/* Progress: called about every `seconds` of real time while pw_run() runs. */
-void pw_set_progress(struct pw_system *system, double seconds,
-                     void (*progress)(struct pw_system *system, void *arg), void *arg);
 
 /* ---- results ---- */
 
@@ -107,8 +112,8 @@ struct pw_counter_info {
     const char *meaning;
     bool per_process;
 };
-/* The counters by index 0, 1, ...; NULL beyond the last. */
-const struct pw_counter_info *pw_counter_info(size_t counter);
+/* The counters by index 0, 1, ... Result: false beyond the last. */
+bool pw_counter_info(int counter, struct pw_counter_info *out);
 /* Index of a name, or -1. */
 int pw_counter_find(const char *name);
 
@@ -126,10 +131,17 @@ struct pw_process_info {
 };
 /* The processes in order of creation. Result: false beyond the last. */
 bool pw_process(const struct pw_system *system, size_t i, struct pw_process_info *out);
+/* => pw_process(i) is true and the counter is per_process */
 uint64_t pw_process_counter(const struct pw_system *system, size_t i, int counter);
 
-/* System calls that were answered ENOSYS. Result: false beyond the last. */
-bool pw_unknown_call(const struct pw_system *system, size_t i, int *number, uint64_t *times);
+/* A system call that was answered ENOSYS because pagewalk does not know it. */
+struct pw_unknown_call_info {
+    int number;
+    const char *name; /* "io_uring_setup", or NULL if this build has no name for it */
+    uint64_t times;
+};
+/* Result: false beyond the last. */
+bool pw_unknown_call(const struct pw_system *system, size_t i, struct pw_unknown_call_info *out);
 
 /* Notes of interest for the user ("swap slot 12 of /var/tmp/... is damaged ..."); NULL beyond the
  * last. */

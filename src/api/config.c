@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Options: one row each with its help, its default and the function that reads it. Reading checks
+ * the value completely, stores it and leaves its canonical text; a value that is refused changes
+ * nothing.
+ */
+#include "api/config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/error.h"
+#include "base/check.h"
+#include "base/xalloc.h"
+#include "machine/ram.h"
+
+enum { TEXT_MAX = 4200 }; /* a path, a colon and a size */
+
+/* A value being read: where the canonical text and the reason of a refusal go. */
+struct reading {
+    char text[TEXT_MAX];
+    char why[400];
+};
+
+static int refuse(struct reading *reading, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int refuse(struct reading *reading, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reading->why, sizeof(reading->why), format, args);
+    va_end(args);
+    return -1;
+}
+
+static int unit_shift(char unit)
+{
+    switch (unit) {
+    case '\0':
+        return 0;
+    case 'k':
+    case 'K':
+        return 10;
+    case 'm':
+    case 'M':
+        return 20;
+    case 'g':
+    case 'G':
+        return 30;
+    case 't':
+    case 'T':
+        return 40;
+    default:
+        return -1;
+    }
+}
+
+int pw_parse_size(const char *text, uint64_t *bytes)
+{
+    uint64_t value = 0;
+    size_t digits = strspn(text, "0123456789");
+    int shift = unit_shift(text[digits]);
+    if (digits == 0 || shift < 0 || (shift > 0 && text[digits + 1] != '\0')) {
+        errno = EINVAL;
+        return -1;
+    }
+    for (size_t i = 0; i < digits; i++) {
+        if (value > (uint64_t)INT64_MAX / 10) {
+            errno = ERANGE;
+            return -1;
+        }
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (value > (uint64_t)INT64_MAX >> shift) {
+        errno = ERANGE;
+        return -1;
+    }
+    *bytes = value << shift;
+    return 0;
+}
+
+/* A size of a field, with what to do if it is not one. */
+static int read_size(const char *text, uint64_t *bytes, struct reading *reading)
+{
+    if (pw_parse_size(text, bytes) == 0)
+        return 0;
+    if (errno == ERANGE)
+        return refuse(reading, "'%.80s' is too large", text);
+    return refuse(reading, "'%.80s' is not a size: write digits and K, M, G or T, as in 16M", text);
+}
+
+static int read_ram(struct pw_config *config, const char *value, struct reading *reading)
+{
+    const uint64_t least = (uint64_t)RAM_FRAMES_MIN * PAGE_SIZE;
+    uint64_t len;
+    if (read_size(value, &len, reading) < 0)
+        return -1;
+    if (len < least)
+        return refuse(reading, "'%.80s' is too small: the least is %uK", value,
+                      (unsigned)(least >> 10));
+    if (len > RAM_FRAMES_MAX << PAGE_SHIFT)
+        return refuse(reading, "'%.80s' is too large: the most is %uT", value,
+                      (unsigned)(RAM_FRAMES_MAX << PAGE_SHIFT >> 40));
+    config->ram_len = len & ~PAGE_MASK;
+    snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)config->ram_len);
+    return 0;
+}
+
+static void set_swap(struct pw_config *config, enum config_swap kind, char *path, uint64_t len)
+{
+    free(config->swap_path);
+    config->swap = kind;
+    config->swap_path = path;
+    config->swap_len = len & ~PAGE_MASK;
+}
+
+static int check_swap_len(const char *text, uint64_t *len, struct reading *reading)
+{
+    if (read_size(text, len, reading) < 0)
+        return -1;
+    if (*len < PAGE_SIZE)
+        return refuse(reading, "'%.80s' is too small: the least is one page, 4K", text);
+    if (*len > (uint64_t)16 << 40)
+        return refuse(reading, "'%.80s' is too large: the most is 16T", text);
+    return 0;
+}
+
+/* none | SIZE | PATH:SIZE. The last colon counts: a path may have others. */
+static int read_swap(struct pw_config *config, const char *value, struct reading *reading)
+{
+    uint64_t len = 0;
+    const char *colon = strrchr(value, ':');
+    if (strcmp(value, "none") == 0) {
+        set_swap(config, CONFIG_SWAP_NONE, NULL, 0);
+        snprintf(reading->text, TEXT_MAX, "none");
+        return 0;
+    }
+    if (!colon && (value[0] < '0' || value[0] > '9'))
+        return refuse(reading, "'%.80s' is not none, a SIZE or PATH:SIZE", value);
+    if (check_swap_len(colon ? colon + 1 : value, &len, reading) < 0)
+        return -1;
+    if (!colon) {
+        set_swap(config, CONFIG_SWAP_TEMPORARY, NULL, len);
+        snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)config->swap_len);
+        return 0;
+    }
+    if (colon == value || colon - value > 4095)
+        return refuse(reading, "the path before the colon is %s",
+                      colon == value ? "missing" : "too long");
+    set_swap(config, CONFIG_SWAP_PATH, strndup(value, (size_t)(colon - value)), len);
+    snprintf(reading->text, TEXT_MAX, "%s:%llu", config->swap_path,
+             (unsigned long long)config->swap_len);
+    return 0;
+}
+
+static int read_policy(struct pw_config *config, const char *value, struct reading *reading)
+{
+    const struct policy_ops *ops = policy_find(value);
+    if (!ops) {
+        char names[256] = "";
+        for (const struct policy_ops *const *p = policy_all(); *p; p++)
+            snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+                     *names ? ", " : "", (*p)->name);
+        return refuse(reading, "there is no policy '%.80s': choose one of %s", value, names);
+    }
+    config->policy = ops;
+    snprintf(reading->text, TEXT_MAX, "%s", ops->name);
+    return 0;
+}
+
+static int read_tlb(struct pw_config *config, const char *value, struct reading *reading)
+{
+    struct tlb_spec spec;
+    const char *why = "";
+    if (tlb_spec_parse(value, &spec, &why) < 0)
+        return refuse(reading, "'%.80s': %s", value, why);
+    config->tlb = spec;
+    snprintf(reading->text, TEXT_MAX, "%s", spec.name);
+    return 0;
+}
+
+static int read_page_size(struct pw_config *config, const char *value, struct reading *reading)
+{
+    if (strcmp(value, "4K") != 0 && strcmp(value, "4k") != 0 && strcmp(value, "4096") != 0)
+        return refuse(reading, "pages of '%.80s' are not built into this pagewalk: use 4K", value);
+    snprintf(reading->text, TEXT_MAX, "4096");
+    return 0;
+}
+
+static int read_overcommit(struct pw_config *config, const char *value, struct reading *reading)
+{
+    static const char *const names[] = {
+        [COMMIT_HEURISTIC] = "heuristic", [COMMIT_ALWAYS] = "always", [COMMIT_NEVER] = "never"};
+    for (int mode = COMMIT_HEURISTIC; mode <= COMMIT_NEVER; mode++) {
+        if (strcmp(value, names[mode]) == 0) {
+            config->overcommit = (enum commit_mode)mode;
+            snprintf(reading->text, TEXT_MAX, "%s", value);
+            return 0;
+        }
+    }
+    return refuse(reading, "'%.80s' is not heuristic, always or never", value);
+}
+
+static int read_engine(struct pw_config *config, const char *value, struct reading *reading)
+{
+    if (strcmp(value, "kvm") == 0)
+        return refuse(reading, "the kvm engine is not built into this pagewalk: use vex");
+    if (strcmp(value, "vex") != 0)
+        return refuse(reading, "there is no engine '%.80s': use vex", value);
+    snprintf(reading->text, TEXT_MAX, "vex");
+    return 0;
+}
+
+/* yes or no. Result: 0 or 1, -1 if it is neither. */
+static int read_switch(const char *value)
+{
+    if (strcmp(value, "yes") == 0)
+        return 1;
+    return strcmp(value, "no") == 0 ? 0 : -1;
+}
+
+static int read_seed(const char *value, uint64_t *seed)
+{
+    char *end;
+    errno = 0;
+    *seed = strtoull(value, &end, 10);
+    return value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 ? 0 : -1;
+}
+
+static int read_reproducible(struct pw_config *config, const char *value, struct reading *reading)
+{
+    uint64_t seed = CONFIG_SEED;
+    int on = read_switch(value);
+    if (on < 0 && read_seed(value, &seed) < 0)
+        return refuse(reading, "'%.80s' is not a seed: write a whole number below 2^64", value);
+    config->reproducible = on != 0;
+    config->seed = seed;
+    if (on == 0)
+        snprintf(reading->text, TEXT_MAX, "no");
+    else
+        snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)seed);
+    return 0;
+}
+
+static int read_strace(struct pw_config *config, const char *value, struct reading *reading)
+{
+    int on = read_switch(value);
+    if (value[0] == '\0' || strlen(value) >= TEXT_MAX)
+        return refuse(reading, "the file name is %s", value[0] ? "too long" : "empty");
+    free(config->strace_path);
+    config->strace_path = on == 0 ? NULL : x_strdup(on == 1 ? "-" : value);
+    snprintf(reading->text, TEXT_MAX, "%s", on == 1 ? "-" : value);
+    return 0;
+}
+
+static int read_strict(struct pw_config *config, const char *value, struct reading *reading)
+{
+    int on = read_switch(value);
+    if (on < 0)
+        return refuse(reading, "'%.80s' is not yes or no", value);
+    config->strict = on;
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
+static int read_code_cache(struct pw_config *config, const char *value, struct reading *reading)
+{
+    const uint64_t least = (uint64_t)1 << 20, most = (uint64_t)1 << 30;
+    uint64_t len = 0;
+    if (strcmp(value, "auto") != 0 && read_size(value, &len, reading) < 0)
+        return -1;
+    if (strcmp(value, "auto") != 0 && (len < least || len > most))
+        return refuse(reading, "'%.80s' is not between 1M and 1G", value);
+    config->code_cache_len = len;
+    if (len)
+        snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)len);
+    else
+        snprintf(reading->text, TEXT_MAX, "auto");
+    return 0;
+}
+
+struct option {
+    struct pw_option_info info;
+    int (*read)(struct pw_config *config, const char *value, struct reading *reading);
+};
+
+static const struct option options[] = {
+    {{"ram", "SIZE", "1G",
+      "RAM of the machine, page tables included: 256K to 1T. What does not fit is paged out."},
+     read_ram},
+    {{"swap", "none|SIZE|PATH:SIZE", "4G",
+      "Swap device: none, a temporary file of SIZE, or the file or block device PATH."},
+     read_swap},
+    {{"policy", "NAME", "clock", "Page replacement policy; \"pagewalk help policy\" lists them."},
+     read_policy},
+    {{"tlb", "PRESET|SPEC", "skylake",
+      "TLB: a preset, or entries and ways of each level as in l1d=64:4,l1i=64:8,l2=1536:12; "
+      "\"pagewalk help tlb\" lists the presets."},
+     read_tlb},
+    {{"page-size", "4K", "4K", "Page size."}, read_page_size},
+    {{"overcommit", "heuristic|always|never", "heuristic",
+      "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory."},
+     read_overcommit},
+    {{"engine", "vex", "vex", "What executes the instructions: vex, a translator."}, read_engine},
+    {{"reproducible", "[SEED]", "no",
+      "Time and randomness are functions of the instruction count and SEED: the same command gives "
+      "the same numbers."},
+     read_reproducible},
+    {{"strace", "[FILE]", "no", "Write the system calls to FILE, or to standard error."},
+     read_strace},
+    {{"strict", NULL, "no", "Stop at a system call that pagewalk does not know."}, read_strict},
+    {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G."}, read_code_cache},
+};
+enum { NOPTIONS = sizeof(options) / sizeof(options[0]) };
+static_assert(sizeof(options) / sizeof(options[0]) <= (size_t)CONFIG_OPTIONS_MAX,
+              "every option has its text");
+
+static int option_index(const char *name)
+{
+    for (int i = 0; i < NOPTIONS; i++)
+        if (strcmp(options[i].info.name, name) == 0)
+            return i;
+    return -1;
+}
+
+const struct pw_option_info *pw_option(size_t i)
+{
+    return i < NOPTIONS ? &options[i].info : NULL;
+}
+
+struct pw_config *pw_config_create(void)
+{
+    struct pw_config *config = x_calloc(1, sizeof(*config));
+    for (int i = 0; i < NOPTIONS; i++)
+        CHECK(pw_config_set(config, options[i].info.name, options[i].info.initial, NULL) == 0);
+    return config;
+}
+
+void pw_config_destroy(struct pw_config *config)
+{
+    if (!config)
+        return;
+    for (int i = 0; i < NOPTIONS; i++)
+        free(config->texts[i]);
+    free(config->swap_path);
+    free(config->strace_path);
+    free(config);
+}
+
+int pw_config_set(struct pw_config *config, const char *name, const char *value,
+                  struct pw_error *error)
+{
+    int i = option_index(name);
+    if (i < 0)
+        return error_set(error, EINVAL, "%.80s: there is no such option", name);
+    struct reading reading;
+    if (options[i].read(config, value ? value : "yes", &reading) < 0)
+        return error_set(error, EINVAL, "%s: %s", name, reading.why);
+    free(config->texts[i]);
+    config->texts[i] = x_strdup(reading.text);
+    return 0;
+}
+
+const char *pw_config_get(const struct pw_config *config, const char *name)
+{
+    int i = option_index(name);
+    return i < 0 ? NULL : config->texts[i];
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A configuration after parsing: what system.c builds a system from. Every value in it was checked
+ * by pw_config_set(), so creation can only fail for the host's reasons.
+ */
+#ifndef API_CONFIG_H
+#define API_CONFIG_H
+
+#include "kernel/commit.h"
+#include "kernel/policy.h"
+#include "machine/tlb.h"
+#include "pagewalk.h"
+
+enum config_swap { CONFIG_SWAP_NONE, CONFIG_SWAP_TEMPORARY, CONFIG_SWAP_PATH };
+
+enum { CONFIG_OPTIONS_MAX = 16 };
+
+struct pw_config {
+    uint64_t ram_len; /* bytes, whole pages */
+    enum config_swap swap;
+    uint64_t swap_len; /* bytes */
+    char *swap_path;   /* CONFIG_SWAP_PATH only, else NULL */
+    const struct policy_ops *policy;
+    struct tlb_spec tlb;
+    enum commit_mode overcommit;
+    bool reproducible;
+    uint64_t seed;
+    char *strace_path; /* NULL: no tracing; "-": standard error */
+    bool strict;
+    uint64_t code_cache_len;         /* bytes; 0: the engine's default */
+    char *texts[CONFIG_OPTIONS_MAX]; /* canonical value of each option */
+};
+
+/* Host bytes of the seed that a system which is not reproducible uses too: choices of a policy are
+ * the same on every run unless a seed says otherwise. */
+#define CONFIG_SEED ((uint64_t)1)
+
+#endif

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Makes a system out of a configuration: swap disk, machine, kernel, Linux, each on the one before,
+ * and takes it down in the opposite order. Says in one line what the host refused and what to do.
+ */
+#include "api/system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/config.h"
+#include "api/error.h"
+#include "api/program.h"
+#include "base/xalloc.h"
+
+const char *pw_version(void)
+{
+    return PW_VERSION;
+}
+
+static int open_strace(const struct pw_config *config, FILE **out, struct pw_error *error)
+{
+    const char *path = config->strace_path;
+    if (!path)
+        return 0;
+    int fd = strcmp(path, "-") == 0
+                 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+                 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    if (fd < 0)
+        return error_set(error, errno, "strace: cannot write %.300s: %s", path, strerror(errno));
+    FILE *file = fdopen(fd, "w");
+    if (!file) {
+        close(fd);
+        return error_set(error, ENOMEM, "strace: out of memory");
+    }
+    setvbuf(file, NULL, _IOLBF, 0);
+    *out = file;
+    return 0;
+}
+
+static int create_swap(const struct pw_config *config, struct swapdisk **out,
+                       struct pw_error *error)
+{
+    if (config->swap == CONFIG_SWAP_NONE)
+        return 0;
+    int result = swapdisk_create(config->swap_path, config->swap_len, out);
+    if (result == 0)
+        return 0;
+    if (config->swap == CONFIG_SWAP_PATH)
+        return error_set(error, -result, "swap: cannot use %.300s: %s", config->swap_path,
+                         strerror(-result));
+    const char *dir = getenv("TMPDIR");
+    return error_set(error, -result,
+                     "swap: no temporary file in %.200s: %s; give PATH:SIZE or none",
+                     dir && *dir ? dir : "/var/tmp", strerror(-result));
+}
+
+static int create_machine(const struct pw_config *config, struct machine **out,
+                          struct pw_error *error)
+{
+    struct machine_options options = {
+        .nframes = config->ram_len >> PAGE_SHIFT,
+        .tlb = config->tlb,
+        .cpu = {.engine = CPU_ENGINE_VEX,
+                .code_cache_len = config->code_cache_len,
+                .reproducible = config->reproducible},
+    };
+    int result = machine_create(&options, out);
+    if (result == 0)
+        return 0;
+    if (result == -ENOMEM)
+        return error_set(error, ENOMEM,
+                         "ram: the host cannot reserve address space for %llu MiB: give less",
+                         (unsigned long long)(config->ram_len >> 20));
+    return error_set(error, -result, "cannot create the machine: %s", strerror(-result));
+}
+
+/* Swap disk and kernel; the kernel owns the disk once it exists. */
+static int create_kernel(const struct pw_config *config, struct machine *machine,
+                         struct kernel **out, struct pw_error *error)
+{
+    struct kernel_options options = {
+        .policy = config->policy->name, .seed = config->seed, .overcommit = config->overcommit};
+    if (create_swap(config, &options.swap, error) < 0)
+        return -1;
+    int result = kernel_create(machine, &options, out);
+    if (result == 0)
+        return 0;
+    if (options.swap)
+        swapdisk_destroy(options.swap);
+    return error_set(error, -result, "cannot create the kernel: %s", strerror(-result));
+}
+
+static int create_linux(const struct pw_config *config, struct pw_system *system,
+                        struct pw_error *error)
+{
+    struct linux_options options = {.strict = config->strict,
+                                    .reproducible = config->reproducible,
+                                    .seed = config->seed,
+                                    .strace = system->strace};
+    int result = linux_create(system->machine, system->kernel, &options, &system->linux_system);
+    if (result < 0)
+        return error_set(error, -result, "cannot create the system: %s", strerror(-result));
+    return 0;
+}
+
+int pw_system_create(const struct pw_config *config, struct pw_system **out, struct pw_error *error)
+{
+    struct pw_system *system = x_calloc(1, sizeof(*system));
+    if (open_strace(config, &system->strace, error) < 0 ||
+        create_machine(config, &system->machine, error) < 0 ||
+        create_kernel(config, system->machine, &system->kernel, error) < 0 ||
+        create_linux(config, system, error) < 0) {
+        pw_system_destroy(system);
+        return -1;
+    }
+    *out = system;
+    return 0;
+}
+
+void pw_system_destroy(struct pw_system *system)
+{
+    if (!system)
+        return;
+    if (system->linux_system)
+        linux_destroy(system->linux_system);
+    if (system->kernel)
+        kernel_destroy(system->kernel);
+    if (system->machine)
+        machine_destroy(system->machine);
+    if (system->strace)
+        fclose(system->strace);
+    free(system);
+}
+
+int pw_spawn(struct pw_system *system, char *const argv[], char *const envp[],
+             struct pw_error *error)
+{
+    if (!argv[0])
+        return error_set(error, EINVAL, "no program given");
+    char *path;
+    struct process *process;
+    if (program_find(argv[0], envp, &path, error) < 0)
+        return -1;
+    int result = process_spawn(system->linux_system, path, argv, envp, &process);
+    if (result < 0)
+        program_explain(argv[0], path, -result, error);
+    free(path);
+    return result < 0 ? -1 : process->pid;
+}
+
+int pw_run(struct pw_system *system, struct pw_error *error)
+{
+    int result = linux_run(system->linux_system);
+    if (result < 0)
+        return error_set(error, -result, "%s", system->linux_system->message);
+    return 0;
+}

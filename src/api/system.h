@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One system: the rooms put together, in the order in which they were made. */
+#ifndef API_SYSTEM_H
+#define API_SYSTEM_H
+
+#include "kernel/kernel.h"
+#include "linux/task.h"
+#include "pagewalk.h"
+
+struct pw_system {
+    FILE *strace; /* NULL: no tracing */
+    struct machine *machine;
+    struct kernel *kernel;
+    struct linux_system *linux_system;
+};
+
+#endif

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See json.h. Built with jansson; counters come from the list, so a new one needs no change here.
+ */
+#include "cli/json.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Length of the UTF-8 sequence at s, 0 if it is none (RFC 3629: shortest form, no surrogates). */
+static size_t utf8_length(const unsigned char *s)
+{
+    unsigned low = 0x80, high = 0xbf;
+    size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    if (len < 2 || s[0] > 0xf4)
+        return s[0] > 0xf4 ? 0 : len;
+    if (s[0] == 0xe0)
+        low = 0xa0;
+    else if (s[0] == 0xed)
+        high = 0x9f;
+    else if (s[0] == 0xf0)
+        low = 0x90;
+    else if (s[0] == 0xf4)
+        high = 0x8f;
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if (s[i] < 0x80 || s[i] > 0xbf)
+            return 0;
+    return len;
+}
+
+static json_t *string(const char *bytes)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    const unsigned char *from = (const unsigned char *)bytes;
+    char *text = malloc(3 * strlen(bytes) + 1), *to = text;
+    if (!text)
+        return NULL;
+    while (*from) {
+        size_t len = utf8_length(from);
+        const void *piece = len ? (const void *)from : replacement;
+        size_t piece_len = len ? len : sizeof(replacement) - 1;
+        memcpy(to, piece, piece_len);
+        to += piece_len;
+        from += len ? len : 1;
+    }
+    json_t *json = json_stringn(text, (size_t)(to - text));
+    free(text);
+    return json;
+}
+
+static json_t *command(char *const *argv)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; argv && argv[i]; i++)
+        json_array_append_new(list, string(argv[i]));
+    return list;
+}
+
+static json_t *integer(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+/* The size in bytes that ends the text of --swap: "none", "4294967296" or "PATH:4294967296". */
+static uint64_t swap_bytes(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t bytes = 0;
+    pw_parse_size(colon ? colon + 1 : text, &bytes);
+    return bytes;
+}
+
+static json_t *config_object(const struct pw_config *config)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "engine", string(pw_config_get(config, "engine")));
+    json_object_set_new(object, "ram_bytes", integer(swap_bytes(pw_config_get(config, "ram"))));
+    json_object_set_new(object, "page_bytes",
+                        integer(swap_bytes(pw_config_get(config, "page-size"))));
+    json_object_set_new(object, "swap_bytes", integer(swap_bytes(pw_config_get(config, "swap"))));
+    json_object_set_new(object, "policy", string(pw_config_get(config, "policy")));
+    json_object_set_new(object, "tlb", string(pw_config_get(config, "tlb")));
+    return object;
+}
+
+static json_t *exit_object(const struct pw_process_info *process)
+{
+    if (!process->exited)
+        return json_null();
+    return json_pack("{s:i,s:i}", "status", process->status, "signal", process->signal);
+}
+
+static json_t *counters_object(const struct pw_system *system)
+{
+    json_t *object = json_object();
+    struct pw_counter_info info;
+    for (int i = 0; pw_counter_info(i, &info); i++)
+        if (pw_counter_has(system, i))
+            json_object_set_new(object, info.name, integer(pw_counter(system, i)));
+    return object;
+}
+
+static json_t *process_counters(const struct pw_system *system, size_t process)
+{
+    json_t *object = json_object();
+    struct pw_counter_info info;
+    for (int i = 0; pw_counter_info(i, &info); i++)
+        if (info.per_process && pw_counter_has(system, i))
+            json_object_set_new(object, info.name, integer(pw_process_counter(system, process, i)));
+    return object;
+}
+
+static json_t *processes_array(const struct pw_system *system)
+{
+    json_t *list = json_array();
+    struct pw_process_info process;
+    for (size_t i = 0; pw_process(system, i, &process); i++)
+        json_array_append_new(list, json_pack("{s:i,s:i,s:o,s:o,s:o}", "pid", process.pid, "ppid",
+                                              process.ppid, "command", command(process.argv),
+                                              "exit", exit_object(&process), "counters",
+                                              process_counters(system, i)));
+    return list;
+}
+
+char *json_report(const struct run_report *report)
+{
+    struct pw_process_info first = {0};
+    pw_process(report->system, 0, &first);
+    json_t *root =
+        json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version",
+                  pw_version(), "command", command(report->argv), "config",
+                  config_object(report->config), "exit", exit_object(&first), "counters",
+                  counters_object(report->system), "processes", processes_array(report->system));
+    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
+    json_decref(root);
+    if (!text)
+        return NULL;
+    size_t len = strlen(text);
+    char *line = realloc(text, len + 2);
+    if (!line) {
+        free(text);
+        return NULL;
+    }
+    memcpy(line + len, "\n", 2);
+    return line;
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Parsing is getopt_long(3)'s, on a table made from the list. Its own messages are silenced: ours
+ * say what is meant and where the mistake stands (command line or PAGEWALK_OPTS).
+ */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/message.h"
+#include "cli/suggest.h"
+
+enum own_option { OWN_OUTPUT, OWN_QUIET, OWN_JSON, OWN_HELP, OWN_VERSION, OWN_COUNT };
+
+static const struct option_info own[OWN_COUNT] = {
+    [OWN_OUTPUT] = {"output", 'o', "FILE", NULL, "Write the summary to FILE."},
+    [OWN_QUIET] = {"quiet", 'q', NULL, NULL, "No summary."},
+    [OWN_JSON] =
+        {"json", '\0', "FILE", NULL,
+         "Write configuration, exit and counters to FILE as one JSON object; - is standard "
+         "error."},
+    [OWN_HELP] = {"help", 'h', NULL, NULL, "This help."},
+    [OWN_VERSION] = {"version", 'V', NULL, NULL, "The version."},
+};
+
+enum {
+    TABLE_MAX = 64,
+    LIBRARY_VALUE = 256, /* getopt values: own options from 512, those of the library from 256 */
+    OWN_VALUE = 512,
+};
+
+/* The list as getopt_long wants it. */
+struct table {
+    struct option rows[TABLE_MAX];
+    char letters[2 * TABLE_MAX];
+    const char *where; /* "" or "PAGEWALK_OPTS: " */
+};
+
+bool options_at(size_t i, struct option_info *out)
+{
+    const struct pw_option_info *info = pw_option(i);
+    if (info) {
+        const char *initial = info->argument && info->argument[0] != '[' ? info->initial : NULL;
+        *out = (struct option_info){info->name, '\0', info->argument, initial, info->help};
+        return true;
+    }
+    size_t count = 0;
+    while (pw_option(count))
+        count++;
+    if (i - count >= OWN_COUNT)
+        return false;
+    *out = own[i - count];
+    return true;
+}
+
+void options_usage(const struct option_info *info, char *buf, size_t len)
+{
+    int n = info->letter ? snprintf(buf, len, "-%c, ", info->letter) : 0;
+    if (!info->argument)
+        snprintf(buf + n, len - (size_t)n, "--%s", info->name);
+    else if (info->argument[0] == '[')
+        snprintf(buf + n, len - (size_t)n, "--%s[=%s", info->name, info->argument + 1);
+    else
+        snprintf(buf + n, len - (size_t)n, "--%s %s", info->name, info->argument);
+}
+
+static void table_create(const char *where, struct table *table)
+{
+    struct option_info info;
+    size_t n = 0, library = 0;
+    char *letter = table->letters;
+    *table = (struct table){.where = where};
+    while (pw_option(library))
+        library++;
+    letter += sprintf(letter, "+:");
+    for (; n < TABLE_MAX - 1 && options_at(n, &info); n++) {
+        int has = !info.argument            ? no_argument
+                  : info.argument[0] == '[' ? optional_argument
+                                            : required_argument;
+        int value = n < library ? LIBRARY_VALUE + (int)n : OWN_VALUE + (int)(n - library);
+        table->rows[n] = (struct option){info.name, has, NULL, value};
+        if (info.letter)
+            letter += sprintf(letter, "%c%s", info.letter, info.argument ? ":" : "");
+    }
+}
+
+static int own_by_letter(int letter)
+{
+    for (int i = 0; i < OWN_COUNT; i++)
+        if (own[i].letter && own[i].letter == letter)
+            return i;
+    return -1;
+}
+
+static int missing_argument(const struct table *table, int value)
+{
+    for (const struct option *row = table->rows; row->name; row++)
+        if (row->val == value)
+            return message_error("%s--%s needs a value", table->where, row->name);
+    return message_error("%s-%c needs a value", table->where, value);
+}
+
+/* A long option that getopt_long() did not take: unknown, or short for several. */
+static int unknown_long(const struct table *table, const char *word)
+{
+    char name[80];
+    struct suggest suggest;
+    int matches = 0;
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    suggest_start(&suggest, name);
+    for (const struct option *row = table->rows; row->name; row++) {
+        matches += strncmp(row->name, name, strlen(name)) == 0;
+        suggest_offer(&suggest, row->name);
+    }
+    if (matches > 1)
+        return message_error("%s--%s is short for several options: write it in full", table->where,
+                             name);
+    if (suggest.best)
+        return message_error("%sunknown option --%s: did you mean --%s?", table->where, name,
+                             suggest.best);
+    return message_error("%sunknown option --%s: see 'pagewalk run --help'", table->where, name);
+}
+
+static int unknown_option(const struct table *table, char **argv)
+{
+    for (const struct option *row = table->rows; row->name; row++)
+        if (optopt == row->val)
+            return message_error("%s--%s takes no value", table->where, row->name);
+    const char *word = argv[optind - 1];
+    if (optopt == 0 && strncmp(word, "--", 2) == 0)
+        return unknown_long(table, word + 2);
+    return message_error("%sunknown option -%c: see 'pagewalk run --help'", table->where, optopt);
+}
+
+static int set_own(struct options *options, enum own_option option, const char *where)
+{
+    if (optarg && *optarg == '\0') {
+        message_error("%s--%s: the file name is empty", where, own[option].name);
+        return -1;
+    }
+    switch (option) {
+    case OWN_OUTPUT:
+        options->output_path = optarg;
+        break;
+    case OWN_QUIET:
+        options->quiet = true;
+        break;
+    case OWN_JSON:
+        options->json_path = optarg;
+        break;
+    case OWN_HELP:
+        options->help = true;
+        break;
+    case OWN_VERSION:
+        options->version = true;
+        break;
+    case OWN_COUNT:
+        break;
+    }
+    return 0;
+}
+
+static int set_library(struct options *options, int i, const char *where)
+{
+    struct pw_error error;
+    const char *value = optarg ? optarg : "yes";
+    if (pw_config_set(options->config, pw_option((size_t)i)->name, value, &error) == 0)
+        return 0;
+    message_error("%s--%s", where, error.message);
+    return -1;
+}
+
+static int set_option(struct options *options, int value, const struct table *table, char **argv)
+{
+    if (value == ':')
+        return missing_argument(table, optopt), -1;
+    if (value == '?')
+        return unknown_option(table, argv), -1;
+    if (value >= OWN_VALUE)
+        return set_own(options, (enum own_option)(value - OWN_VALUE), table->where);
+    if (value >= LIBRARY_VALUE)
+        return set_library(options, value - LIBRARY_VALUE, table->where);
+    return set_own(options, (enum own_option)own_by_letter(value), table->where);
+}
+
+/* Reads options from argv[1] up to the first word that is none; its index goes to *first. */
+static int read_words(struct options *options, const char *where, int argc, char **argv, int *first)
+{
+    struct table table;
+    int value;
+    table_create(where, &table);
+    optind = 0; /* glibc: start anew */
+    opterr = 0;
+    while ((value = getopt_long(argc, argv, table.letters, table.rows, NULL)) != -1)
+        if (set_option(options, value, &table, argv) < 0)
+            return -1;
+    *first = optind;
+    return 0;
+}
+
+static int read_environment(struct options *options)
+{
+    const char *line = getenv("PAGEWALK_OPTS"), *why;
+    if (!line)
+        return 0;
+    if (wordsplit_create(line, &options->words, &why) < 0) {
+        message_error("PAGEWALK_OPTS: %s", why);
+        return -1;
+    }
+    int argc = (int)options->words.count + 1, first;
+    char **argv = calloc((size_t)argc + 1, sizeof(char *));
+    if (!argv) {
+        message_error("out of memory");
+        return -1;
+    }
+    argv[0] = "pagewalk";
+    memcpy(argv + 1, options->words.words, options->words.count * sizeof(char *));
+    int result = read_words(options, "PAGEWALK_OPTS: ", argc, argv, &first);
+    if (result == 0 && first < argc) {
+        message_error("PAGEWALK_OPTS: '%.80s' is not an option", argv[first]);
+        result = -1;
+    }
+    free(argv);
+    return result;
+}
+
+int options_create(int argc, char **argv, struct options *out)
+{
+    struct options options = {.config = pw_config_create()};
+    if (read_environment(&options) < 0 ||
+        read_words(&options, "", argc, argv, &options.first) < 0) {
+        options_destroy(&options);
+        return -1;
+    }
+    *out = options;
+    return 0;
+}
+
+void options_destroy(struct options *options)
+{
+    pw_config_destroy(options->config);
+    wordsplit_destroy(&options->words);
+}

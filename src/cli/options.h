@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The options of commands that run something: those of the library (pw_option()) and the command's
+ * own. One list serves parsing, help, the man page and completion.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cli/wordsplit.h"
+#include "pagewalk.h"
+
+struct option_info {
+    const char *name;
+    char letter;          /* '\0': none */
+    const char *argument; /* as in struct pw_option_info */
+    const char *initial;  /* NULL: nothing to say */
+    const char *help;
+};
+
+/* Result: false beyond the last. */
+bool options_at(size_t i, struct option_info *out);
+
+/* "--ram SIZE", "--strace[=FILE]", "-o, --output FILE". */
+void options_usage(const struct option_info *info, char *buf, size_t len);
+
+struct options {
+    struct pw_config *config;
+    const char *output_path; /* summary; NULL: standard error */
+    const char *json_path;   /* NULL: no JSON */
+    bool quiet;
+    bool help, version;     /* asked for instead of a run */
+    int first;              /* argv index of the program */
+    struct wordsplit words; /* of PAGEWALK_OPTS: what the paths may point into */
+};
+
+/* Reads PAGEWALK_OPTS, then argv[1...] up to the program. Result: 0, or -1 after a message. */
+int options_create(int argc, char **argv, struct options *out);
+void options_destroy(struct options *options);
+
+#endif
