@@ -13,12 +13,27 @@
  * The clock counts lookups in program order: the CPU advances it inline by one for each data access
  * and for each entry into a code page, this file by one for each lookup it serves. It is never 0.
  *
+ * The second level is looked up when a first level has missed, and filled by the walk that follows
+ * when it misses too; a first level is filled from it or from the walk. Neither includes the other:
+ * what L2 evicts stays in L1, and an L1 hit does not make the page younger in L2. A set is chosen
+ * by the page number modulo the number of sets. A piece of a 2 MiB or 1 GiB page takes an entry
+ * like any 4 KiB page; invalidating one piece invalidates them all.
+ *
+ * What is counted here, per lookup that comes here: tlb_l1d_misses or tlb_l1i_misses; if there is a
+ * second level, tlb_l2_hits or tlb_l2_misses for each first-level miss; walks and walk_reads for
+ * each walk, be it for a miss, to set a dirty bit, or because the entry forbids the access (then
+ * the processor looks again before it faults). Each invalidation counts once in tlb_flushes. A
+ * lookup that faults counts the same, each time it is tried, and advances the clock. The CPU counts
+ * hits: tlb_l1d_hits are all data lookups, its own and those served here, faulting ones included,
+ * minus tlb_l1d_misses; tlb_l1i_hits likewise. A non-canonical address is no lookup: nothing is
+ * counted.
+ *
  * Invariants, checked by tlb_is_valid():
  *   T1  a valid front slot's page is in the modelled first level, at most one slot a page
  *   T2  wtag is valid only if the entry is writable, its dirty bit is set, and the frame has no
- * code mark (stores to translated code must come through the slow path) T3  front slots are of the
- * current address space only T4  no two valid entries of a level have the same page and address
- * space
+ *       code mark (stores to translated code must come through the slow path)
+ *   T3  front slots are of the current address space only
+ *   T4  no two valid entries of a level have the same page and address space
  */
 #ifndef MACHINE_TLB_H
 #define MACHINE_TLB_H
@@ -51,13 +66,16 @@ struct tlb_ifront {
 
 struct tlb_geometry {
     unsigned entries; /* sets * ways, not necessarily powers of two */
-    unsigned ways;    /* entries == ways: fully associative; 0 entries: no such level */
+    unsigned ways;    /* entries == ways: fully associative; 0 entries, 0 ways: no such level */
 };
 
-enum { TLB_NAME_LEN = 64 };
+enum { TLB_NAME_LEN = 64, TLB_ENTRIES_MAX = 65536 };
+
+/* At most TLB_ENTRIES_MAX entries, in whole sets. */
+bool tlb_geometry_is_valid(const struct tlb_geometry *geometry);
 
 struct tlb_spec {
-    char name[TLB_NAME_LEN]; /* of the preset, or the spec's own text */
+    char name[TLB_NAME_LEN]; /* of the preset, or the spec written out */
     struct tlb_geometry l1d, l1i, l2;
 };
 
@@ -69,8 +87,8 @@ struct tlb_preset {
 /* The presets, the default first; *count is set. */
 const struct tlb_preset *tlb_presets(size_t *count);
 
-/* Reads a preset's name or "l1d=64:4,l1i=64:8,l2=1536:12" (entries:ways; l2=0 for none).
- * Errors: -EINVAL, and *why says what is wrong with which field (a static string). */
+/* Reads a preset's name or "l1d=64:4,l1i=64:8,l2=1536:12" (entries:ways, in any order; l2=0 or no
+ * l2 for none). Errors: -EINVAL, and *why says what is wrong with which field (a static string). */
 int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why);
 
 struct tlb; /* tlb.c */
@@ -87,7 +105,8 @@ void tlb_destroy(struct tlb *tlb);
  * value carries over. */
 void tlb_set_clock(struct tlb *tlb, uint64_t *clock);
 
-/* Changes the address space: the front arrays are emptied, the levels keep their tagged entries. */
+/* Changes the address space: the front arrays are emptied, the levels keep their tagged entries.
+ * The space that is current already: no effect. => before the first lookup */
 void tlb_switch(struct tlb *tlb, struct mmu_root root);
 
 struct tlb_hit {
@@ -95,7 +114,8 @@ struct tlb_hit {
     pfn_t pfn;             /* frame that holds it */
     uint64_t victim_stamp; /* newest stamp among what this lookup displaced from the first level or
                               the front array; 0 if nothing */
-    uint32_t error;        /* PF_* code when the lookup ended in a page fault */
+    uint32_t error;        /* PF_* code when the lookup ended in a page fault; 0 if it did not, or
+                              if it failed because va is not canonical */
 };
 
 /*
@@ -103,17 +123,28 @@ struct tlb_hit {
  * second level, walk. Effect: counts; fills the levels and the front slot; stamps the entry. A
  * store through an entry that is not yet dirty walks to set D, as the hardware does, and is a hit
  * if the entry was there. Result: true and *out; false: page fault, out->error filled, nothing
- * filled in the TLB (but the walk and the miss are counted, as on hardware).
+ * filled in the TLB (but the walk and the miss are counted, as on hardware), and what the TLB held
+ * for the page is forgotten.
  */
 bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out);
 
-/* A further hit on the page looked up last by tlb_data(): advances the clock by `count` lookups and
+/* Further hits on the page looked up last by tlb_data(): advances the clock by `count` lookups and
  * stamps the entry (string instructions work a page at a time). */
 void tlb_data_again(struct tlb *tlb, vaddr_t va, uint64_t count);
 
-/* One fetch lookup: the CPU enters the page of va. Does not touch ifront tags: the CPU sets its
- * slot after it has checked its translations. Result as tlb_data(). */
+/* One fetch lookup: the CPU enters the page of va. Sets no ifront tag: the CPU sets that of the
+ * page's slot after it has checked its translations; the slot's stamp is set, and the tags of pages
+ * that left the slot or the first level are emptied. Result as tlb_data().
+ * => the CPU sets the tag before it makes another fetch lookup or invalidates anything */
 bool tlb_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out);
+
+/* Lookups that tlb_data() and tlb_fetch() served, and how many of those ended in a page fault:
+ * for a CPU that counts accesses as they retire. */
+struct tlb_served {
+    uint64_t data, data_faults;
+    uint64_t fetch, fetch_faults;
+};
+const struct tlb_served *tlb_served(const struct tlb *tlb);
 
 /* Takes write permission away from every front slot that maps the frame (it now holds translated
  * code). Not counted as a flush. */
@@ -127,13 +158,30 @@ void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va);
 void tlb_flush_space(struct tlb *tlb, uint16_t asid);
 void tlb_flush_all(struct tlb *tlb);
 
-/* Has `stamps[pfn]` (nframes entries, the caller's, lazily backed) kept up to date with the clock
- * of each frame's last access, exactly after tlb_sync_stamps(). NULL stops it. */
+/*
+ * Has `stamps[pfn]` (nframes entries, the caller's, lazily backed) kept up to date with the clock
+ * of each frame's last use, as it is after tlb_sync_stamps(). NULL stops it.
+ * The last use of a data page is its last access, exactly. The last use of a code page is when the
+ * next code page was entered (the current one: now), by the entries that the first level still
+ * remembers; so code pages are ordered exactly among themselves, and one may seem used until the
+ * next lasting change of page, never shorter than it was.
+ */
 void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps);
 void tlb_sync_stamps(struct tlb *tlb);
-/* The clock now: at or after every stamp given so far. */
-uint64_t tlb_clock(const struct tlb *tlb);
 
 bool tlb_is_valid(const struct tlb *tlb);
+
+enum tlb_level_kind { TLB_L1D, TLB_L1I, TLB_L2 };
+
+struct tlb_entry {
+    vaddr_t page;
+    uint16_t asid;
+    pfn_t pfn;
+    bool writable, dirty, executable;
+    uint64_t stamp; /* clock of the last use */
+};
+
+/* Copies up to `max` entries of a level, the most recently used first. Result: how many. */
+size_t tlb_list(struct tlb *tlb, enum tlb_level_kind kind, struct tlb_entry *out, size_t max);
 
 #endif
