@@ -103,6 +103,11 @@ int pw_spawn(struct pw_system *system, char *const argv[], char *const envp[],
  * guests. Result: 0, or -1 and *error; counters and processes can be read in both cases. */
 int pw_run(struct pw_system *system, struct pw_error *error);
 
+/* Progress: `progress` is called about every `seconds` of real time while pw_run() runs; it may
+ * read counters. NULL: no more. */
+void pw_set_progress(struct pw_system *system, double seconds,
+                     void (*progress)(struct pw_system *system, void *arg), void *arg);
+
 /* ---- results ---- */
 
 /* A counter's meaning. `per_process`: pw_process_counter() has it too. */

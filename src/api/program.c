@@ -5,7 +5,6 @@
  */
 #include "api/program.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -101,71 +100,4 @@ int program_find(const char *name, char *const envp[], char **path, struct pw_er
     if (code != 0)
         return error_set(error, ENOENT, "%.300s: no such program in PATH", name);
     return 0;
-}
-
-static const char *machine_name(unsigned machine)
-{
-    switch (machine) {
-    case EM_386:
-        return "32-bit x86";
-    case EM_AARCH64:
-        return "64-bit ARM";
-    case EM_ARM:
-        return "32-bit ARM";
-    case EM_RISCV:
-        return "RISC-V";
-    case EM_PPC64:
-        return "64-bit PowerPC";
-    case EM_S390:
-        return "s390";
-    case EM_MIPS:
-        return "MIPS";
-    default:
-        return "another processor";
-    }
-}
-
-/* What the first bytes of a file that exec called not executable say about it. */
-static void explain_format(const char *name, const char *path, struct pw_error *error)
-{
-    unsigned char head[20] = {0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    ssize_t len = fd < 0 ? 0 : pread(fd, head, sizeof(head), 0);
-    if (fd >= 0)
-        close(fd);
-    unsigned machine = head[18] | (unsigned)head[19] << 8;
-    if (len == 0)
-        error_set(error, ENOEXEC, "%.300s: is empty, not a program", name);
-    else if (len >= 2 && head[0] == '#' && head[1] == '!')
-        error_set(error, ENOEXEC, "%.300s: its #! line does not lead to a program", name);
-    else if (len < SELFMAG || memcmp(head, ELFMAG, SELFMAG) != 0)
-        error_set(error, ENOEXEC, "%.300s: neither an ELF program nor a #! script", name);
-    else if (len == sizeof(head) && machine != EM_X86_64)
-        error_set(error, ENOEXEC, "%.300s: a program for %s; pagewalk runs x86-64 programs", name,
-                  machine_name(machine));
-    else
-        error_set(error, ENOEXEC, "%.300s: a damaged or unsupported ELF file", name);
-}
-
-void program_explain(const char *name, const char *path, int code, struct pw_error *error)
-{
-    switch (code) {
-    case ENOEXEC:
-        explain_format(name, path, error);
-        break;
-    case ENOENT:
-        error_set(error, ENOENT, "%.300s: the interpreter that it names does not exist", name);
-        break;
-    case ELIBBAD:
-        error_set(error, ENOEXEC, "%.300s: the interpreter that it names is not usable", name);
-        break;
-    case EACCES:
-        error_set(error, EACCES, "%.300s: it or its interpreter cannot be read or executed", name);
-        break;
-    case ENOMEM:
-        error_set(error, ENOMEM, "%.300s: does not fit: give more --ram or --swap", name);
-        break;
-    default:
-        error_set(error, code, "%.300s: %s", name, strerror(code));
-    }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which file a program name means, and why it cannot be run. */
+/* Which file a program name means. */
 #ifndef API_PROGRAM_H
 #define API_PROGRAM_H
 
@@ -11,8 +11,5 @@
  * is a file but it cannot be executed. Source: execvp(3); POSIX, "Command Search and Execution".
  */
 int program_find(const char *name, char *const envp[], char **path, struct pw_error *error);
-
-/* Says why exec refused the file at `path` that was found for `name`. `code` is execve's errno. */
-void program_explain(const char *name, const char *path, int code, struct pw_error *error);
 
 #endif

@@ -136,6 +136,17 @@ void pw_system_destroy(struct pw_system *system)
     free(system);
 }
 
+/* exec refused the program. Everything that is about its format or its interpreter is ENOEXEC. */
+static int spawn_failed(struct pw_system *system, const char *name, int code,
+                        struct pw_error *error)
+{
+    const char *message = system->linux_system->message;
+    bool bad_format = code == ELIBBAD || code == ELOOP || code == EINVAL;
+    if (*message)
+        return error_set(error, bad_format ? ENOEXEC : code, "%s", message);
+    return error_set(error, bad_format ? ENOEXEC : code, "%.300s: %s", name, strerror(code));
+}
+
 int pw_spawn(struct pw_system *system, char *const argv[], char *const envp[],
              struct pw_error *error)
 {
@@ -146,10 +157,22 @@ int pw_spawn(struct pw_system *system, char *const argv[], char *const envp[],
     if (program_find(argv[0], envp, &path, error) < 0)
         return -1;
     int result = process_spawn(system->linux_system, path, argv, envp, &process);
-    if (result < 0)
-        program_explain(argv[0], path, -result, error);
     free(path);
-    return result < 0 ? -1 : process->pid;
+    return result < 0 ? spawn_failed(system, argv[0], -result, error) : process->pid;
+}
+
+static void call_progress(void *arg)
+{
+    struct pw_system *system = arg;
+    system->progress(system, system->progress_arg);
+}
+
+void pw_set_progress(struct pw_system *system, double seconds,
+                     void (*progress)(struct pw_system *system, void *arg), void *arg)
+{
+    system->progress = progress;
+    system->progress_arg = arg;
+    linux_set_progress(system->linux_system, seconds, progress ? call_progress : NULL, system);
 }
 
 int pw_run(struct pw_system *system, struct pw_error *error)

@@ -12,6 +12,8 @@ struct pw_system {
     struct machine *machine;
     struct kernel *kernel;
     struct linux_system *linux_system;
+    void (*progress)(struct pw_system *system, void *arg); /* pw_set_progress(); NULL: none */
+    void *progress_arg;
 };
 
 #endif
