@@ -12,17 +12,11 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "base/lazy.h"
 
 static uint64_t marks_len(uint64_t nframes)
 {
     return (nframes + 7) / 8;
-}
-
-static void *map_zeroes(uint64_t len)
-{
-    void *at =
-        mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return at == MAP_FAILED ? NULL : at;
 }
 
 int ram_create(uint64_t nframes, struct ram **out)
@@ -33,8 +27,8 @@ int ram_create(uint64_t nframes, struct ram **out)
     if (!ram)
         return -ENOMEM;
     ram->nframes = nframes;
-    ram->bytes = map_zeroes(nframes * PAGE_SIZE);
-    ram->code_marks = map_zeroes(marks_len(nframes));
+    ram->bytes = lazy_create(nframes * PAGE_SIZE);
+    ram->code_marks = lazy_create(marks_len(nframes));
     if (!ram->bytes || !ram->code_marks) {
         ram_destroy(ram);
         return -ENOMEM;
@@ -47,10 +41,8 @@ void ram_destroy(struct ram *ram)
 {
     if (!ram)
         return;
-    if (ram->bytes)
-        munmap(ram->bytes, ram->nframes * PAGE_SIZE);
-    if (ram->code_marks)
-        munmap(ram->code_marks, marks_len(ram->nframes));
+    lazy_destroy(ram->bytes, ram->nframes * PAGE_SIZE);
+    lazy_destroy(ram->code_marks, marks_len(ram->nframes));
     free(ram);
 }
 

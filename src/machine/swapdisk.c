@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -25,6 +24,7 @@
 #include <xxhash.h>
 
 #include "base/check.h"
+#include "base/lazy.h"
 
 enum {
     WORD_BITS = 64,
@@ -134,13 +134,6 @@ static void raise_fd(struct swapdisk *disk)
     }
 }
 
-static void *map_zeroes(uint64_t len)
-{
-    void *at =
-        mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return at == MAP_FAILED ? NULL : at;
-}
-
 static uint64_t bitmap_len(uint64_t slots)
 {
     return (slots + WORD_BITS - 1) / WORD_BITS * sizeof(uint64_t);
@@ -148,8 +141,8 @@ static uint64_t bitmap_len(uint64_t slots)
 
 static int create_arrays(struct swapdisk *disk)
 {
-    disk->bitmap = map_zeroes(bitmap_len(disk->slots));
-    disk->sums = map_zeroes(disk->slots * sizeof(uint64_t));
+    disk->bitmap = lazy_create(bitmap_len(disk->slots));
+    disk->sums = lazy_create(disk->slots * sizeof(uint64_t));
     return disk->bitmap && disk->sums ? 0 : -ENOMEM;
 }
 
@@ -191,10 +184,8 @@ void swapdisk_destroy(struct swapdisk *disk)
         unlink(disk->path);
     if (disk->fd >= 0)
         close(disk->fd);
-    if (disk->bitmap)
-        munmap(disk->bitmap, bitmap_len(disk->slots));
-    if (disk->sums)
-        munmap(disk->sums, disk->slots * sizeof(uint64_t));
+    lazy_destroy(disk->bitmap, bitmap_len(disk->slots));
+    lazy_destroy(disk->sums, disk->slots * sizeof(uint64_t));
     free(disk->path);
     free(disk);
 }

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The presets and the grammar of TLB specs: each wrong text gets the message that names its field,
+ * and damaged texts, a bounded number of them, are parsed or refused, never worse. */
+#include "machine/tlb.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct tlb_spec parse(const char *text)
+{
+    struct tlb_spec spec;
+    const char *why = NULL;
+    if (tlb_spec_parse(text, &spec, &why))
+        fail_msg("\"%s\": %s", text, why);
+    return spec;
+}
+
+static void refuse(const char *text, const char *expected)
+{
+    struct tlb_spec spec, was;
+    const char *why = NULL;
+    memset(&spec, 0x5a, sizeof(spec));
+    was = spec;
+    assert_int_equal(tlb_spec_parse(text, &spec, &why), -EINVAL);
+    assert_non_null(why);
+    if (!strstr(why, expected))
+        fail_msg("\"%s\": \"%s\" does not say \"%s\"", text, why, expected);
+    assert_memory_equal(&spec, &was, sizeof(spec)); /* untouched on failure */
+}
+
+static void expect(struct tlb_geometry geometry, unsigned entries, unsigned ways)
+{
+    assert_int_equal(geometry.entries, entries);
+    assert_int_equal(geometry.ways, ways);
+}
+
+static void test_presets(void **state)
+{
+    size_t count = 0;
+    const struct tlb_preset *presets = tlb_presets(&count);
+    assert_true(count >= 2);
+    assert_string_equal(presets[0].spec.name, "skylake");
+    for (size_t i = 0; i < count; i++) {
+        struct tlb_spec spec = parse(presets[i].spec.name);
+        assert_memory_equal(&spec, &presets[i].spec, sizeof(spec));
+        assert_true(strlen(presets[i].source) > 10);
+        assert_true(tlb_geometry_is_valid(&spec.l1d) && spec.l1d.entries);
+        assert_true(tlb_geometry_is_valid(&spec.l1i) && spec.l1i.entries);
+        assert_true(tlb_geometry_is_valid(&spec.l2));
+    }
+    struct tlb_spec tiny = parse("tiny");
+    expect(tiny.l1d, 2, 2);
+    expect(tiny.l1i, 2, 2);
+    expect(tiny.l2, 0, 0);
+}
+
+static void test_specs(void **state)
+{
+    struct tlb_spec spec = parse("l1d=64:4,l1i=64:8,l2=1536:12");
+    expect(spec.l1d, 64, 4);
+    expect(spec.l1i, 64, 8);
+    expect(spec.l2, 1536, 12);
+    assert_string_equal(spec.name, "l1d=64:4,l1i=64:8,l2=1536:12");
+    spec = parse("l2=0,l1i=0007:7,l1d=65536:1");
+    expect(spec.l1d, 65536, 1);
+    expect(spec.l1i, 7, 7);
+    expect(spec.l2, 0, 0);
+    assert_string_equal(spec.name, "l1d=65536:1,l1i=7:7");
+    spec = parse("l1d=15:5,l1i=1:1"); /* no second level is the default of a spec */
+    expect(spec.l2, 0, 0);
+    spec = parse("l1d=65536:65536,l1i=65536:65536,l2=65536:65536");
+    assert_string_equal(spec.name, "l1d=65536:65536,l1i=65536:65536,l2=65536:65536");
+}
+
+static void test_wrong_specs(void **state)
+{
+    refuse("", "no such TLB");
+    refuse("skylak", "no such TLB");
+    refuse("SKYLAKE", "no such TLB");
+    refuse("l1x=1:1", "no such TLB");
+    refuse("l1d=4:4,", "no such TLB");
+    refuse(",l1d=4:4", "no such TLB");
+    refuse("l1d=4:4;l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=4:,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=-4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d= 4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=0x4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=4:4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4k", "l1i: expected ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4,l2=12", "l2: expected ENTRIES:WAYS");
+    refuse("l1d=0:0,l1i=4:4", "l1d: entries must be 1 to 65536");
+    refuse("l1d=0:1,l1i=4:4", "l1d: entries must be 1 to 65536");
+    refuse("l1d=0,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=65537:1,l1i=4:4", "l1d: entries must be 1 to 65536");
+    refuse("l1d=4:4,l1i=4:4,l2=65537:1", "l2: entries must be 0 to 65536");
+    refuse("l1d=4294967297:1,l1i=4:4", "l1d: entries must be");
+    refuse("l1d=99999999999999999999999999:1,l1i=4:4", "l1d: entries must be");
+    refuse("l1d=4:99999999999999999999999999,l1i=4:4", "l1d: ways");
+    refuse("l1d=4:0,l1i=4:4", "l1d: ways must be at least 1 and divide entries");
+    refuse("l1d=4:3,l1i=4:4", "l1d: ways");
+    refuse("l1d=4:8,l1i=4:4", "l1d: ways");
+    refuse("l1d=4:4,l1i=6:4", "l1i: ways");
+    refuse("l1d=4:4,l1i=4:4,l2=6:4", "l2: ways");
+    refuse("l1d=4:4,l1d=4:4", "l1d is given twice");
+    refuse("l1d=4:4,l1i=4:4,l2=0,l2=0", "l2 is given twice");
+    refuse("l1i=4:4", "l1d is missing");
+    refuse("l1d=4:4", "l1i is missing");
+    refuse("l2=4:4", "l1d is missing");
+}
+
+/* Whatever the text: accepted with valid geometries and a name that parses to the same, or refused
+ * with a message. */
+static void check_text(const char *text)
+{
+    struct tlb_spec spec, again;
+    const char *why = NULL;
+    if (tlb_spec_parse(text, &spec, &why)) {
+        assert_non_null(why);
+        assert_true(strlen(why) > 5 && !strchr(why, '\n'));
+        return;
+    }
+    assert_true(tlb_geometry_is_valid(&spec.l1d) && spec.l1d.entries);
+    assert_true(tlb_geometry_is_valid(&spec.l1i) && spec.l1i.entries);
+    assert_true(tlb_geometry_is_valid(&spec.l2));
+    assert_true(memchr(spec.name, '\0', sizeof(spec.name)) != NULL);
+    again = parse(spec.name);
+    expect(again.l1d, spec.l1d.entries, spec.l1d.ways);
+    expect(again.l1i, spec.l1i.entries, spec.l1i.ways);
+    expect(again.l2, spec.l2.entries, spec.l2.ways);
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525 + 1013904223;
+    return *seed >> 8;
+}
+
+static void test_damaged_texts(void **state)
+{
+    static const char *const good[] = {"l1d=64:4,l1i=128:8,l2=1536:12", "skylake",
+                                       "l2=0,l1d=1:1,l1i=2:2", "tiny"};
+    static const char letters[] = "0123456789,:=l1d1i2- x\xff";
+    uint32_t seed = 1;
+    for (unsigned round = 0; round < 300000; round++) {
+        char text[80];
+        strcpy(text, good[next_random(&seed) % 4]);
+        for (unsigned n = next_random(&seed) % 4 + 1; n > 0; n--) {
+            size_t len = strlen(text), at = next_random(&seed) % (len + 1);
+            char c = letters[next_random(&seed) % (sizeof(letters) - 1)];
+            switch (next_random(&seed) % 3) {
+            case 0: /* change or append */
+                text[at] = c;
+                text[at == len ? len + 1 : len] = '\0';
+                break;
+            case 1: /* insert */
+                memmove(text + at + 1, text + at, len - at + 1);
+                text[at] = c;
+                break;
+            default: /* cut */
+                text[at] = '\0';
+            }
+        }
+        check_text(text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_wrong_specs),
+        cmocka_unit_test(test_damaged_texts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
