@@ -82,6 +82,11 @@ void tlb_set_clock(struct tlb *tlb, uint64_t *clock)
     tlb->clock = next;
 }
 
+uint64_t tlb_clock(const struct tlb *tlb)
+{
+    return *tlb->clock;
+}
+
 const struct tlb_served *tlb_served(const struct tlb *tlb)
 {
     return &tlb->served;

@@ -168,6 +168,8 @@ void tlb_flush_all(struct tlb *tlb);
  */
 void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps);
 void tlb_sync_stamps(struct tlb *tlb);
+/* The clock now: at or after every stamp given so far. */
+uint64_t tlb_clock(const struct tlb *tlb);
 
 bool tlb_is_valid(const struct tlb *tlb);
 
