@@ -29,6 +29,8 @@ struct kernel {
     uint32_t space_next;          /* where the search for a free number starts */
     pfn_t zero_pfn;               /* the shared frame of zeros */
     uint64_t pages_live;          /* pages that exist, in RAM or on disk (see pages_peak) */
+    pfn_t squeeze_hand;           /* where swap_squeeze() goes on */
+    pfn_t tables_hand;            /* where the search for tables of zeros goes on (reclaim.c) */
     struct system_counters gauges;
     /* Set when something went wrong that a message must name (damaged slot, I/O error); the run
      * loop prints and clears it. Empty string: nothing. */

@@ -5,13 +5,25 @@
  * present entry is given back at once, so tables never hold RAM that pages could use.
  *
  * Every change of a present entry invalidates the TLB for that page here, and nowhere else; every
- * entry is paired with a reverse map here, and nowhere else.
+ * entry is paired with a reverse map here, and nowhere else. A translation can be in the TLB only
+ * once its entry's A bit is set, so an entry that was never used costs no invalidation.
+ *
+ * Entries are made with neither A nor D: the processor sets both when the instruction runs again,
+ * so a page that was only populated is not taken for a used one. (Linux sets A in the entry that a
+ * fault makes, to save the processor the write; here that write is what is modelled.)
+ *
+ * Invariants, checked by pagetable_is_valid():
+ *   G1  npresent and ntables count what the tree holds; no table is empty
+ *   G2  a table's frame knows its space, level, address and number of entries
+ *   G3  a present leaf entry is for user mode, points to an ANON, OBJECT or ZERO frame and has its
+ *       reverse map; the frame of zeros is never writable
  */
 #ifndef KERNEL_PAGETABLE_H
 #define KERNEL_PAGETABLE_H
 
 #include "kernel/frame.h"
 #include "machine/mmu.h"
+#include "machine/pte.h"
 
 struct kernel;
 
@@ -26,24 +38,28 @@ struct pagetable {
     uint64_t ntables;     /* frames this tree holds */
 };
 
+/* An empty tree for the space of that number. Reverse maps lead back to it through
+ * kernel->spaces[space]->table, so it must be that one when a frame is unmapped. */
 void pagetable_create(struct kernel *kernel, uint16_t space, struct pagetable *out);
-void pagetable_destroy(struct kernel *kernel, struct pagetable *table); /* unmaps all */
+/* Unmaps all; the TLB drops the whole space at once. */
+void pagetable_destroy(struct kernel *kernel, struct pagetable *table);
 
-/* Maps one page, replacing what was there. prot 0 is not mapped at all. W only if the caller wants
- * a store to go through without a fault.
- * => PAGETABLE_FRAMES_MAX frames are reserved; cannot fail */
+/* Maps one page, replacing what was there. W only if the caller wants a store to go through without
+ * a fault; the frame's kind is ANON, OBJECT or ZERO, the last never with W.
+ * => prot is not 0; PAGETABLE_FRAMES_MAX frames are reserved; cannot fail */
 void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
                    unsigned prot);
 
 /* Unmaps the page if it is mapped. Result: the frame that was there (its FRAME_DIRTY set if the
  * entry was dirty), or NULL. Empty tables are given back. */
 struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va);
-/* [start, end): skips absent tables quickly. Frames are left to their owners. */
+/* [start, end): takes time for the tables that are there, not for the range. Frames are left to
+ * their owners. */
 void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
                            vaddr_t end);
 
 /* Takes permissions away from the present entries of [start, end); never grants any (a fault does).
- */
+ * prot 0 unmaps them. */
 void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
                               vaddr_t end, unsigned prot);
 
@@ -54,12 +70,18 @@ uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *ta
 bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
                     vaddr_t end, vaddr_t *found, uint64_t *entry);
 
-/* Over all maps of a frame: */
+/* Over all maps of a frame, which is not the frame of zeros. unmap: D goes to FRAME_DIRTY. */
 void pagetable_unmap_frame(struct kernel *kernel, struct frame *frame);
 /* Was it used since the last call? Clears A and the TLB's entry where set. */
 bool pagetable_test_clear_accessed(struct kernel *kernel, struct frame *frame);
 /* Moves D of all entries into FRAME_DIRTY and write-protects, so that the next store is seen. */
 void pagetable_clean_frame(struct kernel *kernel, struct frame *frame);
+/* FRAME_DIRTY, or D in any entry. */
+bool pagetable_frame_is_dirty(const struct kernel *kernel, const struct frame *frame);
+
+/* If the frame is a table of the last level whose entries all map the frame of zeros, unmaps them
+ * and so gives the frame back (and those above that become empty). Result: whether it was. */
+bool pagetable_drop_zeros(struct kernel *kernel, struct frame *table_frame);
 
 bool pagetable_is_valid(const struct kernel *kernel, const struct pagetable *table);
 

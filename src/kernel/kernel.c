@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Making and unmaking the memory manager, and what it keeps for all its parts: the frame of zeros,
+ * the policy with the answers it may ask for, the count of pages. What the parts do is theirs.
+ */
+#include "kernel/kernel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/lazy.h"
+#include "base/xalloc.h"
+#include "kernel/pagetable.h"
+
+static bool env_test_clear_accessed(void *ctx, pfn_t pfn)
+{
+    struct kernel *kernel = ctx;
+    return pagetable_test_clear_accessed(kernel, frame_get(&kernel->frames, pfn));
+}
+
+static uint64_t env_last_access(void *ctx, pfn_t pfn)
+{
+    const struct kernel *kernel = ctx;
+    return kernel->policy.stamps[pfn];
+}
+
+static size_t stamps_len(const struct kernel *kernel)
+{
+    return kernel->frames.nframes * sizeof(*kernel->policy.stamps);
+}
+
+/* Result: -ENOMEM and nothing made. */
+static int create_policy(struct kernel *kernel, const struct policy_ops *ops, uint64_t seed)
+{
+    struct policy_env env = {
+        .ctx = kernel,
+        .nframes = kernel->frames.nframes,
+        .seed = seed,
+        .test_clear_accessed = env_test_clear_accessed,
+        .last_access = env_last_access,
+    };
+    int error = policy_create(ops, &env, &kernel->policy);
+    if (error || !ops->wants_stamps)
+        return error;
+    kernel->policy.stamps = lazy_create(stamps_len(kernel));
+    if (!kernel->policy.stamps) {
+        policy_destroy(&kernel->policy);
+        return -ENOMEM;
+    }
+    tlb_track_stamps(kernel->machine->tlb, kernel->policy.stamps);
+    return 0;
+}
+
+static void destroy_policy(struct kernel *kernel)
+{
+    if (kernel->policy.stamps)
+        tlb_track_stamps(kernel->machine->tlb, NULL);
+    lazy_destroy(kernel->policy.stamps, stamps_len(kernel));
+    policy_destroy(&kernel->policy);
+}
+
+static void create_zero_frame(struct kernel *kernel)
+{
+    kernel->frames.reserved = 1;
+    kernel->zero_pfn = frame_pfn(&kernel->frames, frame_take_zeroed(kernel, FRAME_ZERO));
+}
+
+int kernel_create(struct machine *machine, const struct kernel_options *options,
+                  struct kernel **out)
+{
+    const struct policy_ops *ops = policy_find(options->policy);
+    if (!ops)
+        return -EINVAL;
+    struct kernel *kernel = x_calloc(1, sizeof(*kernel));
+    uint64_t nframes = machine->ram->nframes;
+    kernel->machine = machine;
+    int error = frame_table_create(nframes, &kernel->frames);
+    if (!error) {
+        error = create_policy(kernel, ops, options->seed);
+        if (error)
+            frame_table_destroy(&kernel->frames);
+    }
+    if (error) {
+        free(kernel);
+        return error;
+    }
+    kernel->swap = options->swap;
+    commit_create(options->overcommit, nframes, kernel->swap ? swapdisk_slots(kernel->swap) : 0,
+                  &kernel->commit);
+    kernel->spaces = x_calloc(KERNEL_SPACES_MAX, sizeof(*kernel->spaces));
+    kernel->space_next = 1;
+    kernel->gauges.frames_total = nframes;
+    create_zero_frame(kernel);
+    *out = kernel;
+    return 0;
+}
+
+void kernel_destroy(struct kernel *kernel)
+{
+    if (!kernel)
+        return;
+    CHECK(frame_in_use(&kernel->frames) == 1); /* the frame of zeros */
+    if (kernel->swap)
+        swapdisk_destroy(kernel->swap);
+    destroy_policy(kernel);
+    frame_table_destroy(&kernel->frames);
+    free(kernel->spaces);
+    free(kernel);
+}
+
+void kernel_page_born(struct kernel *kernel)
+{
+    if (++kernel->pages_live > kernel->gauges.pages_peak)
+        kernel->gauges.pages_peak = kernel->pages_live;
+}
+
+void kernel_page_dead(struct kernel *kernel)
+{
+    CHECK(kernel->pages_live > 0);
+    kernel->pages_live--;
+}

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The trees of page tables. All work on the way down is done by two functions: descend() finds the
+ * tables on the way to an address, next_leaf() the next entry that is there; everything else is
+ * what is done to one entry, in drop_entry() and change_entry().
+ *
+ * A table's frame says where it belongs, so that it can be found without its tree:
+ *   owner   address >> 21 : 45 | level : 3 | space : 16
+ *   index   entries that map the frame of zeros : 16 | entries present : 16
+ */
+#include "kernel/pagetable.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "kernel/kernel.h"
+#include "kernel/rmap.h"
+#include "kernel/space.h"
+#include "machine/pte.h"
+
+enum {
+    OWNER_LEVEL_SHIFT = 16,
+    OWNER_ADDR_SHIFT = 19,
+    TABLE_SHIFT = 21, /* a table of the last level covers 2 MiB */
+    INDEX_ZEROS_SHIFT = 16,
+};
+
+/* The tables on the way to an address; [1] is the last level's. */
+struct path {
+    pfn_t table[PTE_LEVELS_5 + 1];
+};
+
+/* ---- tables and their counts ---- */
+
+static uint64_t *entry_at(const struct kernel *kernel, pfn_t table, vaddr_t va, unsigned level)
+{
+    return (uint64_t *)(void *)ram_frame(kernel->machine->ram, table) + pte_index(va, level);
+}
+
+static vaddr_t covered_from(vaddr_t va, unsigned level)
+{
+    return vaddr(va.v & ~(pte_level_len(level + 1) - 1));
+}
+
+static uint64_t owner_make(uint16_t space, unsigned level, vaddr_t va)
+{
+    return covered_from(va, level).v >> TABLE_SHIFT << OWNER_ADDR_SHIFT |
+           (uint64_t)level << OWNER_LEVEL_SHIFT | space;
+}
+
+static unsigned owner_level(const struct frame *frame)
+{
+    return frame->owner >> OWNER_LEVEL_SHIFT & 7;
+}
+
+static unsigned count_present(const struct frame *frame)
+{
+    return frame->index & 0xffff;
+}
+
+static unsigned count_zeros(const struct frame *frame)
+{
+    return (unsigned)(frame->index >> INDEX_ZEROS_SHIFT);
+}
+
+static bool is_table_of_zeros(const struct frame *frame)
+{
+    return count_zeros(frame) > 0 && count_zeros(frame) == count_present(frame);
+}
+
+/* One entry of the table came (+1) or went (-1). */
+static void count_entry(struct kernel *kernel, pfn_t table, int change, bool zero)
+{
+    struct frame *frame = frame_get(&kernel->frames, table);
+    bool before = is_table_of_zeros(frame);
+    frame->index += (uint64_t)(int64_t)change;
+    if (zero)
+        frame->index += (uint64_t)((int64_t)change * (1 << INDEX_ZEROS_SHIFT));
+    DCHECK(count_present(frame) <= PTE_PER_TABLE && count_zeros(frame) <= count_present(frame));
+    kernel->frames.nzero_tables += (uint64_t)(is_table_of_zeros(frame) - before);
+}
+
+static pfn_t take_table(struct kernel *kernel, struct pagetable *table, vaddr_t va, unsigned level)
+{
+    struct frame *frame = frame_take_zeroed(kernel, FRAME_TABLE);
+    frame->owner = owner_make(table->root.asid, level, va);
+    table->ntables++;
+    return frame_pfn(&kernel->frames, frame);
+}
+
+static void give_table(struct kernel *kernel, struct pagetable *table, pfn_t pfn)
+{
+    frame_give(kernel, frame_get(&kernel->frames, pfn));
+    table->ntables--;
+}
+
+/* ---- ways down ---- */
+
+/* Result: false if the table of the last level is absent. */
+static bool descend(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                    struct path *path)
+{
+    pfn_t pfn = table->root.table;
+    for (unsigned level = table->root.levels; pfn != PFN_NONE; level--) {
+        path->table[level] = pfn;
+        if (level == 1)
+            return true;
+        uint64_t pte = *entry_at(kernel, pfn, va, level);
+        pfn = pte_is_present(pte) ? pte_pfn(pte) : PFN_NONE;
+    }
+    return false;
+}
+
+/* As descend(), making what is absent. Result: the last level's table. */
+static pfn_t descend_make(struct kernel *kernel, struct pagetable *table, vaddr_t va)
+{
+    unsigned level = table->root.levels;
+    if (table->root.table == PFN_NONE)
+        table->root.table = take_table(kernel, table, va, level);
+    pfn_t pfn = table->root.table;
+    for (; level > 1; level--) {
+        uint64_t *entry = entry_at(kernel, pfn, va, level);
+        if (!pte_is_present(*entry)) {
+            *entry = pte_make(take_table(kernel, table, va, level - 1), PTE_P | PTE_W | PTE_U);
+            count_entry(kernel, pfn, 1, false);
+        }
+        pfn = pte_pfn(*entry);
+    }
+    return pfn;
+}
+
+/* Moves *va past entries of this table that are absent, the one it is at included. */
+static void skip_absent(const struct kernel *kernel, pfn_t table, unsigned level, uint64_t end,
+                        uint64_t *va)
+{
+    uint64_t len = pte_level_len(level);
+    do {
+        *va = (*va & ~(len - 1)) + len;
+    } while (*va < end && pte_index(vaddr(*va), level) != 0 &&
+             !pte_is_present(*entry_at(kernel, table, vaddr(*va), level)));
+}
+
+/* The first present leaf entry at or after *va and before end, *va then its address; or NULL. */
+static uint64_t *next_leaf(const struct kernel *kernel, const struct pagetable *table, uint64_t *va,
+                           uint64_t end, pfn_t *leaf_table)
+{
+    while (table->root.table != PFN_NONE && *va < end) {
+        pfn_t pfn = table->root.table;
+        unsigned level = table->root.levels;
+        uint64_t *entry = entry_at(kernel, pfn, vaddr(*va), level);
+        while (pte_is_present(*entry) && level > 1) {
+            pfn = pte_pfn(*entry);
+            entry = entry_at(kernel, pfn, vaddr(*va), --level);
+        }
+        if (pte_is_present(*entry)) {
+            *leaf_table = pfn;
+            return entry;
+        }
+        skip_absent(kernel, pfn, level, end, va);
+    }
+    return NULL;
+}
+
+static uint64_t *find_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
+{
+    struct path path;
+    if (!descend(kernel, table, va, &path))
+        return NULL;
+    uint64_t *entry = entry_at(kernel, path.table[1], va, 1);
+    return pte_is_present(*entry) ? entry : NULL;
+}
+
+/* ---- changes to one entry ---- */
+
+static void flush(struct kernel *kernel, const struct pagetable *table, vaddr_t va, uint64_t pte)
+{
+    if (pte & PTE_A)
+        tlb_flush_page(kernel->machine->tlb, table->root.asid, va);
+}
+
+/* Takes a present entry out, with its reverse map; the TLB is the caller's. Result: its frame. */
+static struct frame *drop_entry(struct kernel *kernel, struct pagetable *table, vaddr_t va,
+                                pfn_t leaf_table, uint64_t *entry)
+{
+    uint64_t pte = *entry;
+    struct frame *frame = frame_get(&kernel->frames, pte_pfn(pte));
+    *entry = 0;
+    if (pte & PTE_D)
+        frame->flags |= FRAME_DIRTY;
+    rmap_remove(frame, table->root.asid, va);
+    table->npresent--;
+    count_entry(kernel, leaf_table, -1, frame->kind == FRAME_ZERO);
+    return frame;
+}
+
+/* Gives the tables on the way to va back, from the last level up, as far as they are empty. */
+static void give_empty_tables(struct kernel *kernel, struct pagetable *table, vaddr_t va)
+{
+    struct path path;
+    CHECK(descend(kernel, table, va, &path));
+    for (unsigned level = 1;; level++) {
+        if (count_present(frame_get(&kernel->frames, path.table[level])) > 0)
+            return;
+        give_table(kernel, table, path.table[level]);
+        if (level == table->root.levels)
+            break;
+        *entry_at(kernel, path.table[level + 1], va, level + 1) = 0;
+        count_entry(kernel, path.table[level + 1], -1, false);
+    }
+    table->root.table = PFN_NONE;
+}
+
+static void change_entry(struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                         uint64_t *entry, uint64_t pte)
+{
+    uint64_t old = *entry;
+    if (pte == old)
+        return;
+    *entry = pte;
+    flush(kernel, table, va, old);
+}
+
+static void unmap_leaf(struct kernel *kernel, struct pagetable *table, vaddr_t va, pfn_t leaf_table,
+                       uint64_t *entry)
+{
+    uint64_t pte = *entry;
+    drop_entry(kernel, table, va, leaf_table, entry);
+    flush(kernel, table, va, pte);
+    if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
+        give_empty_tables(kernel, table, va);
+}
+
+/* ---- a space's verbs ---- */
+
+void pagetable_create(struct kernel *kernel, uint16_t space, struct pagetable *out)
+{
+    CHECK(space != 0);
+    *out = (struct pagetable){
+        .root = {.table = PFN_NONE, .levels = (uint8_t)kernel->machine->levels, .asid = space}};
+}
+
+void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
+{
+    bool used = false;
+    pfn_t leaf_table;
+    uint64_t *entry, end = pte_level_len(table->root.levels + 1);
+    for (uint64_t va = 0; (entry = next_leaf(kernel, table, &va, end, &leaf_table));
+         va += PAGE_SIZE) {
+        used |= (*entry & PTE_A) != 0;
+        drop_entry(kernel, table, vaddr(va), leaf_table, entry);
+        if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
+            give_empty_tables(kernel, table, vaddr(va));
+    }
+    if (used)
+        tlb_flush_space(kernel->machine->tlb, table->root.asid);
+    CHECK(table->npresent == 0 && table->ntables == 0);
+}
+
+void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
+                   unsigned prot)
+{
+    CHECK(prot != 0 && frame->kind >= FRAME_ANON && (va.v & PAGE_MASK) == 0);
+    CHECK(frame->kind != FRAME_ZERO || !(prot & PROT_MASK_W));
+    uint64_t flags = PTE_P | PTE_U;
+    if (prot & PROT_MASK_W)
+        flags |= PTE_W;
+    if (!(prot & PROT_MASK_X))
+        flags |= PTE_NX;
+
+    pfn_t leaf_table = descend_make(kernel, table, va);
+    uint64_t *entry = entry_at(kernel, leaf_table, va, 1), old = *entry;
+    if (pte_is_present(old)) {
+        drop_entry(kernel, table, va, leaf_table, entry);
+        flush(kernel, table, va, old);
+    }
+    *entry = pte_make(frame_pfn(&kernel->frames, frame), flags);
+    rmap_add(frame, table->root.asid, va);
+    table->npresent++;
+    count_entry(kernel, leaf_table, 1, frame->kind == FRAME_ZERO);
+}
+
+struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va)
+{
+    struct path path;
+    if (!descend(kernel, table, va, &path))
+        return NULL;
+    uint64_t *entry = entry_at(kernel, path.table[1], va, 1);
+    if (!pte_is_present(*entry))
+        return NULL;
+    struct frame *frame = frame_get(&kernel->frames, pte_pfn(*entry));
+    unmap_leaf(kernel, table, vaddr_page(va), path.table[1], entry);
+    return frame;
+}
+
+void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                           vaddr_t end)
+{
+    pfn_t leaf_table;
+    uint64_t *entry;
+    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
+         va += PAGE_SIZE)
+        unmap_leaf(kernel, table, vaddr(va), leaf_table, entry);
+}
+
+void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                              vaddr_t end, unsigned prot)
+{
+    if (prot == 0) {
+        pagetable_unmap_range(kernel, table, start, end);
+        return;
+    }
+    uint64_t clear = prot & PROT_MASK_W ? 0 : PTE_W;
+    uint64_t set = prot & PROT_MASK_X ? 0 : PTE_NX;
+    pfn_t leaf_table;
+    uint64_t *entry;
+    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
+         va += PAGE_SIZE)
+        change_entry(kernel, table, vaddr(va), entry, (*entry & ~clear) | set);
+}
+
+uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
+{
+    const uint64_t *entry = find_entry(kernel, table, va);
+    return entry ? *entry : 0;
+}
+
+bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                    vaddr_t end, vaddr_t *found, uint64_t *entry)
+{
+    pfn_t leaf_table;
+    uint64_t at = vaddr_page(va).v;
+    const uint64_t *leaf = next_leaf(kernel, table, &at, end.v, &leaf_table);
+    if (!leaf)
+        return false;
+    *found = vaddr(at);
+    *entry = *leaf;
+    return true;
+}
+
+/* ---- a frame's maps, wherever they are ---- */
+
+static struct pagetable *table_of(const struct kernel *kernel, uint16_t space)
+{
+    CHECK(kernel->spaces[space]);
+    return &kernel->spaces[space]->table;
+}
+
+/* The entry behind a reverse map. */
+static uint64_t *entry_of(const struct kernel *kernel, struct rmap_entry map,
+                          struct pagetable **table)
+{
+    *table = table_of(kernel, map.space);
+    uint64_t *entry = find_entry(kernel, *table, map.va);
+    CHECK(entry);
+    return entry;
+}
+
+void pagetable_unmap_frame(struct kernel *kernel, struct frame *frame)
+{
+    while (frame->nmaps > 0) {
+        struct rmap_entry map = rmap_get(frame, frame->nmaps - 1); /* the cheapest to remove */
+        CHECK(pagetable_unmap(kernel, table_of(kernel, map.space), map.va) == frame);
+    }
+}
+
+bool pagetable_test_clear_accessed(struct kernel *kernel, struct frame *frame)
+{
+    bool accessed = false;
+    for (uint32_t i = 0; i < frame->nmaps; i++) {
+        struct pagetable *table;
+        struct rmap_entry map = rmap_get(frame, i);
+        uint64_t *entry = entry_of(kernel, map, &table);
+        accessed |= (*entry & PTE_A) != 0;
+        change_entry(kernel, table, map.va, entry, *entry & ~PTE_A);
+    }
+    return accessed;
+}
+
+void pagetable_clean_frame(struct kernel *kernel, struct frame *frame)
+{
+    for (uint32_t i = 0; i < frame->nmaps; i++) {
+        struct pagetable *table;
+        struct rmap_entry map = rmap_get(frame, i);
+        uint64_t *entry = entry_of(kernel, map, &table);
+        if (*entry & PTE_D)
+            frame->flags |= FRAME_DIRTY;
+        change_entry(kernel, table, map.va, entry, *entry & ~(PTE_D | PTE_W));
+    }
+}
+
+bool pagetable_frame_is_dirty(const struct kernel *kernel, const struct frame *frame)
+{
+    bool dirty = frame->flags & FRAME_DIRTY;
+    for (uint32_t i = 0; i < frame->nmaps && !dirty; i++) {
+        struct pagetable *table;
+        dirty = *entry_of(kernel, rmap_get(frame, i), &table) & PTE_D;
+    }
+    return dirty;
+}
+
+bool pagetable_drop_zeros(struct kernel *kernel, struct frame *table_frame)
+{
+    if (table_frame->kind != FRAME_TABLE || !is_table_of_zeros(table_frame))
+        return false;
+    struct pagetable *table = table_of(kernel, (uint16_t)table_frame->owner);
+    uint64_t start = table_frame->owner >> OWNER_ADDR_SHIFT << TABLE_SHIFT;
+    pagetable_unmap_range(kernel, table, vaddr(start), vaddr(start + pte_level_len(2)));
+    return true;
+}
+
+/* ---- checks ---- */
+
+struct census {
+    const struct kernel *kernel;
+    const struct pagetable *table;
+    uint64_t npresent, ntables;
+};
+
+static bool has_rmap(const struct frame *frame, uint16_t space, vaddr_t va)
+{
+    for (uint32_t i = 0; i < frame->nmaps; i++) {
+        struct rmap_entry map = rmap_get(frame, i);
+        if (map.space == space && map.va.v == va.v)
+            return true;
+    }
+    return false;
+}
+
+static bool leaf_is_valid(struct census *census, vaddr_t va, uint64_t pte)
+{
+    const struct frame *frame = frame_get(&census->kernel->frames, pte_pfn(pte));
+    census->npresent++;
+    if (!(pte & PTE_U) || pte_pfn(pte) >= census->kernel->frames.fresh)
+        return false;
+    if (frame->kind == FRAME_ZERO)
+        return !(pte & PTE_W) && frame->nmaps > 0;
+    return frame->kind > FRAME_TABLE && has_rmap(frame, census->table->root.asid, va);
+}
+
+static bool subtree_is_valid(struct census *census, pfn_t pfn, vaddr_t va, unsigned level)
+{
+    const struct kernel *kernel = census->kernel;
+    const struct frame *frame = frame_get(&kernel->frames, pfn);
+    unsigned present = 0, zeros = 0;
+    census->ntables++;
+    if (frame->kind != FRAME_TABLE || owner_level(frame) != level ||
+        frame->owner != owner_make(census->table->root.asid, level, va))
+        return false; /* G2 */
+    for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
+        vaddr_t at = vaddr(va.v + i * pte_level_len(level));
+        uint64_t pte = *entry_at(kernel, pfn, at, level);
+        if (!pte_is_present(pte))
+            continue;
+        present++;
+        zeros += level == 1 && pte_pfn(pte) == kernel->zero_pfn;
+        if (level == 1 ? !leaf_is_valid(census, at, pte)
+                       : !subtree_is_valid(census, pte_pfn(pte), at, level - 1))
+            return false;
+    }
+    return present > 0 && present == count_present(frame) && zeros == count_zeros(frame);
+}
+
+bool pagetable_is_valid(const struct kernel *kernel, const struct pagetable *table)
+{
+    struct census census = {.kernel = kernel, .table = table};
+    if (table->root.table != PFN_NONE &&
+        !subtree_is_valid(&census, table->root.table, vaddr(0), table->root.levels))
+        return false;
+    return census.npresent == table->npresent && census.ntables == table->ntables;
+}
