@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What /proc and /sys say of the guest's machine: its memory, its swap, its one processor. Formats:
+ * proc(5). Fields that the machine has nothing for are there and 0, as programs look for them by
+ * name.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel/kernel.h"
+#include "kernel/object.h"
+#include "linux/clock.h"
+#include "linux/proc_text.h"
+
+static uint64_t kb(uint64_t npages)
+{
+    return npages * (PAGE_SIZE / 1024);
+}
+
+/* ---- meminfo ---- */
+
+struct frame_use {
+    uint64_t anonymous, file, shared_memory, mapped, dirty;
+};
+
+static void count_frames(const struct kernel *kernel, struct frame_use *out)
+{
+    memset(out, 0, sizeof *out);
+    for (pfn_t pfn = 1; pfn < kernel->frames.fresh; pfn++) {
+        const struct frame *frame = frame_get(&kernel->frames, pfn);
+        uint64_t dev, ino;
+        if (frame->kind == FRAME_ANON)
+            out->anonymous++;
+        if (frame->kind != FRAME_OBJECT)
+            continue;
+        bool is_file = object_is_file((const struct object *)frame->owner, &dev, &ino);
+        out->file += is_file;
+        out->shared_memory += !is_file;
+        out->mapped += frame->nmaps > 0;
+        out->dirty += is_file && frame->flags & FRAME_DIRTY;
+    }
+}
+
+static void put(FILE *out, const char *name, uint64_t npages)
+{
+    fprintf(out, "%-15s %8" PRIu64 " kB\n", name, kb(npages));
+}
+
+static void put_zeros(FILE *out, const char *const *names)
+{
+    for (; *names; names++)
+        put(out, *names, 0);
+}
+
+static void meminfo(const struct proc_subject *subject, FILE *out)
+{
+    const struct kernel *kernel = subject->system->kernel;
+    struct frame_use use;
+    uint64_t slots = kernel->swap ? swapdisk_slots(kernel->swap) : 0;
+    uint64_t used = kernel->swap ? swapdisk_used(kernel->swap) : 0;
+    count_frames(kernel, &use);
+    uint64_t cached = use.file + use.shared_memory;
+    put(out, "MemTotal:", kernel->frames.nframes);
+    put(out, "MemFree:", kernel->frames.nfree);
+    put(out, "MemAvailable:", kernel->frames.nfree + use.file - use.dirty);
+    put(out, "Buffers:", 0);
+    put(out, "Cached:", cached);
+    put(out, "SwapCached:", 0);
+    put(out, "Active:", use.anonymous + cached);
+    put(out, "Inactive:", 0);
+    put(out, "Active(anon):", use.anonymous + use.shared_memory);
+    put(out, "Inactive(anon):", 0);
+    put(out, "Active(file):", use.file);
+    static const char *const unevictable[] = {"Inactive(file):", "Unevictable:", "Mlocked:", NULL};
+    put_zeros(out, unevictable);
+    put(out, "SwapTotal:", slots);
+    put(out, "SwapFree:", slots - used);
+    put(out, "Dirty:", use.dirty);
+    put(out, "Writeback:", 0);
+    put(out, "AnonPages:", use.anonymous);
+    put(out, "Mapped:", use.mapped);
+    put(out, "Shmem:", use.shared_memory);
+    static const char *const slabs[] = {
+        "KReclaimable:", "Slab:", "SReclaimable:", "SUnreclaim:", "KernelStack:", NULL};
+    put_zeros(out, slabs);
+    put(out, "PageTables:", kernel->frames.ntables);
+    static const char *const others[] = {
+        "SecPageTables:", "NFS_Unstable:", "Bounce:", "WritebackTmp:", NULL};
+    put_zeros(out, others);
+    put(out, "CommitLimit:", kernel->commit.limit);
+    put(out, "Committed_AS:", kernel->commit.used);
+    fprintf(out, "VmallocTotal:   34359738367 kB\n");
+    static const char *const huge[] = {"VmallocUsed:",   "VmallocChunk:",   "Percpu:",
+                                       "AnonHugePages:", "ShmemHugePages:", "ShmemPmdMapped:",
+                                       "FileHugePages:", "FilePmdMapped:",  NULL};
+    put_zeros(out, huge);
+    fprintf(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
+                 "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
+    put(out, "Hugetlb:", 0);
+}
+
+/* ---- the processor ---- */
+
+/* The model that the CPU engine's CPUID presents: SSE4.2, no AVX. */
+static void cpuinfo(const struct proc_subject *subject, FILE *out)
+{
+    fputs("processor\t: 0\n"
+          "vendor_id\t: GenuineIntel\n"
+          "cpu family\t: 6\n"
+          "model\t\t: 37\n"
+          "model name\t: Intel(R) Core(TM) i5 CPU         670  @ 3.47GHz\n"
+          "stepping\t: 2\n"
+          "microcode\t: 0x1\n"
+          "cpu MHz\t\t: 3470.000\n"
+          "cache size\t: 4096 KB\n"
+          "physical id\t: 0\n"
+          "siblings\t: 1\n"
+          "core id\t\t: 0\n"
+          "cpu cores\t: 1\n"
+          "apicid\t\t: 0\n"
+          "initial apicid\t: 0\n"
+          "fpu\t\t: yes\n"
+          "fpu_exception\t: yes\n"
+          "cpuid level\t: 11\n"
+          "wp\t\t: yes\n"
+          "flags\t\t: fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 "
+          "clflush mmx fxsr sse sse2 ht syscall nx rdtscp lm constant_tsc rep_good nopl "
+          "nonstop_tsc pni pclmulqdq ssse3 cx16 sse4_1 sse4_2 popcnt aes lahf_lm\n"
+          "bugs\t\t:\n"
+          "bogomips\t: 6940.00\n"
+          "clflush size\t: 64\n"
+          "cache_alignment\t: 64\n"
+          "address sizes\t: 40 bits physical, 48 bits virtual\n"
+          "power management:\n\n",
+          out);
+}
+
+static void one_cpu(const struct proc_subject *subject, FILE *out)
+{
+    fputs("0\n", out);
+}
+
+static uint64_t uptime_ns(const struct proc_subject *subject)
+{
+    uint64_t ns = 0;
+    clock_now(subject->system, CLOCK_BOOTTIME, &ns);
+    return ns;
+}
+
+static uint64_t busy_ns(const struct linux_system *system, uint64_t *stime)
+{
+    uint64_t utime = 0;
+    *stime = 0;
+    for (const struct process *p = system->processes; p; p = p->next) {
+        utime += p->utime_ns;
+        *stime += p->stime_ns;
+    }
+    return utime;
+}
+
+static void uptime(const struct proc_subject *subject, FILE *out)
+{
+    uint64_t centis = uptime_ns(subject) / 10000000;
+    fprintf(out, "%" PRIu64 ".%02" PRIu64 " 0.00\n", centis / 100, centis % 100);
+}
+
+static void machine_stat(const struct proc_subject *subject, FILE *out)
+{
+    uint64_t now = 0, stime, utime = busy_ns(subject->system, &stime);
+    uint64_t up = uptime_ns(subject), busy = utime + stime, tick = 10000000;
+    int live = 0, count = 0;
+    for (const struct process *p = subject->system->processes; p; p = p->next, count++)
+        live += !p->exited;
+    clock_now(subject->system, CLOCK_REALTIME, &now);
+    for (int i = 0; i < 2; i++)
+        fprintf(out, "cpu%s %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 0 0 0 0\n", i ? "0" : " ",
+                utime / tick, stime / tick, up > busy ? (up - busy) / tick : 0);
+    fprintf(out, "intr 0\nctxt 0\nbtime %" PRIu64 "\nprocesses %d\nprocs_running %d\n",
+            (now - up) / 1000000000, count, live);
+    fprintf(out, "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n");
+}
+
+static void loadavg(const struct proc_subject *subject, FILE *out)
+{
+    int live = 0, last = 0;
+    for (const struct process *p = subject->system->processes; p; p = p->next) {
+        live += !p->exited;
+        last = p->pid;
+    }
+    fprintf(out, "0.00 0.00 0.00 1/%d %d\n", live, last);
+}
+
+/* ---- paging ---- */
+
+static void vmstat(const struct proc_subject *subject, FILE *out)
+{
+    const struct kernel *kernel = subject->system->kernel;
+    struct counters sum = {0};
+    struct frame_use use;
+    count_frames(kernel, &use);
+    for (const struct process *p = subject->system->processes; p; p = p->next) {
+        sum.faults += p->counters.faults;
+        sum.faults_major += p->counters.faults_major;
+        sum.pages_in += p->counters.pages_in;
+        sum.pages_out += p->counters.pages_out;
+        sum.swap_pages_in += p->counters.swap_pages_in;
+        sum.swap_pages_out += p->counters.swap_pages_out;
+        sum.reclaims += p->counters.reclaims;
+    }
+    const struct {
+        const char *name;
+        uint64_t value;
+    } lines[] = {{"nr_free_pages", kernel->frames.nfree},
+                 {"nr_anon_pages", use.anonymous},
+                 {"nr_mapped", use.mapped},
+                 {"nr_file_pages", use.file + use.shared_memory},
+                 {"nr_dirty", use.dirty},
+                 {"nr_writeback", 0},
+                 {"nr_shmem", use.shared_memory},
+                 {"nr_page_table_pages", kernel->frames.ntables},
+                 {"pgpgin", kb(sum.pages_in)},
+                 {"pgpgout", kb(sum.pages_out)},
+                 {"pswpin", sum.swap_pages_in},
+                 {"pswpout", sum.swap_pages_out},
+                 {"pgfault", sum.faults},
+                 {"pgmajfault", sum.faults_major},
+                 {"pgsteal_direct", sum.reclaims},
+                 {"oom_kill", 0}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+}
+
+static void swaps(const struct proc_subject *subject, FILE *out)
+{
+    const struct swapdisk *swap = subject->system->kernel->swap;
+    fprintf(out, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    if (swap)
+        fprintf(out, "%-39s file\t\t%" PRIu64 "\t\t%" PRIu64 "\t\t-2\n", "/swapfile",
+                kb(swapdisk_slots(swap)), kb(swapdisk_used(swap)));
+}
+
+static void overcommit_memory(const struct proc_subject *subject, FILE *out)
+{
+    static const int values[] = {[COMMIT_HEURISTIC] = 0, [COMMIT_ALWAYS] = 1, [COMMIT_NEVER] = 2};
+    fprintf(out, "%d\n", values[subject->system->kernel->commit.mode]);
+}
+
+static void overcommit_ratio(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "50\n");
+}
+
+static void zero(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "0\n");
+}
+
+/* No huge pages on this machine. */
+static void thp_enabled(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "always madvise [never]\n");
+}
+
+static void thp_defrag(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "always defer defer+madvise madvise [never]\n");
+}
+
+static void thp_shmem(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "always within_size advise [never] deny force\n");
+}
+
+static void thp_size(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "2097152\n");
+}
+
+#define THP "/sys/kernel/mm/transparent_hugepage/"
+#define CPU "/sys/devices/system/cpu/"
+const struct proc_file proc_machine_files[] = {
+    {"/proc/cpuinfo", cpuinfo, 0444},
+    {"/proc/loadavg", loadavg, 0444},
+    {"/proc/meminfo", meminfo, 0444},
+    {"/proc/stat", machine_stat, 0444},
+    {"/proc/swaps", swaps, 0444},
+    {"/proc/uptime", uptime, 0444},
+    {"/proc/vmstat", vmstat, 0444},
+    {"/proc/sys/vm/nr_hugepages", zero, 0444},
+    {"/proc/sys/vm/nr_overcommit_hugepages", zero, 0444},
+    {"/proc/sys/vm/overcommit_kbytes", zero, 0444},
+    {"/proc/sys/vm/overcommit_memory", overcommit_memory, 0444},
+    {"/proc/sys/vm/overcommit_ratio", overcommit_ratio, 0444},
+    {CPU "online", one_cpu, 0444},
+    {CPU "possible", one_cpu, 0444},
+    {CPU "present", one_cpu, 0444},
+    {THP "defrag", thp_defrag, 0444},
+    {THP "enabled", thp_enabled, 0444},
+    {THP "hpage_pmd_size", thp_size, 0444},
+    {THP "shmem_enabled", thp_shmem, 0444},
+    {THP "use_zero_page", zero, 0444},
+    {NULL, NULL, 0},
+};
