@@ -23,7 +23,8 @@ struct object_ops {
     /* A page has a place of its own on disk (a file): it may be written there and stay resident and
      * clean. Without one it is written only to be evicted, and is dirty whenever resident. */
     bool has_home;
-    /* Fills the frame with the page; a swap slot it came from is given back. Counts nothing.
+    /* Fills the frame with the page; a swap slot it came from is given back. Counts pages_in
+     * (and swap_pages_in) if a disk was read.
      * Result: 0; -EIO, -EBADMSG, other read errors (kernel->trouble names the device); -ERANGE:
      * wholly beyond the end of the file (SIGBUS). Sets *was_read if a disk was read. */
     int (*page_in)(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot,
@@ -63,11 +64,16 @@ struct frame *object_resident(const struct kernel *kernel, const struct object *
 
 /* Writes dirty pages of [first, last) back. Result: 0 or the first error. */
 int object_sync(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);
+/* Has the host put what was written to a file on its disk. Result: 0 or -errno. */
+int object_flush(struct object *object);
+/* Makes pages [first, last) read as zeros from now on, on disk too (MADV_REMOVE).
+ * Errors: -EOPNOTSUPP and others of fallocate(2), and nothing is changed. */
+int object_punch(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);
 /* Drops cached pages of [first, last), unmapping them everywhere; dirty content is lost. */
 void object_drop(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);
 /* Reclaim's half: the page at `index` was written (or is clean) and now lives at `slot`; reclaim
- * then gives its frame back. A clean page of a file: slot_absent(). Pages of a shared object have no
- * copy on the swap disk while resident, so they are always dirty. => the frame is unmapped */
+ * then gives its frame back. A clean page of a file: slot_absent(). Pages of a shared object have
+ * no copy on the swap disk while resident, so they are always dirty. => the frame is unmapped */
 void object_evicted(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
 
 /*

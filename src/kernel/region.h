@@ -42,7 +42,6 @@ struct region {
     char *name;            /* path for /proc/PID/maps, or NULL (base/refstr.h) */
 };
 
-
 /* A region of [start, end) that is in no space; flags, protection, object and name are 0. */
 struct region *region_create(uint64_t start, uint64_t end);
 /* A copy of [start, end) of the region, with references of its own. => inside the region */

@@ -38,10 +38,10 @@ struct space {
     struct amap amap; /* the private pages of all its regions, by virtual page number */
     struct pagetable table;
     struct radix wired; /* virtual page number -> pfn of the frame that mlock wires there */
-    uint64_t npages;                        /* mapped, resident or not: total_vm */
-    uint64_t ndata;                         /* private writable pages: data_vm */
-    uint64_t nlocked;                       /* pages in locked regions */
-    uint64_t committed;                     /* pages charged */
+    uint64_t npages;    /* mapped, resident or not: total_vm */
+    uint64_t ndata;     /* private writable pages: data_vm */
+    uint64_t nlocked;   /* pages in locked regions */
+    uint64_t committed; /* pages charged */
     bool lock_future, lock_future_on_fault; /* MCL_FUTURE, MCL_ONFAULT */
     vaddr_t brk_start, brk_end;
     uint64_t rss_peak; /* pages */

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The page fault. fault_handle() reads as its table (fault.h): check; hold frames; upper or lower;
+ * map; let go.
+ *
+ * Why no page slips away in the middle: frames are evicted only inside frame_reserve(), which runs
+ * once, before anything is looked up. From there to frame_unreserve() what was found stays.
+ *
+ * What is mapped writable: a page of our own (sole reference) and a page of a shared mapping, on a
+ * load too, since the entry's dirty bit tells whether it was stored to; no second fault is needed
+ * to learn that. A page that others may share (an anon with more references, a private mapping's
+ * object page, the page of zeros) is mapped read-only, and its first store comes here.
+ */
+#include "kernel/fault.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "kernel/reclaim.h"
+#include "kernel/space_grow.h"
+#include "kernel/space_pages.h"
+#include "kernel/trouble.h"
+#include "machine/pte.h"
+
+/* A page from disk, its private copy, and page tables for it. */
+enum { FAULT_FRAMES_MAX = 2 + PAGETABLE_FRAMES_MAX };
+
+struct fault {
+    struct space *space;
+    struct kernel *kernel;
+    struct region *region;
+    vaddr_t page;
+    enum mmu_access access;
+    /* what is to be mapped */
+    struct frame *frame;
+    unsigned prot;
+    /* what it took */
+    bool was_read, was_copied;
+};
+
+/* Finds the region, lets a stack grow, checks the access. */
+static enum fault_result fault_check(struct fault *fault)
+{
+    struct region *region = space_region_from(fault->space, fault->page);
+    if (!region)
+        return FAULT_SEGV_MAPERR;
+    if (fault->page.v < region->range.start) {
+        if (!(region->flags & REGION_GROWSDOWN) ||
+            space_grow_stack(fault->space, region, fault->page))
+            return FAULT_SEGV_MAPERR;
+        region = space_region_at(fault->space, fault->page); /* it may have met another stack */
+    }
+    if (!region_allows(region, fault->access))
+        return FAULT_SEGV_ACCERR;
+    fault->region = region;
+    fault->prot = region->prot;
+    return FAULT_DONE;
+}
+
+static enum fault_result read_failed(struct fault *fault, int error)
+{
+    if (error == -ERANGE)
+        return FAULT_BUS_ADRERR;
+    trouble_add_page(fault->kernel, fault->page);
+    return FAULT_BUS_OBJERR;
+}
+
+/* A new private page for this place; `source` NULL: zeros. */
+static void promote(struct fault *fault, const struct frame *source)
+{
+    struct kernel *kernel = fault->kernel;
+    struct ram *ram = kernel->machine->ram;
+    if (source) {
+        fault->frame = frame_take(kernel, FRAME_ANON);
+        memcpy(ram_frame(ram, frame_pfn(&kernel->frames, fault->frame)),
+               ram_frame(ram, frame_pfn(&kernel->frames, source)), PAGE_SIZE);
+        fault->was_copied = true;
+    } else {
+        fault->frame = frame_take_zeroed(kernel, FRAME_ANON);
+    }
+    amap_insert(&fault->space->amap, vaddr_vpn(fault->page), anon_create(kernel, fault->frame));
+}
+
+/* 1B of a page that others have too: this space gets a copy. */
+static void copy_anon(struct fault *fault, struct anon *anon, const struct frame *source)
+{
+    struct space *space = fault->space;
+    amap_remove(&space->amap, vaddr_vpn(fault->page));
+    promote(fault, source);
+    anon_put(fault->kernel, anon); /* not the last reference */
+}
+
+/* Cases 1A and 1B: there is a private page. */
+static enum fault_result fault_upper(struct fault *fault, struct anon *anon)
+{
+    fault->was_read = !anon_is_resident(anon);
+    int error = anon_load(fault->kernel, anon, &fault->frame);
+    if (error)
+        return read_failed(fault, error);
+    if (anon->refs == 1)
+        return FAULT_DONE;
+    if (fault->access == MMU_STORE)
+        copy_anon(fault, anon, fault->frame);
+    else
+        fault->prot &= ~(unsigned)PROT_MASK_W;
+    return FAULT_DONE;
+}
+
+/* 2A and 2B without an object: zeros below. */
+static void fault_zeros(struct fault *fault)
+{
+    struct kernel *kernel = fault->kernel;
+    if (fault->access == MMU_STORE) {
+        promote(fault, NULL);
+        return;
+    }
+    fault->frame = frame_get(&kernel->frames, kernel->zero_pfn);
+    fault->prot &= ~(unsigned)PROT_MASK_W;
+}
+
+/* Cases 2A and 2B: what the region maps below. */
+static enum fault_result fault_lower(struct fault *fault)
+{
+    const struct region *region = fault->region;
+    if (!region->object) {
+        fault_zeros(fault);
+        return FAULT_DONE;
+    }
+    int error =
+        object_page(fault->kernel, region->object, region_object_index(region, fault->page.v),
+                    &fault->frame, &fault->was_read);
+    if (error)
+        return read_failed(fault, error);
+    if (region->flags & REGION_SHARED)
+        return FAULT_DONE;
+    if (fault->access == MMU_STORE)
+        promote(fault, fault->frame);
+    else
+        fault->prot &= ~(unsigned)PROT_MASK_W;
+    return FAULT_DONE;
+}
+
+static void fault_map(struct fault *fault)
+{
+    struct space *space = fault->space;
+    /* Wires follow the page: before the entry moves to another frame, so does the wire. */
+    if (fault->region->flags & REGION_LOCKED)
+        space_pages_wire(space, vaddr_vpn(fault->page), fault->frame);
+    pagetable_map(fault->kernel, &space->table, fault->page, fault->frame, fault->prot);
+    if (space->table.npresent > space->rss_peak)
+        space->rss_peak = space->table.npresent;
+}
+
+static void count_served(const struct fault *fault)
+{
+    struct counters *now = fault->kernel->machine->now;
+    now->faults_major += fault->was_read;
+    now->faults_minor += !fault->was_read;
+    now->faults_cow += fault->was_copied;
+}
+
+enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
+{
+    struct kernel *kernel = space->kernel;
+    struct fault fault = {
+        .space = space, .kernel = kernel, .page = vaddr_page(va), .access = access};
+    kernel->machine->now->faults++;
+    enum fault_result result = fault_check(&fault);
+    if (result != FAULT_DONE)
+        return result;
+    if (frame_reserve(kernel, FAULT_FRAMES_MAX))
+        return FAULT_OOM;
+    struct anon *anon = amap_find(&space->amap, vaddr_vpn(fault.page));
+    result = anon ? fault_upper(&fault, anon) : fault_lower(&fault);
+    if (result == FAULT_DONE) {
+        fault_map(&fault);
+        count_served(&fault);
+    }
+    frame_unreserve(kernel);
+    return result;
+}
+
+/* Would the access go through without a fault? */
+static bool is_mapped_for(const struct space *space, vaddr_t va, enum mmu_access access)
+{
+    uint64_t entry = pagetable_entry(space->kernel, &space->table, va);
+    return pte_is_present(entry) && (access != MMU_STORE || (entry & PTE_W)) &&
+           (access != MMU_FETCH || !(entry & PTE_NX));
+}
+
+enum fault_result fault_populate(struct space *space, vaddr_t start, vaddr_t end,
+                                 enum mmu_access access)
+{
+    for (vaddr_t va = vaddr_page(start); va.v < end.v; va.v += PAGE_SIZE) {
+        if (is_mapped_for(space, va, access))
+            continue;
+        enum fault_result result = fault_handle(space, va, access);
+        if (result != FAULT_DONE)
+            return result;
+    }
+    return FAULT_DONE;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Objects, whatever their kind: the array of their pages' places, bringing a page in, writing pages
+ * out, dropping them. How a page is read or written is the kind's operations table (object_file.c,
+ * object_shared.c).
+ *
+ * Dirtiness: a page is dirty if its frame says so (FRAME_DIRTY) or any page-table entry that maps
+ * it has its dirty bit set; pagetable_clean_frame() gathers the bits into the frame and takes write
+ * permission away, so that the next store faults and is seen.
+ */
+#include "kernel/object.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "kernel/pagetable.h"
+#include "kernel/space_pages.h"
+#include "kernel/swap.h"
+
+enum { SYNC_CLUSTER = 32 /* pages written by one request */ };
+
+static slot_t slot_at(const struct object *object, uint64_t index)
+{
+    return (slot_t){radix_get(&object->pages, index)};
+}
+
+static struct frame *slot_resident(const struct kernel *kernel, slot_t slot)
+{
+    return slot_kind(slot) == SLOT_FRAME ? frame_get(&kernel->frames, slot_pfn(slot)) : NULL;
+}
+
+struct object *object_get(struct object *object)
+{
+    object->refs++;
+    return object;
+}
+
+void object_put(struct kernel *kernel, struct object *object)
+{
+    CHECK(object->refs > 0);
+    if (object->refs == 1)
+        object_sync(kernel, object, 0, UINT64_MAX); /* an error is in kernel->trouble */
+    if (--object->refs > 0)
+        return;
+    object_drop(kernel, object, 0, UINT64_MAX);
+    object->ops->destroy(kernel, object);
+    commit_release(&kernel->commit, object->committed);
+    radix_destroy(&object->pages);
+    free(object);
+}
+
+/* Reads the page into a new frame, which becomes its place. */
+static int bring_in(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot,
+                    struct frame **out, bool *was_read)
+{
+    struct frame *frame = frame_take(kernel, FRAME_OBJECT);
+    pfn_t pfn = frame_pfn(&kernel->frames, frame);
+    uint8_t *page = ram_frame(kernel->machine->ram, pfn);
+    *was_read = false;
+    int error = object->ops->page_in(kernel, object, index, slot, page, was_read);
+    if (error) {
+        frame_give(kernel, frame);
+        return error;
+    }
+    if (slot_kind(slot) == SLOT_EMPTY)
+        kernel_page_born(kernel);
+    frame->owner = (uint64_t)(uintptr_t)object;
+    frame->index = index;
+    if (!object->ops->has_home)
+        frame->flags |= FRAME_DIRTY;
+    radix_set(&object->pages, index, slot_frame(pfn).bits);
+    frame_activate(kernel, frame);
+    *out = frame;
+    return 0;
+}
+
+int object_page(struct kernel *kernel, struct object *object, uint64_t index, struct frame **out,
+                bool *was_read)
+{
+    slot_t slot = slot_at(object, index);
+    if (slot_kind(slot) != SLOT_FRAME)
+        return bring_in(kernel, object, index, slot, out, was_read);
+    *was_read = false;
+    *out = slot_resident(kernel, slot);
+    return 0;
+}
+
+struct frame *object_resident(const struct kernel *kernel, const struct object *object,
+                              uint64_t index)
+{
+    return slot_resident(kernel, slot_at(object, index));
+}
+
+/* Is the page dirty? If so, afterwards no entry allows a store without a fault. */
+static bool gather_dirty(struct kernel *kernel, struct frame *frame)
+{
+    if (!pagetable_frame_is_dirty(kernel, frame))
+        return false;
+    pagetable_clean_frame(kernel, frame);
+    return true;
+}
+
+/* Collects dirty resident pages that follow each other, at most SYNC_CLUSTER, from index on. */
+static unsigned collect_run(struct kernel *kernel, const struct object *object, uint64_t index,
+                            uint64_t last, struct frame **frames, const uint8_t **pages)
+{
+    unsigned count = 0;
+    for (; count < SYNC_CLUSTER && index + count < last; count++) {
+        struct frame *frame = object_resident(kernel, object, index + count);
+        if (!frame || !gather_dirty(kernel, frame))
+            break;
+        frames[count] = frame;
+        pages[count] = ram_frame(kernel->machine->ram, frame_pfn(&kernel->frames, frame));
+    }
+    return count;
+}
+
+/* Writes one run. Result: pages written, or -errno. */
+static int write_run(struct kernel *kernel, struct object *object, uint64_t index, uint64_t last)
+{
+    struct frame *frames[SYNC_CLUSTER];
+    const uint8_t *pages[SYNC_CLUSTER];
+    unsigned count = collect_run(kernel, object, index, last, frames, pages);
+    slot_t slot;
+    if (count == 0)
+        return 0;
+    int written = object->ops->page_out(kernel, object, index, count, pages, &slot);
+    for (int i = 0; i < written; i++)
+        frames[i]->flags &= (uint8_t)~FRAME_DIRTY;
+    return written;
+}
+
+int object_sync(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last)
+{
+    int result = 0;
+    uint64_t index = first, value;
+    if (!object->ops->has_home)
+        return 0;
+    while (radix_next(&object->pages, &index, last, &value)) {
+        int written = write_run(kernel, object, index, last);
+        if (written < 0 && result == 0)
+            result = written;
+        index += written > 0 ? (unsigned)written : 1;
+    }
+    return result;
+}
+
+/* Ends one page, wherever it is. */
+static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot)
+{
+    struct frame *frame = slot_resident(kernel, slot);
+    if (frame) {
+        if (frame->wired > 0)
+            space_pages_unwire_frame(kernel, frame);
+        if (frame->nmaps > 0)
+            pagetable_unmap_frame(kernel, frame);
+        frame_give(kernel, frame);
+    } else if (slot_kind(slot) == SLOT_SWAP) {
+        swap_give(kernel, slot_swap_slot(slot));
+    }
+    radix_set(&object->pages, index, 0);
+    kernel_page_dead(kernel);
+}
+
+void object_drop(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last)
+{
+    uint64_t value;
+    for (uint64_t index = first; radix_next(&object->pages, &index, last, &value); index++)
+        drop_page(kernel, object, index, (slot_t){value});
+}
+
+void object_evicted(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot)
+{
+    CHECK(object_resident(kernel, object, index));
+    CHECK(slot_kind(slot) == (object->ops->has_home ? SLOT_ABSENT : SLOT_SWAP));
+    radix_set(&object->pages, index, slot.bits);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One region: making, copying and comparing them. Two neighbours that agree in everything, and
+ * whose object's pages follow each other, describe the same memory as one region would; the set of
+ * regions joins them, so that the number of regions says how many different kinds of memory there
+ * are, not how they came about.
+ */
+#include "kernel/region.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/refstr.h"
+#include "base/xalloc.h"
+#include "kernel/space.h"
+#include "machine/pte.h"
+
+struct region *region_create(uint64_t start, uint64_t end)
+{
+    struct region *region = x_calloc(1, sizeof(*region));
+    region->range.start = start;
+    region->range.end = end;
+    return region;
+}
+
+struct region *region_copy(const struct region *region, uint64_t start, uint64_t end)
+{
+    DCHECK(region->range.start <= start && start < end && end <= region->range.end);
+    struct region *copy = region_create(start, end);
+    copy->prot = region->prot;
+    copy->max_prot = region->max_prot;
+    copy->flags = region->flags;
+    copy->name = refstr_get(region->name);
+    if (region->object) {
+        copy->object = object_get(region->object);
+        copy->object_page = region_object_index(region, start);
+    }
+    return copy;
+}
+
+void region_destroy(struct kernel *kernel, struct region *region)
+{
+    if (region->object)
+        object_put(kernel, region->object);
+    refstr_put(region->name);
+    free(region);
+}
+
+static bool names_equal(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool region_can_join(const struct region *low, const struct region *high)
+{
+    if (low->range.end != high->range.start || low->prot != high->prot ||
+        low->max_prot != high->max_prot || low->flags != high->flags ||
+        low->object != high->object || !names_equal(low->name, high->name))
+        return false;
+    return !low->object || low->object_page + region_npages(low) == high->object_page;
+}
+
+bool region_allows(const struct region *region, enum mmu_access access)
+{
+    switch (access) {
+    case MMU_STORE:
+        return region->prot & PROT_MASK_W;
+    case MMU_FETCH:
+        return region->prot & PROT_MASK_X;
+    case MMU_LOAD:
+        break;
+    }
+    return region->prot != 0;
+}
+
+bool region_is_data(unsigned prot, unsigned flags)
+{
+    return (prot & PROT_MASK_W) && !(flags & (REGION_SHARED | REGION_GROWSDOWN));
+}
+
+bool region_is_accountable(unsigned prot, unsigned flags)
+{
+    return (prot & PROT_MASK_W) && !(flags & (REGION_SHARED | REGION_NORESERVE));
+}
+
+uint64_t region_guarded_start(const struct region *region)
+{
+    uint64_t gap = (uint64_t)SPACE_STACK_GAP_PAGES << PAGE_SHIFT;
+    if (!(region->flags & REGION_GROWSDOWN))
+        return region->range.start;
+    return region->range.start > gap ? region->range.start - gap : 0;
+}
+
+struct region *region_next(const struct region *region)
+{
+    return (struct region *)rangemap_next(&region->range);
+}
+
+struct region *region_prev(const struct region *region)
+{
+    return (struct region *)rangemap_prev(&region->range);
+}
+
+/* One resident page, as the page table and the frame have it. */
+static void measure_present(struct space *space, uint64_t entry, struct region_usage *out)
+{
+    struct kernel *kernel = space->kernel;
+    const struct frame *frame = frame_get(&kernel->frames, pte_pfn(entry));
+    if (frame->kind == FRAME_ZERO)
+        return;
+    bool dirty = (entry & PTE_D) || (frame->flags & FRAME_DIRTY);
+    bool is_shared = frame->nmaps > 1;
+    uint64_t *kind = is_shared ? (dirty ? &out->shared_dirty : &out->shared_clean)
+                               : (dirty ? &out->private_dirty : &out->private_clean);
+    ++*kind;
+    out->rss++;
+    out->pss_4096 += 4096 / frame->nmaps;
+    out->referenced += (entry & PTE_A) != 0;
+    out->anonymous += frame->kind == FRAME_ANON;
+}
+
+void region_measure(struct space *space, const struct region *region, struct region_usage *out)
+{
+    struct region_usage usage = {0};
+    vaddr_t at = vaddr(region->range.start);
+    vaddr_t end = vaddr(region->range.end);
+    uint64_t entry;
+    for (; pagetable_next(space->kernel, &space->table, at, end, &at, &entry); at.v += PAGE_SIZE)
+        measure_present(space, entry, &usage);
+
+    uint64_t vpn = vaddr_vpn(vaddr(region->range.start));
+    struct anon *anon;
+    for (; amap_next(&space->amap, &vpn, vaddr_vpn(end), &anon); vpn++)
+        usage.swap += !anon_is_resident(anon);
+    if (region->flags & REGION_LOCKED)
+        usage.locked = usage.pss_4096 / 4096;
+    *out = usage;
+}
