@@ -162,9 +162,10 @@ void tlb_flush_all(struct tlb *tlb);
  * Has `stamps[pfn]` (nframes entries, the caller's, lazily backed) kept up to date with the clock
  * of each frame's last use, as it is after tlb_sync_stamps(). NULL stops it.
  * The last use of a data page is its last access, exactly. The last use of a code page is when the
- * next code page was entered (the current one: now), by the entries that the first level still
- * remembers; so code pages are ordered exactly among themselves, and one may seem used until the
- * next lasting change of page, never shorter than it was.
+ * CPU entered the next one (of the one it is in: now, or when the TLB was made to forget it). That
+ * is told from the entries still in the first level, where a page entered twice since counts by the
+ * second time; so code pages are ordered exactly among themselves, and one may seem used for a
+ * little longer than it was, never less long.
  */
 void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps);
 void tlb_sync_stamps(struct tlb *tlb);
