@@ -17,9 +17,9 @@ static void print_commands(FILE *out)
           "memory cost.\n\n",
           out);
     for (size_t i = 0; command_at(i); i++)
-        fprintf(out, "  pagewalk %-5s %-36s %s\n", command_at(i)->name, command_at(i)->arguments,
+        fprintf(out, "  pagewalk %s %s\n      %s\n", command_at(i)->name, command_at(i)->arguments,
                 command_at(i)->summary);
-    fputs("  pagewalk --version\n\nTo begin:  pagewalk run -- ls -l\n", out);
+    fputs("  pagewalk --version\n\nTo begin:\n  pagewalk run -- ls -l\n", out);
 }
 
 static void print_choices(FILE *out, const char *topic)
@@ -85,5 +85,6 @@ static int run_help(int argc, char **argv)
     return unknown_topic(argv[1]);
 }
 
-const struct command cmd_help = {"help", "[COMMAND|TOPIC]", "help on a command, tlb or policy",
-                                 run_help, print_help};
+const struct command cmd_help = {"help", "[COMMAND|TOPIC]",
+                                 "help on a command, or on the topics tlb and policy", run_help,
+                                 print_help};

@@ -183,23 +183,23 @@ static void print_options(FILE *out)
 static void print_help(FILE *out)
 {
     fputs("Usage: pagewalk run [OPTIONS] [--] PROGRAM [ARG...]\n\n"
-          "Runs PROGRAM on virtual memory of your choice; its output is what it always is. Then\n"
-          "prints what its memory cost, on standard error.\n\n"
+          "Runs PROGRAM on virtual memory of your choice; its output is what it always is.\n"
+          "Then prints what its memory cost, on standard error.\n\n"
           "Examples:\n"
-          "  pagewalk run -- ls -l                        any program, with the defaults\n"
-          "  pagewalk run --ram 16M -- sort big.txt       in 16 MiB of RAM; the rest is swapped\n"
+          "  pagewalk run -- ls -l                     any program, with the defaults\n"
+          "  pagewalk run --ram 16M -- sort big.txt    in 16 MiB of RAM; the rest is swapped\n"
           "  pagewalk run --ram 8M --swap none -- python3 -c 'print(1)'\n"
-          "                                               ... and nowhere to swap to\n"
+          "                                            ... and nowhere to swap to\n"
           "  pagewalk run --tlb tiny -q --json cost.json -- ./a.out\n"
-          "                                               numbers for a program to read\n"
-          "  pagewalk run --reproducible=7 -- ./a.out     the same numbers on every run\n\n"
+          "                                            numbers for a program to read\n"
+          "  pagewalk run --reproducible=7 -- ./a.out  the same numbers on every run\n\n"
           "Options:\n",
           out);
     print_options(out);
-    fputs("\nSIZE is digits and K, M, G or T (powers of 1024). PAGEWALK_OPTS holds options that\n"
-          "come first. The exit status is the program's; 125 pagewalk failed, 126 the program\n"
-          "cannot be executed, 127 there is no such program. A program killed by a signal makes\n"
-          "pagewalk die of the same signal.\n",
+    fputs("\nSIZE is digits and K, M, G or T (powers of 1024). PAGEWALK_OPTS holds options\n"
+          "that come first. The exit status is the program's; 125: pagewalk failed, 126: the\n"
+          "program cannot be executed, 127: there is no such program. A program killed by a\n"
+          "signal makes pagewalk die of the same signal.\n",
           out);
 }
 
