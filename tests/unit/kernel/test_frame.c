@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "rig.h"
+
+static struct frame *take(struct rig *rig, enum frame_kind kind)
+{
+    rig->kernel->frames.reserved++;
+    return frame_take(rig->kernel, kind);
+}
+
+static void free_frames_cost_nothing_until_taken(void **state)
+{
+    struct rig *rig = rig_create((struct rig_options){.nframes = RAM_FRAMES_MAX});
+    assert_int_equal(rig->kernel->frames.nfree, RAM_FRAMES_MAX - 2); /* none is 0, one is zeros */
+    assert_int_equal(rig->kernel->gauges.frames_total, RAM_FRAMES_MAX);
+    assert_int_equal(rig->kernel->frames.fresh, 2);
+    assert_true(frame_is_valid(rig->kernel));
+    rig_destroy(rig);
+}
+
+static void taken_and_given_frames_are_counted(void **state)
+{
+    struct rig *rig = rig_create((struct rig_options){0});
+    struct frame_table *table = &rig->kernel->frames;
+    uint64_t nfree = table->nfree;
+    struct frame *anon = take(rig, FRAME_ANON), *leaf = take(rig, FRAME_TABLE);
+    assert_int_equal(table->nfree, nfree - 2);
+    assert_int_equal(table->ntables, 1);
+    assert_int_equal(anon->kind, FRAME_ANON);
+    assert_int_equal(anon->index, SWAP_NONE);
+    assert_true(anon != leaf && frame_pfn(table, anon) != PFN_NONE);
+    assert_int_equal(rig->kernel->gauges.frames_peak, 3);
+    assert_int_equal(rig->kernel->gauges.tables_peak, 1);
+    frame_give(rig->kernel, anon);
+    frame_give(rig->kernel, leaf);
+    assert_int_equal(table->nfree, nfree);
+    assert_int_equal(table->ntables, 0);
+    assert_int_equal(rig->kernel->gauges.frames_peak, 3);
+    assert_true(frame_is_valid(rig->kernel));
+    rig_destroy(rig);
+}
+
+static void every_frame_can_be_taken_once(void **state)
+{
+    struct rig *rig = rig_create((struct rig_options){0});
+    bool taken[RAM_FRAMES_MIN] = {true}; /* frame 0 is none */
+    struct frame *frames[RAM_FRAMES_MIN];
+    unsigned count = 0;
+    taken[rig->kernel->zero_pfn] = true;
+    for (; rig->kernel->frames.nfree > 0; count++) {
+        frames[count] = take(rig, FRAME_OBJECT);
+        pfn_t pfn = frame_pfn(&rig->kernel->frames, frames[count]);
+        assert_in_range(pfn, 1, RAM_FRAMES_MIN - 1);
+        assert_false(taken[pfn]);
+        taken[pfn] = true;
+    }
+    assert_int_equal(count, RAM_FRAMES_MIN - 2);
+    assert_true(frame_is_valid(rig->kernel));
+    while (count > 0)
+        frame_give(rig->kernel, frames[--count]);
+    assert_true(frame_is_valid(rig->kernel));
+    rig_destroy(rig);
+}
+
+static void zeroed_frames_are_zero_also_when_used_before(void **state)
+{
+    struct rig *rig = rig_create((struct rig_options){0});
+    uint8_t zeros[PAGE_SIZE] = {0};
+    struct frame *frame = take(rig, FRAME_ANON);
+    memset(rig_bytes(rig, frame), 0xaa, PAGE_SIZE);
+    frame_give(rig->kernel, frame);
+    rig->kernel->frames.reserved = 2;
+    struct frame *again = frame_take_zeroed(rig->kernel, FRAME_ANON);
+    struct frame *fresh = frame_take_zeroed(rig->kernel, FRAME_ANON);
+    assert_ptr_equal(again, frame);
+    assert_memory_equal(rig_bytes(rig, again), zeros, PAGE_SIZE);
+    assert_memory_equal(rig_bytes(rig, fresh), zeros, PAGE_SIZE);
+    frame_give(rig->kernel, again);
+    frame_give(rig->kernel, fresh);
+    rig_destroy(rig);
+}
+
+static void code_in_a_taken_frame_is_noticed(void **state)
+{
+    struct rig *rig = rig_create((struct rig_options){0});
+    struct ram *ram = rig->machine.ram;
+    struct frame *frame = take(rig, FRAME_ANON);
+    pfn_t pfn = frame_pfn(&rig->kernel->frames, frame);
+    ram_mark_code(ram, pfn);
+    frame_give(rig->kernel, frame);
+    ram->code_changed = false;
+    assert_ptr_equal(take(rig, FRAME_ANON), frame);
+    assert_true(ram->code_changed);
+    assert_false(ram_has_code(ram, pfn));
+    frame_give(rig->kernel, frame);
+    rig_destroy(rig);
+}
+
+static void evictable_means_active_and_not_wired(void **state)
+{
+    struct rig *rig = rig_create((struct rig_options){0});
+    struct kernel *kernel = rig->kernel;
+    struct frame *frame = take(rig, FRAME_ANON);
+    pfn_t pfn = frame_pfn(&kernel->frames, frame);
+    assert_true(frame_is_busy(frame));
+    assert_false(policy_contains(&kernel->policy, pfn));
+    frame_wire(kernel, frame);
+    frame_activate(kernel, frame);
+    assert_false(policy_contains(&kernel->policy, pfn));
+    frame_wire(kernel, frame);
+    frame_unwire(kernel, frame);
+    assert_false(policy_contains(&kernel->policy, pfn));
+    assert_true(frame_is_valid(kernel));
+    frame_unwire(kernel, frame);
+    assert_true(policy_contains(&kernel->policy, pfn));
+    frame_wire(kernel, frame);
+    assert_false(policy_contains(&kernel->policy, pfn));
+    frame_deactivate(kernel, frame);
+    frame_unwire(kernel, frame);
+    assert_false(policy_contains(&kernel->policy, pfn));
+    frame_activate(kernel, frame);
+    assert_true(policy_contains(&kernel->policy, pfn));
+    assert_true(frame_is_valid(kernel));
+    frame_give(kernel, frame);
+    assert_false(policy_contains(&kernel->policy, pfn));
+    assert_true(frame_is_valid(kernel));
+    rig_destroy(rig);
+}
+
+/* The checks can fail: each field is bent in turn. */
+static void damage_is_noticed(void **state)
+{
+    struct rig *rig = rig_create((struct rig_options){0});
+    struct kernel *kernel = rig->kernel;
+    struct frame *given = take(rig, FRAME_ANON), *frame = take(rig, FRAME_ANON);
+    frame_give(kernel, given);
+    frame_activate(kernel, frame);
+
+    kernel->frames.nfree++; /* F2 */
+    assert_false(frame_is_valid(kernel));
+    kernel->frames.nfree--;
+    given->wired = 1; /* F1 */
+    assert_false(frame_is_valid(kernel));
+    given->wired = 0;
+    frame->wired = 1; /* F3 */
+    assert_false(frame_is_valid(kernel));
+    frame->wired = 0;
+    frame->nmaps = 1; /* F4 */
+    assert_false(frame_is_valid(kernel));
+    frame->nmaps = 0;
+    given->index = frame_pfn(&kernel->frames, given); /* F2: a loop in the list */
+    assert_false(frame_is_valid(kernel));
+    given->index = PFN_NONE;
+    assert_true(frame_is_valid(kernel));
+    frame_give(kernel, frame);
+    rig_destroy(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(free_frames_cost_nothing_until_taken),
+        cmocka_unit_test(taken_and_given_frames_are_counted),
+        cmocka_unit_test(every_frame_can_be_taken_once),
+        cmocka_unit_test(zeroed_frames_are_zero_also_when_used_before),
+        cmocka_unit_test(code_in_a_taken_frame_is_noticed),
+        cmocka_unit_test(evictable_means_active_and_not_wired),
+        cmocka_unit_test(damage_is_noticed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
