@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * kernel_is_valid(): each structure against the others. What one structure promises by itself is
+ * checked by its own foo_is_valid(); here it is that they tell the same story:
+ *
+ *   K1  reverse maps and page-table entries are the same set of pairs
+ *   K2  an ANON frame's owner is an anon that lies in that frame, an OBJECT frame's place in its
+ *       object is that frame
+ *   K3  no swap slot has two owners, and each that is taken has one
+ *   K4  gauges are at least what is there now
+ */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/xalloc.h"
+#include "kernel/kernel.h"
+#include "kernel/object.h"
+#include "kernel/pagetable.h"
+#include "kernel/space.h"
+
+/* Each entry has its pair (pagetable_is_valid) and there are no more pairs than entries. */
+static bool maps_are_valid(const struct kernel *kernel)
+{
+    uint64_t entries = 0, pairs = 0, ntables = 0;
+    for (unsigned i = 1; i < KERNEL_SPACES_MAX; i++) {
+        const struct space *space = kernel->spaces[i];
+        if (!space)
+            continue;
+        if (space->number != i || !pagetable_is_valid(kernel, &space->table))
+            return false;
+        entries += space->table.npresent;
+        ntables += space->table.ntables;
+    }
+    for (uint64_t pfn = 1; pfn < kernel->frames.fresh; pfn++)
+        pairs += frame_get(&kernel->frames, (pfn_t)pfn)->nmaps;
+    return entries == pairs && ntables == kernel->frames.ntables;
+}
+
+static bool owner_is_valid(const struct kernel *kernel, pfn_t pfn)
+{
+    const struct frame *frame = frame_get(&kernel->frames, pfn);
+    if (frame->kind == FRAME_ANON) {
+        const struct anon *anon = (const struct anon *)(uintptr_t)frame->owner;
+        return anon && anon->refs > 0 && slot_kind(anon->slot) == SLOT_FRAME &&
+               slot_pfn(anon->slot) == pfn;
+    }
+    if (frame->kind == FRAME_OBJECT) {
+        const struct object *object = (const struct object *)(uintptr_t)frame->owner;
+        return object && object_resident(kernel, object, frame->index) == frame;
+    }
+    return true;
+}
+
+static bool owners_are_valid(const struct kernel *kernel)
+{
+    for (uint64_t pfn = 1; pfn < kernel->frames.fresh; pfn++) {
+        if (!owner_is_valid(kernel, (pfn_t)pfn))
+            return false;
+    }
+    return true;
+}
+
+/* Who refers to which swap slot. */
+struct slot_census {
+    const struct kernel *kernel;
+    uint64_t *owners; /* by slot; anything that tells owners apart, 0: none yet */
+    uint64_t count;
+};
+
+static bool note_slot(struct slot_census *census, swap_slot_t slot, uint64_t owner)
+{
+    if (!census->kernel->swap || !swapdisk_is_used(census->kernel->swap, slot))
+        return false;
+    if (census->owners[slot] == owner)
+        return true; /* found on two ways: shared by two spaces, or mapped twice */
+    if (census->owners[slot] != 0)
+        return false;
+    census->owners[slot] = owner;
+    census->count++;
+    return true;
+}
+
+static bool note_object(struct slot_census *census, const struct object *object)
+{
+    uint64_t value;
+    for (uint64_t index = 0; radix_next(&object->pages, &index, UINT64_MAX, &value); index++) {
+        slot_t slot = {value};
+        if (slot_kind(slot) == SLOT_SWAP &&
+            !note_slot(census, slot_swap_slot(slot), (uint64_t)(uintptr_t)object * 31 + index))
+            return false;
+    }
+    return true;
+}
+
+static bool note_space(struct slot_census *census, const struct space *space)
+{
+    struct anon *anon;
+    for (uint64_t vpn = 0; amap_next(&space->amap, &vpn, UINT64_MAX, &anon); vpn++) {
+        if (slot_kind(anon->slot) == SLOT_SWAP &&
+            !note_slot(census, slot_swap_slot(anon->slot), (uint64_t)(uintptr_t)anon))
+            return false;
+    }
+    for (const struct region *region = space_region_from(space, vaddr(0)); region;
+         region = region_next(region)) {
+        if (region->object && !note_object(census, region->object))
+            return false;
+    }
+    return true;
+}
+
+static bool note_all(struct slot_census *census)
+{
+    const struct kernel *kernel = census->kernel;
+    for (unsigned i = 1; i < KERNEL_SPACES_MAX; i++) {
+        if (kernel->spaces[i] && !note_space(census, kernel->spaces[i]))
+            return false;
+    }
+    for (uint64_t pfn = 1; pfn < kernel->frames.fresh; pfn++) {
+        const struct frame *frame = frame_get(&kernel->frames, (pfn_t)pfn);
+        if (frame->kind == FRAME_ANON && frame->index != SWAP_NONE &&
+            !note_slot(census, (swap_slot_t)frame->index, frame->owner))
+            return false;
+    }
+    return true;
+}
+
+static bool slots_are_valid(const struct kernel *kernel)
+{
+    uint64_t nslots = kernel->swap ? swapdisk_slots(kernel->swap) : 0;
+    struct slot_census census = {.kernel = kernel,
+                                 .owners = x_calloc(nslots + 1, sizeof(uint64_t))};
+    bool valid = note_all(&census);
+    free(census.owners);
+    return valid && census.count == (kernel->swap ? swapdisk_used(kernel->swap) : 0);
+}
+
+static bool gauges_are_valid(const struct kernel *kernel)
+{
+    const struct system_counters *gauges = &kernel->gauges;
+    return gauges->frames_total == kernel->frames.nframes &&
+           gauges->frames_peak >= frame_in_use(&kernel->frames) &&
+           gauges->tables_peak >= kernel->frames.ntables &&
+           gauges->pages_peak >= kernel->pages_live;
+}
+
+bool kernel_is_valid(const struct kernel *kernel)
+{
+    return frame_is_valid(kernel) && policy_is_valid(&kernel->policy) &&
+           maps_are_valid(kernel) &&                                       /* K1 */
+           owners_are_valid(kernel) && /* K2 */ slots_are_valid(kernel) && /* K3 */
+           gauges_are_valid(kernel);                                       /* K4 */
+}

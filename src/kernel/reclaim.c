@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reclaim, in batches. One batch:
+ *
+ *   collect   the policy names victims; those that have nowhere to go are left in place
+ *   unmap     everywhere, so that no store can come after the page is written
+ *   drop      the clean ones: their swap slot or file has them
+ *   write     the dirty ones: anon pages sorted by where they are mapped, so that neighbours get
+ *             neighbouring slots; object pages in runs, with dirty neighbours that stay
+ *
+ * A victim is busy from collect until its frame is given back, or until it could not be written and
+ * is active again, still holding its page.
+ *
+ * Page tables are not victims: they go when their last page does. The exception is a table full of
+ * entries for the frame of zeros, which no eviction would ever empty: those are dropped when tables
+ * take more than their share of RAM, or when there is nothing else.
+ */
+#include "kernel/reclaim.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "kernel/anon.h"
+#include "kernel/object.h"
+#include "kernel/pagetable.h"
+#include "kernel/rmap.h"
+#include "kernel/swap.h"
+
+enum {
+    BATCH_MAX = 32,       /* victims collected before the first is written */
+    AROUND_MAX = 16,      /* dirty neighbours written along, on each side of a run */
+    TABLES_SHARE = 4,     /* tables of zeros may stay while tables take less than 1/4 of RAM */
+    LOW_SHARE = 1024,     /* low watermark: RAM / 1024, */
+    LOW_MAX = 64,         /*   at most this many frames */
+    STEP_SHARE = 64,      /* high watermark: low + RAM / 64, */
+    STEP_MIN = 1,         /*   at least and */
+    STEP_MAX = BATCH_MAX, /*   at most one batch above it */
+};
+
+struct victim {
+    struct frame *frame;
+    uint64_t group, place; /* sorted by: space and page, or object and index */
+};
+
+struct batch {
+    struct kernel *kernel;
+    unsigned count;
+    uint64_t promised; /* swap slots that victims of this batch will need */
+    struct victim victims[BATCH_MAX];
+};
+
+static struct anon *frame_anon(const struct frame *frame)
+{
+    return (struct anon *)(uintptr_t)frame->owner;
+}
+
+static struct object *frame_object(const struct frame *frame)
+{
+    return (struct object *)(uintptr_t)frame->owner;
+}
+
+static const uint8_t *frame_bytes(const struct kernel *kernel, const struct frame *frame)
+{
+    return ram_frame(kernel->machine->ram, frame_pfn(&kernel->frames, frame));
+}
+
+/* ---- collecting ---- */
+
+static bool needs_slot(const struct frame *frame)
+{
+    if (frame->kind == FRAME_ANON)
+        return frame->index == SWAP_NONE;
+    return !frame_object(frame)->ops->has_home;
+}
+
+/* Is there, or can there be made, a slot for one more victim of this batch? */
+static bool has_slot(struct batch *batch)
+{
+    struct kernel *kernel = batch->kernel;
+    return swap_free(kernel) > batch->promised || swap_squeeze(kernel, BATCH_MAX) > 0;
+}
+
+/* Takes the frame into the batch if its page has somewhere to go. */
+static void consider(struct batch *batch, struct frame *frame)
+{
+    if (needs_slot(frame)) {
+        if (!has_slot(batch))
+            return;
+        batch->promised++;
+    }
+    frame_deactivate(batch->kernel, frame);
+    batch->victims[batch->count++].frame = frame;
+}
+
+/* Asks the policy for up to `want` victims; *attempts bounds how often it is asked. */
+static void collect(struct batch *batch, unsigned want, uint64_t *attempts)
+{
+    struct kernel *kernel = batch->kernel;
+    while (batch->count<want && * attempts> 0) {
+        --*attempts;
+        pfn_t pfn = policy_victim(&kernel->policy);
+        if (pfn == PFN_NONE)
+            return;
+        consider(batch, frame_get(&kernel->frames, pfn));
+    }
+}
+
+/* ---- unmapping and dropping ---- */
+
+static void locate(struct victim *victim)
+{
+    const struct frame *frame = victim->frame;
+    if (frame->kind == FRAME_OBJECT) {
+        victim->group = frame->owner;
+        victim->place = frame->index;
+    } else if (frame->nmaps > 0) {
+        struct rmap_entry map = rmap_get(frame, 0);
+        victim->group = map.space;
+        victim->place = map.va.v;
+    } else {
+        victim->group = victim->place = 0;
+    }
+}
+
+static void unmap_all(struct batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++) {
+        locate(&batch->victims[i]);
+        pagetable_unmap_frame(batch->kernel, batch->victims[i].frame);
+    }
+}
+
+static void give(struct kernel *kernel, struct frame *frame)
+{
+    frame_give(kernel, frame);
+    kernel->machine->now->reclaims++;
+}
+
+static bool needs_write(const struct frame *frame)
+{
+    return (frame->flags & FRAME_DIRTY) || needs_slot(frame);
+}
+
+static void drop_clean(struct kernel *kernel, struct frame *frame)
+{
+    if (frame->kind == FRAME_ANON) {
+        anon_evicted(kernel, frame_anon(frame), (swap_slot_t)frame->index);
+        frame->index = SWAP_NONE;
+    } else {
+        object_evicted(kernel, frame_object(frame), frame->index, slot_absent());
+    }
+    give(kernel, frame);
+}
+
+/* Drops the clean victims and keeps the others, anon pages first, each kind in order of place. */
+static void drop_all_clean(struct batch *batch)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < batch->count; i++) {
+        if (needs_write(batch->victims[i].frame))
+            batch->victims[kept++] = batch->victims[i];
+        else
+            drop_clean(batch->kernel, batch->victims[i].frame);
+    }
+    batch->count = kept;
+}
+
+static int compare_victims(const void *left, const void *right)
+{
+    const struct victim *a = left, *b = right;
+    if (a->frame->kind != b->frame->kind)
+        return a->frame->kind < b->frame->kind ? -1 : 1;
+    if (a->group != b->group)
+        return a->group < b->group ? -1 : 1;
+    if (a->place != b->place)
+        return a->place < b->place ? -1 : 1;
+    return a->frame < b->frame ? -1 : a->frame > b->frame;
+}
+
+/* ---- writing anon pages ---- */
+
+/* Writes neighbours in order to slots from `first` on. On an error nothing is changed but that the
+ * slots are given back. */
+static int write_anons_at(struct kernel *kernel, struct victim *victims, unsigned count,
+                          swap_slot_t first)
+{
+    CHECK(count > 0 && count <= BATCH_MAX);
+    const uint8_t *pages[BATCH_MAX];
+    for (unsigned i = 0; i < count; i++)
+        pages[i] = frame_bytes(kernel, victims[i].frame);
+    int error = swap_write(kernel, first, count, pages);
+    for (unsigned i = 0; i < count; i++) {
+        if (error) {
+            swap_give(kernel, first + i);
+        } else {
+            anon_evicted(kernel, frame_anon(victims[i].frame), first + i);
+            give(kernel, victims[i].frame);
+        }
+    }
+    return error;
+}
+
+/* A page that no slot takes stays where it is. */
+static void write_anon_alone(struct kernel *kernel, struct victim *victim)
+{
+    swap_slot_t slot;
+    if (swap_take(kernel, 1, &slot) == 0 || write_anons_at(kernel, victim, 1, slot))
+        frame_activate(kernel, victim->frame);
+}
+
+static void write_anons(struct kernel *kernel, struct victim *victims, unsigned count)
+{
+    swap_slot_t first;
+    for (unsigned i = 0; i < count; i++) {
+        struct frame *frame = victims[i].frame;
+        if (frame->index != SWAP_NONE) /* an outdated copy */
+            swap_give(kernel, (swap_slot_t)frame->index);
+        frame->index = SWAP_NONE;
+        frame->flags |= FRAME_DIRTY;
+    }
+    for (unsigned done = 0; done < count;) {
+        unsigned got = swap_take(kernel, count - done, &first);
+        if (got > 0 && write_anons_at(kernel, victims + done, got, first) == 0) {
+            done += got;
+            continue;
+        }
+        unsigned end = done + (got > 0 ? got : 1);
+        while (done < end)
+            write_anon_alone(kernel, &victims[done++]);
+    }
+}
+
+/* ---- writing object pages ---- */
+
+/* A run of neighbouring pages of one object: dirty ones that stay, around victims. */
+struct run {
+    struct object *object;
+    uint64_t index; /* of the first page */
+    unsigned count;
+    struct frame *frames[BATCH_MAX + 2 * AROUND_MAX];
+};
+
+/* The page at the index if it may be written along; then no store to it can be missed. */
+static struct frame *dirty_neighbour(struct kernel *kernel, const struct object *object,
+                                     uint64_t index)
+{
+    struct frame *frame = object_resident(kernel, object, index);
+    if (!frame || frame_is_busy(frame) || !pagetable_frame_is_dirty(kernel, frame))
+        return NULL;
+    pagetable_clean_frame(kernel, frame);
+    return frame;
+}
+
+static void widen_down(struct kernel *kernel, struct run *run)
+{
+    struct frame *found[AROUND_MAX];
+    unsigned count = 0;
+    while (count < AROUND_MAX && run->index > count) {
+        struct frame *frame = dirty_neighbour(kernel, run->object, run->index - count - 1);
+        if (!frame)
+            break;
+        found[count++] = frame;
+    }
+    for (unsigned i = 0; i < count; i++)
+        run->frames[i] = found[count - 1 - i];
+    run->count = count;
+    run->index -= count;
+}
+
+static void widen_up(struct kernel *kernel, struct run *run)
+{
+    for (unsigned i = 0; i < AROUND_MAX; i++) {
+        struct frame *frame = dirty_neighbour(kernel, run->object, run->index + run->count);
+        if (!frame)
+            return;
+        run->frames[run->count++] = frame;
+    }
+}
+
+/* Neighbours among the victims, and around them. Result: how many victims. */
+static unsigned make_run(struct kernel *kernel, const struct victim *victims, unsigned count,
+                         struct run *run)
+{
+    unsigned n = 1;
+    while (n < count && victims[n].group == victims[0].group &&
+           victims[n].place == victims[0].place + n)
+        n++;
+    *run = (struct run){.object = frame_object(victims[0].frame), .index = victims[0].place};
+    if (run->object->ops->has_home)
+        widen_down(kernel, run);
+    for (unsigned i = 0; i < n; i++)
+        run->frames[run->count++] = victims[i].frame;
+    if (run->object->ops->has_home)
+        widen_up(kernel, run);
+    return n;
+}
+
+/* The page is on disk, in `slot`: a victim's frame is free, a neighbour is clean. */
+static void finish_object_page(struct kernel *kernel, struct object *object, struct frame *frame,
+                               slot_t slot)
+{
+    frame->flags &= (uint8_t)~FRAME_DIRTY;
+    if (!frame_is_busy(frame))
+        return;
+    object_evicted(kernel, object, frame->index, slot);
+    give(kernel, frame);
+}
+
+/* Writes as much of the run as the object takes; what it does not take stays dirty and active. */
+static void write_run(struct kernel *kernel, struct run *run)
+{
+    unsigned done = 0;
+    while (done < run->count) {
+        const uint8_t *pages[BATCH_MAX + 2 * AROUND_MAX];
+        for (unsigned i = done; i < run->count; i++)
+            pages[i - done] = frame_bytes(kernel, run->frames[i]);
+        slot_t slot;
+        int written = run->object->ops->page_out(kernel, run->object, run->index + done,
+                                                 run->count - done, pages, &slot);
+        if (written <= 0)
+            break;
+        bool swapped = slot_kind(slot) == SLOT_SWAP;
+        for (int i = 0; i < written; i++, done++)
+            finish_object_page(kernel, run->object, run->frames[done],
+                               swapped ? slot_swap(slot_swap_slot(slot) + (unsigned)i) : slot);
+    }
+    for (; done < run->count; done++) {
+        if (frame_is_busy(run->frames[done]))
+            frame_activate(kernel, run->frames[done]);
+    }
+}
+
+static void write_objects(struct kernel *kernel, const struct victim *victims, unsigned count)
+{
+    struct run run;
+    for (unsigned done = 0; done < count;) {
+        done += make_run(kernel, victims + done, count - done, &run);
+        write_run(kernel, &run);
+    }
+}
+
+/* ---- the whole ---- */
+
+/* => the batch's victims are busy. Afterwards each is either free or active again. */
+static void evict(struct batch *batch)
+{
+    unsigned nanon = 0;
+    unmap_all(batch);
+    drop_all_clean(batch);
+    qsort(batch->victims, batch->count, sizeof(batch->victims[0]), compare_victims);
+    while (nanon < batch->count && batch->victims[nanon].frame->kind == FRAME_ANON)
+        nanon++;
+    write_anons(batch->kernel, batch->victims, nanon);
+    write_objects(batch->kernel, batch->victims + nanon, batch->count - nanon);
+}
+
+/* Drops tables of zeros until enough frames are free or there are none left. */
+static void drop_tables_of_zeros(struct kernel *kernel, uint64_t target)
+{
+    struct frame_table *table = &kernel->frames;
+    while (table->nzero_tables > 0 && table->nfree < target) {
+        if (++kernel->tables_hand >= table->fresh)
+            kernel->tables_hand = 1;
+        pagetable_drop_zeros(kernel, frame_get(table, kernel->tables_hand));
+    }
+}
+
+static void reclaim(struct kernel *kernel, uint64_t target)
+{
+    struct frame_table *table = &kernel->frames;
+    uint64_t attempts = 2 * kernel->policy.ninserted + BATCH_MAX;
+    if (kernel->policy.stamps)
+        tlb_sync_stamps(kernel->machine->tlb);
+    if (table->ntables > table->nframes / TABLES_SHARE)
+        drop_tables_of_zeros(kernel, target);
+    while (table->nfree < target) {
+        struct batch batch = {.kernel = kernel};
+        uint64_t missing = target - table->nfree;
+        collect(&batch, missing < BATCH_MAX ? (unsigned)missing : BATCH_MAX, &attempts);
+        if (batch.count == 0)
+            break;
+        evict(&batch);
+    }
+    drop_tables_of_zeros(kernel, target);
+}
+
+static uint64_t low_mark(const struct frame_table *table)
+{
+    uint64_t mark = table->nframes / LOW_SHARE;
+    return mark < LOW_MAX ? mark : LOW_MAX;
+}
+
+static uint64_t high_mark(const struct frame_table *table)
+{
+    uint64_t step = table->nframes / STEP_SHARE;
+    if (step < STEP_MIN)
+        step = STEP_MIN;
+    return low_mark(table) + (step < STEP_MAX ? step : STEP_MAX);
+}
+
+static void explain_exhaustion(struct kernel *kernel)
+{
+    if (kernel->trouble[0])
+        return; /* it says more */
+    if (!kernel->swap)
+        snprintf(kernel->trouble, sizeof(kernel->trouble),
+                 "out of memory: %" PRIu64 " frames of RAM are in use and there is no swap",
+                 frame_in_use(&kernel->frames));
+    else
+        snprintf(kernel->trouble, sizeof(kernel->trouble),
+                 "out of memory: %" PRIu64 " frames of RAM and %" PRIu64 " of %" PRIu64
+                 " swap slots are in use",
+                 frame_in_use(&kernel->frames), swapdisk_used(kernel->swap),
+                 swapdisk_slots(kernel->swap));
+}
+
+int frame_reserve(struct kernel *kernel, unsigned count)
+{
+    struct frame_table *table = &kernel->frames;
+    table->reserved = 0;
+    if (table->nfree < count + low_mark(table)) {
+        reclaim(kernel, count + high_mark(table));
+        XCHECK(kernel_is_valid(kernel));
+    }
+    if (table->nfree < count) {
+        explain_exhaustion(kernel);
+        return -ENOMEM;
+    }
+    table->reserved = count;
+    return 0;
+}
+
+void frame_unreserve(struct kernel *kernel)
+{
+    kernel->frames.reserved = 0;
+    XCHECK(kernel_is_valid(kernel));
+}
+
+bool reclaim_frame(struct kernel *kernel, struct frame *frame)
+{
+    struct batch batch = {.kernel = kernel};
+    bool evictable = frame->kind == FRAME_ANON || frame->kind == FRAME_OBJECT;
+    if (!evictable || frame_is_busy(frame) || frame->wired > 0)
+        return false;
+    consider(&batch, frame);
+    if (batch.count == 0)
+        return false;
+    evict(&batch);
+    return frame->kind == FRAME_FREE;
+}

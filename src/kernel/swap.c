@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Swap slots, taken, given, read and written on behalf of pages. Knows no anons and no objects:
+ * whose page lies in a slot is theirs to remember.
+ */
+#include "kernel/swap.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/trouble.h"
+
+enum { SQUEEZE_BATCH = 64 }; /* slots at once, so that the scan is paid for once in as many pages */
+
+uint64_t swap_free(const struct kernel *kernel)
+{
+    return kernel->swap ? swapdisk_slots(kernel->swap) - swapdisk_used(kernel->swap) : 0;
+}
+
+void swap_give(struct kernel *kernel, swap_slot_t slot)
+{
+    swapdisk_give(kernel->swap, slot);
+}
+
+unsigned swap_squeeze(struct kernel *kernel, unsigned want)
+{
+    struct frame_table *table = &kernel->frames;
+    unsigned got = 0;
+    for (uint64_t left = table->fresh; left > 0 && got < want; left--) {
+        if (++kernel->squeeze_hand >= table->fresh)
+            kernel->squeeze_hand = 1;
+        struct frame *frame = frame_get(table, kernel->squeeze_hand);
+        if (frame->kind != FRAME_ANON || frame_is_busy(frame) || frame->index == SWAP_NONE)
+            continue;
+        swap_give(kernel, (swap_slot_t)frame->index);
+        frame->index = SWAP_NONE;
+        got++;
+    }
+    return got;
+}
+
+unsigned swap_take(struct kernel *kernel, unsigned want, swap_slot_t *first)
+{
+    if (!kernel->swap)
+        return 0;
+    if (swap_free(kernel) == 0)
+        swap_squeeze(kernel, want > SQUEEZE_BATCH ? want : SQUEEZE_BATCH);
+    unsigned got = swapdisk_take(kernel->swap, want, first);
+    if (swapdisk_used(kernel->swap) > kernel->gauges.swap_peak)
+        kernel->gauges.swap_peak = swapdisk_used(kernel->swap);
+    return got;
+}
+
+int swap_write(struct kernel *kernel, swap_slot_t first, unsigned npages,
+               const uint8_t *const *pages)
+{
+    int error = swapdisk_write(kernel->swap, first, npages, pages);
+    if (error) {
+        snprintf(kernel->trouble, sizeof(kernel->trouble),
+                 "swap device %s: slot %u cannot be written: %s", swapdisk_name(kernel->swap),
+                 first, strerror(-error));
+        return error;
+    }
+    kernel->machine->now->pages_out += npages;
+    kernel->machine->now->swap_pages_out += npages;
+    return 0;
+}
+
+int swap_read(struct kernel *kernel, swap_slot_t slot, uint8_t *page)
+{
+    int error = swapdisk_read(kernel->swap, slot, page);
+    if (error) {
+        trouble_swap(kernel, slot, error);
+        return error;
+    }
+    kernel->machine->now->pages_in++;
+    kernel->machine->now->swap_pages_in++;
+    return 0;
+}
