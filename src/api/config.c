@@ -312,7 +312,9 @@ static const struct option options[] = {
      read_reproducible},
     {{"strace", "[FILE]", "no", "Write the system calls to FILE, or to standard error."},
      read_strace},
-    {{"strict", NULL, "no", "Stop at a system call that pagewalk does not know."}, read_strict},
+    {{"strict", NULL, "no",
+      "Kill the program (SIGSYS) at a system call that pagewalk does not know."},
+     read_strict},
     {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G."}, read_code_cache},
 };
 enum { NOPTIONS = sizeof(options) / sizeof(options[0]) };

@@ -13,8 +13,8 @@ enum { NTOPICS = sizeof(topics) / sizeof(topics[0]), INDENT = 4 };
 
 static void print_commands(FILE *out)
 {
-    fputs("pagewalk runs programs on a virtual memory system of your choice and says what their\n"
-          "memory cost.\n\n",
+    fputs("pagewalk runs programs on a virtual memory system of your choice and says what\n"
+          "their memory cost.\n\n",
           out);
     for (size_t i = 0; command_at(i); i++)
         fprintf(out, "  pagewalk %s %s\n      %s\n", command_at(i)->name, command_at(i)->arguments,

@@ -88,11 +88,20 @@ static int write_json(const struct options *options, const struct run_report *re
     return status;
 }
 
+/* What went wrong is said even if no summary is wanted here. */
+static void write_notes(const struct pw_system *system)
+{
+    for (size_t i = 0; pw_note(system, i); i++)
+        message_error("%s", pw_note(system, i));
+}
+
 /* Result: 0, or EXIT_PAGEWALK after a message. */
 static int write_report(const struct options *options, const struct run_report *report)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader of ours that left must not hide how the guest ended */
     int status = options->quiet ? 0 : write_summary(options, report);
+    if (options->quiet || options->output_path)
+        write_notes(report->system);
     if (options->json_path && write_json(options, report) != 0)
         status = EXIT_PAGEWALK;
     return status;
@@ -187,7 +196,7 @@ static void print_help(FILE *out)
           "Then prints what its memory cost, on standard error.\n\n"
           "Examples:\n"
           "  pagewalk run -- ls -l                     any program, with the defaults\n"
-          "  pagewalk run --ram 16M -- sort big.txt    in 16 MiB of RAM; the rest is swapped\n"
+          "  pagewalk run --ram 16M -- sort big.txt    in 16 MiB of RAM; the rest is paged\n"
           "  pagewalk run --ram 8M --swap none -- python3 -c 'print(1)'\n"
           "                                            ... and nowhere to swap to\n"
           "  pagewalk run --tlb tiny -q --json cost.json -- ./a.out\n"
@@ -197,9 +206,9 @@ static void print_help(FILE *out)
           out);
     print_options(out);
     fputs("\nSIZE is digits and K, M, G or T (powers of 1024). PAGEWALK_OPTS holds options\n"
-          "that come first. The exit status is the program's; 125: pagewalk failed, 126: the\n"
-          "program cannot be executed, 127: there is no such program. A program killed by a\n"
-          "signal makes pagewalk die of the same signal.\n",
+          "that come first. The exit status is the program's; 125: pagewalk failed;\n"
+          "126: the program cannot be executed; 127: there is no such program. A program\n"
+          "killed by a signal makes pagewalk die of the same signal.\n",
           out);
 }
 

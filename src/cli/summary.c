@@ -85,7 +85,7 @@ static void write_memory(const struct sheet *sheet)
     human_size(frames * page_bytes, ram);
     human_size(pages * page_bytes, value);
     if (pages <= frames)
-        line(sheet, "footprint", value, "%.0f %% of the %s of RAM",
+        line(sheet, "footprint", value, "%.*f %% of the %s of RAM", pages * 10 < frames,
              100 * (double)pages / (double)frames, ram);
     else
         line(sheet, "footprint", value, "%.1f times the %s of RAM", (double)pages / (double)frames,

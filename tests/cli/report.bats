@@ -126,7 +126,7 @@ for i in range(3): ctypes.CDLL(None).syscall(425, 1, 0)'
     pagewalk run -q --strict -- /usr/bin/python3 -c 'import ctypes
 ctypes.CDLL(None).syscall(425, 1, 0)
 print("not reached")'
-    [ "$status" -eq 125 ]
+    [ "$status" -eq 159 ]
     [ -z "$out" ]
-    [[ $err == *"io_uring_setup"* ]]
+    [[ $err == *"io_uring_setup"*"--strict"* ]]
 }
