@@ -45,6 +45,7 @@ static int64_t call_unknown(struct task *task, uint64_t number)
                  "process %d made system call %" PRIu64
                  " (%s), which is not implemented (--strict)",
                  task->process->pid, number, name ? name : "unknown");
+        linux_note(system, "%s", system->message);
         process_exit(task->process, (struct process_exit){.signal = SIGSYS});
     }
     return -ENOSYS;
