@@ -122,7 +122,7 @@ static void raise_host_limit(void)
     }
 }
 
-static int dup_high(int host)
+int fd_dup_host(int host)
 {
     int high = fcntl(host, F_DUPFD_CLOEXEC, FD_HOST_MIN);
     if (high < 0 && (errno == EMFILE || errno == EINVAL)) {
@@ -139,7 +139,7 @@ static int lift(int host)
         fcntl(host, F_SETFD, FD_CLOEXEC);
         return host;
     }
-    int high = dup_high(host);
+    int high = fd_dup_host(host);
     close(host);
     return high;
 }
@@ -250,7 +250,7 @@ static int copy_entries(const struct fd_table *from, struct fd_table *to)
 {
     for (int fd = fd_next(from, 0); fd >= 0; fd = fd_next(from, fd + 1)) {
         const struct fd_entry *entry = &from->entries[fd];
-        int host = dup_high(entry->host);
+        int host = fd_dup_host(entry->host);
         if (host < 0)
             return host;
         to->entries[fd] = *entry;
@@ -282,7 +282,7 @@ int fd_table_copy(const struct fd_table *table, struct fd_table **out)
 int fd_adopt_standard(struct fd_table *table)
 {
     for (int fd = 0; fd <= 2; fd++) {
-        int host = dup_high(fd);
+        int host = fd_dup_host(fd);
         if (host == -EBADF)
             continue;
         if (host >= 0)

@@ -46,6 +46,8 @@ void fd_close_on_exec(struct fd_table *table);
  * => the table is empty. Errors: -EMFILE. */
 int fd_adopt_standard(struct fd_table *table);
 
+/* A duplicate of a host descriptor, fit to be installed. Errors: -EMFILE, -EBADF. */
+int fd_dup_host(int host);
 /* The host descriptor of a guest one, or -EBADF. */
 int fd_host(const struct fd_table *table, int fd);
 /* The entry, or NULL if it is not open; valid until the table changes. */
