@@ -11,7 +11,7 @@
 #include <time.h>
 
 struct linux_system;
-struct task;
+struct process;
 
 #define CLOCK_NS_PER_S ((uint64_t)1000000000)
 
@@ -40,6 +40,9 @@ bool clock_is_cpu_time(clockid_t id);
 void clock_ran(struct linux_system *system, uint64_t instructions);
 /* Virtual: jumps ahead to `ns` of CLOCK_MONOTONIC if that is in the future. */
 void clock_sleep_until(struct linux_system *system, uint64_t ns);
+/* CPU time of a process until now, in ns. */
+void clock_cpu_time(const struct linux_system *system, const struct process *process,
+                    uint64_t *utime_ns, uint64_t *stime_ns);
 /* Charges the CPU time used since the last call to the current process (utime_ns, stime_ns). */
 void clock_charge(struct linux_system *system);
 

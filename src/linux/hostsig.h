@@ -28,6 +28,14 @@ void hostsig_destroy(struct linux_system *system);
 void hostsig_start(struct linux_system *system);
 void hostsig_stop(struct linux_system *system);
 
+/* The guest ignores, or no longer ignores, SIGTTIN or SIGTTOU: so must pagewalk, or the terminal
+ * would send it again for ever. Other signals: no effect. */
+void hostsig_mirror(struct linux_system *system, int signal, bool ignored);
+/* Stops pagewalk as a whole, as job control expects when the guest stops by this signal. */
+void hostsig_stop_self(struct linux_system *system, int signal);
+/* Sets the host timer to the earliest real-time deadline of all guests' timers. */
+void hostsig_arm(struct linux_system *system);
+
 /* Hands recorded host signals to the guests they are for, and runs due timers. */
 void hostsig_collect(struct linux_system *system);
 

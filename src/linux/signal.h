@@ -52,6 +52,7 @@ struct signal_state {
     sigbits_t mask;
     sigbits_t saved_mask; /* of sigsuspend, ppoll, pselect: restored after delivery */
     bool has_saved_mask;
+    sigbits_t wait_set; /* what rt_sigtimedwait waits for: interrupts its sleep though blocked */
     struct signal_queue pending; /* directed at the thread */
     uint64_t altstack_base, altstack_len;
     uint32_t altstack_flags;
@@ -60,6 +61,24 @@ struct signal_state {
 /* Sends from code `si_code` (SI_USER, SI_TKILL, SI_KERNEL, SI_TIMER ...). */
 void signal_send_process(struct process *process, int signal, int code, int sender_pid);
 void signal_send_task(struct task *task, int signal, int code, int sender_pid);
+/*
+ * Sends with all of siginfo (sigqueue, timers): to the process, or to `task` if it is not NULL.
+ * Result: 0 (also if the signal is ignored or a standard one already pending), -EAGAIN if too many
+ * are queued.
+ */
+int signal_send_info(struct process *process, struct task *task, int signal, const siginfo_t *info);
+/* Is a signal of POSIX timer `id` waiting to be delivered? */
+bool signal_timer_is_pending(const struct process *process, int id);
+/* Takes the next pending signal out of `set`: synchronous ones first, then by number.
+ * Result: its number and *info, or 0. */
+int signal_take(struct task *task, sigbits_t set, struct signal_info *info);
+/* Sets the mask; SIGKILL and SIGSTOP cannot be in it. */
+void signal_set_mask(struct task *task, sigbits_t mask);
+/* For calls that wait with another mask: restored after delivery, or at the end of the call. */
+void signal_set_mask_for_wait(struct task *task, sigbits_t mask);
+/* Changes an action; one that ignores drops what is pending. `new` NULL: only asks. */
+void signal_change_action(struct task *task, int signal, const struct signal_action *new,
+                          struct signal_action *old);
 /* A fault of the task's own making: cannot be blocked or ignored (if it is, the process dies). */
 void signal_force_fault(struct task *task, int signal, int code, uint64_t addr);
 /* The same for a CPU trap: maps the vector to signal and si_code as Linux does. */

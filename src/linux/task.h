@@ -47,6 +47,7 @@ struct linux_system {
     struct task *current;
     int next_pid;
     struct clock clock;
+    bool must_reap;                          /* some task is `exiting` */
     uint64_t random_state[4];                /* of guest randomness when reproducible */
     uint64_t unknown_calls[SYSCALL_NUMBERS]; /* times an unknown call was answered -ENOSYS */
     struct hostsig *hostsig;                 /* host signals to hand to guests (hostsig.c) */
@@ -143,6 +144,11 @@ int process_spawn(struct linux_system *system, const char *path, char *const arg
 /* Ends all tasks of the process: marks them, and the run loop takes them off and gives the memory
  * and descriptors back, so that a call in progress may still use them. Exit and counters stay. */
 void process_exit(struct process *process, struct process_exit how);
+/* Ends one task, as exit(2): the last one ends the process with this status. */
+void task_exit(struct task *task, int status);
+/* Takes tasks that ended off the run queue, and gives back what ended processes held. => none of
+ * them is on the CPU */
+void process_reap(struct linux_system *system);
 /* The process of a guest pid that has not ended, or NULL. */
 struct process *process_find(const struct linux_system *system, int pid);
 /* The task of a guest thread id, or NULL. */

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The loop that everything runs in: pick a task, let the CPU run it, act on the reason it stopped,
+ * deliver signals on the way back. Each case calls one verb of another file; none is handled here.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "kernel/fault.h"
+#include "linux/hostsig.h"
+#include "linux/process.h"
+#include "linux/syscall.h"
+#include "linux/timer.h"
+#include "machine/machine.h"
+#include "machine/pte.h"
+
+/* ---- page faults ---- */
+
+static enum mmu_access access_of(uint32_t error)
+{
+    if (error & PF_FETCH)
+        return MMU_FETCH;
+    return error & PF_WRITE ? MMU_STORE : MMU_LOAD;
+}
+
+/* There is no page left to give. The process that wants one ends; the others go on. */
+static void kill_for_memory(struct task *task)
+{
+    struct process *process = task->process;
+    struct linux_system *system = process->system;
+    const struct kernel *kernel = system->kernel;
+    const struct frame_table *frames = &kernel->frames;
+    uint64_t used = frames->nframes - frames->nfree;
+    uint64_t swap = kernel->swap ? swapdisk_used(kernel->swap) : 0;
+    snprintf(system->message, sizeof system->message,
+             "out of memory: killed process %d (%s): %" PRIu64 " of %" PRIu64
+             " KiB of RAM and %" PRIu64 " of %" PRIu64 " KiB of swap are in use",
+             process->pid, task->comm, used * (PAGE_SIZE / 1024),
+             frames->nframes * (PAGE_SIZE / 1024), swap * (PAGE_SIZE / 1024),
+             kernel->swap ? swapdisk_slots(kernel->swap) * (PAGE_SIZE / 1024) : 0);
+    linux_note(system, "%s", system->message);
+    process_exit(process, (struct process_exit){.signal = SIGKILL});
+}
+
+static void handle_fault(struct task *task, const struct cpu_exit *why)
+{
+    enum fault_result result = fault_handle(task->process->space, why->addr, access_of(why->error));
+    if (result == FAULT_DONE)
+        return;
+    task->fault =
+        (struct cpu_fault_record){.trapno = 14, .error = why->error | PF_USER, .cr2 = why->addr.v};
+    switch (result) {
+    case FAULT_SEGV_MAPERR:
+        signal_force_fault(task, SIGSEGV, SEGV_MAPERR, why->addr.v);
+        break;
+    case FAULT_SEGV_ACCERR:
+        signal_force_fault(task, SIGSEGV, SEGV_ACCERR, why->addr.v);
+        break;
+    case FAULT_BUS_ADRERR:
+        signal_force_fault(task, SIGBUS, BUS_ADRERR, why->addr.v);
+        break;
+    case FAULT_BUS_OBJERR:
+        signal_force_fault(task, SIGBUS, BUS_OBJERR, why->addr.v);
+        break;
+    case FAULT_OOM:
+        kill_for_memory(task);
+        break;
+    case FAULT_DONE:
+        break;
+    }
+}
+
+/* ---- one task ---- */
+
+static void handle_exit(struct task *task, const struct cpu_exit *why)
+{
+    switch (why->kind) {
+    case CPU_EXIT_FAULT:
+        handle_fault(task, why);
+        break;
+    case CPU_EXIT_SYSCALL:
+        syscall_dispatch(task);
+        break;
+    case CPU_EXIT_TRAP:
+        signal_force_trap(task, why);
+        break;
+    case CPU_EXIT_KICKED:
+    case CPU_EXIT_QUANTUM:
+        break;
+    }
+}
+
+static void report_trouble(struct linux_system *system)
+{
+    if (system->kernel->trouble[0] == '\0')
+        return;
+    linux_note(system, "%s", system->kernel->trouble);
+    system->kernel->trouble[0] = '\0';
+}
+
+/* On the way back to the guest. */
+static void before_return(struct task *task)
+{
+    struct linux_system *system = task->process->system;
+    hostsig_collect(system);
+    report_trouble(system);
+    if (!task->exiting &&
+        (task->restart_result != 0 || task->signals.has_saved_mask || signal_is_pending(task)))
+        signal_deliver(task);
+}
+
+/* At most this many instructions until a timer of virtual time is due. */
+static uint64_t until_timer(const struct linux_system *system, uint64_t budget)
+{
+    if (!system->clock.is_virtual)
+        return budget;
+    uint64_t next = timers_next(system), now = clock_monotonic(system);
+    if (next == TIMER_NEVER || next - now >= budget)
+        return budget;
+    return next > now ? next - now : 1;
+}
+
+/* Runs the task once, until the CPU has a reason. Result: instructions run. */
+static uint64_t run_once(struct task *task, uint64_t budget)
+{
+    struct linux_system *system = task->process->system;
+    struct cpu_exit why;
+    uint64_t before = task->process->counters.instructions;
+    cpu_run(task->cpu, task->process->space->table.root, until_timer(system, budget), &why);
+    uint64_t ran = task->process->counters.instructions - before;
+    clock_ran(system, ran);
+    handle_exit(task, &why);
+    before_return(task);
+    return ran;
+}
+
+static void run_slice(struct linux_system *system, struct task *task)
+{
+    uint64_t left = system->options.quantum;
+    system->current = task;
+    system->machine->now = &task->process->counters;
+    while (left > 0 && !task->exiting) {
+        uint64_t ran = run_once(task, left);
+        left -= ran < left ? ran : left;
+    }
+    system->machine->now = &system->machine->idle;
+}
+
+/* ---- all tasks ---- */
+
+static uint64_t host_now(void)
+{
+    struct timespec ts = {0};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+    return (uint64_t)ts.tv_sec * CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+static void show_progress(struct linux_system *system)
+{
+    if (!system->progress)
+        return;
+    uint64_t now = host_now();
+    if (system->progress_next == 0)
+        system->progress_next = now + system->progress_every;
+    if (now < system->progress_next)
+        return;
+    system->progress_next = now + system->progress_every;
+    system->progress(system->progress_arg);
+}
+
+/* What is looked at only now and then. */
+static void end_slice(struct linux_system *system)
+{
+    clock_charge(system);
+    for (struct process *process = system->processes; process; process = process->next)
+        timers_run(process);
+    show_progress(system);
+}
+
+int linux_run(struct linux_system *system)
+{
+    hostsig_start(system);
+    struct task *task = system->tasks;
+    while (task) {
+        run_slice(system, task);
+        end_slice(system);
+        struct task *next = task->next;
+        if (system->must_reap) {
+            process_reap(system); /* may take `next` too: start over */
+            next = NULL;
+        }
+        task = next ? next : system->tasks;
+    }
+    hostsig_stop(system);
+    return 0;
+}

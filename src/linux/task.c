@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The system as a whole: creation and end, what it has to tell the user, and randomness. Processes
+ * are in process.c, the loop that runs them in run.c.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "base/xalloc.h"
+#include "linux/hostsig.h"
+#include "linux/process.h"
+#include "linux/task.h"
+#include "machine/machine.h"
+
+enum {
+    FIRST_PID = 1000,
+    QUANTUM_DEFAULT = 1000000, /* instructions; about a millisecond */
+};
+
+/* splitmix64, to spread a seed over the generator's state (Steele, Lea and Flood, "Fast Splittable
+ * Pseudorandom Number Generators"). */
+static uint64_t spread(uint64_t *seed)
+{
+    uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static uint64_t rotate(uint64_t x, int k)
+{
+    return x << k | x >> (64 - k);
+}
+
+/* xoshiro256** (Blackman and Vigna, "Scrambled Linear Pseudorandom Number Generators"). */
+static uint64_t next_random(uint64_t s[4])
+{
+    uint64_t result = rotate(s[1] * 5, 7) * 9, t = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate(s[3], 45);
+    return result;
+}
+
+static void fill_from_seed(struct linux_system *system, uint8_t *bytes, size_t len)
+{
+    while (len > 0) {
+        uint64_t word = next_random(system->random_state);
+        size_t n = len < sizeof word ? len : sizeof word;
+        memcpy(bytes, &word, n);
+        bytes += n;
+        len -= n;
+    }
+}
+
+void linux_random(struct linux_system *system, void *bytes, size_t len)
+{
+    uint8_t *at = bytes;
+    if (system->options.reproducible) {
+        fill_from_seed(system, at, len);
+        return;
+    }
+    while (len > 0) {
+        ssize_t n = getrandom(at, len, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        CHECK(n > 0);
+        at += n;
+        len -= (size_t)n;
+    }
+}
+
+void linux_note(struct linux_system *system, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    for (size_t i = 0; i < system->nnotes; i++)
+        if (strcmp(system->notes[i], text) == 0)
+            return;
+    system->notes = x_realloc(system->notes, (system->nnotes + 1) * sizeof *system->notes);
+    system->notes[system->nnotes++] = x_strdup(text);
+}
+
+void linux_set_progress(struct linux_system *system, double seconds, void (*progress)(void *arg),
+                        void *arg)
+{
+    system->progress = progress;
+    system->progress_arg = arg;
+    system->progress_every = seconds > 0 ? (uint64_t)(seconds * 1e9) : 0;
+    system->progress_next = 0;
+}
+
+int linux_create(struct machine *machine, struct kernel *kernel,
+                 const struct linux_options *options, struct linux_system **out)
+{
+    struct linux_system *system = x_calloc(1, sizeof *system);
+    system->machine = machine;
+    system->kernel = kernel;
+    system->options = *options;
+    if (system->options.quantum == 0)
+        system->options.quantum = QUANTUM_DEFAULT;
+    system->next_pid = FIRST_PID;
+    clock_create(options->reproducible, &system->clock);
+    uint64_t seed = options->seed;
+    for (int i = 0; i < 4; i++)
+        system->random_state[i] = spread(&seed);
+    int rc = hostsig_create(system);
+    if (rc < 0) {
+        free(system);
+        return rc;
+    }
+    *out = system;
+    return 0;
+}
+
+void linux_destroy(struct linux_system *system)
+{
+    for (struct process *process = system->processes; process; process = process->next)
+        if (!process->exited)
+            process_exit(process, (struct process_exit){.signal = SIGKILL});
+    process_reap(system);
+    while (system->processes) {
+        struct process *process = system->processes;
+        system->processes = process->next;
+        process_destroy(process);
+    }
+    hostsig_destroy(system);
+    for (size_t i = 0; i < system->nnotes; i++)
+        free(system->notes[i]);
+    free(system->notes);
+    free(system);
+}
