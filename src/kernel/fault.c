@@ -54,7 +54,7 @@ static enum fault_result fault_check(struct fault *fault)
     if (!region_allows(region, fault->access))
         return FAULT_SEGV_ACCERR;
     fault->region = region;
-    fault->prot = region->prot;
+    fault->prot = region->prot | PROT_MASK_R; /* what is mapped can be loaded from */
     return FAULT_DONE;
 }
 

@@ -14,6 +14,7 @@
 #include "machine/swapdisk.h"
 
 struct space;
+struct object;
 struct object_table;
 
 enum { KERNEL_SPACES_MAX = 1 << 16 }; /* a space's number is its asid and its key in reverse maps */
@@ -25,6 +26,7 @@ struct kernel {
     struct swapdisk *swap; /* NULL: none */
     struct commit commit;
     struct object_table *objects; /* file objects by device and inode (object_file.c) */
+    struct object *all_objects;   /* list of every object, mapped or not (object.c) */
     struct space **spaces;        /* by number; [0] unused */
     uint32_t space_next;          /* where the search for a free number starts */
     pfn_t zero_pfn;               /* the shared frame of zeros */

@@ -100,11 +100,6 @@ static bool note_space(struct slot_census *census, const struct space *space)
             !note_slot(census, slot_swap_slot(anon->slot), (uint64_t)(uintptr_t)anon))
             return false;
     }
-    for (const struct region *region = space_region_from(space, vaddr(0)); region;
-         region = region_next(region)) {
-        if (region->object && !note_object(census, region->object))
-            return false;
-    }
     return true;
 }
 
@@ -113,6 +108,10 @@ static bool note_all(struct slot_census *census)
     const struct kernel *kernel = census->kernel;
     for (unsigned i = 1; i < KERNEL_SPACES_MAX; i++) {
         if (kernel->spaces[i] && !note_space(census, kernel->spaces[i]))
+            return false;
+    }
+    for (const struct object *object = kernel->all_objects; object; object = object->next) {
+        if (!note_object(census, object))
             return false;
     }
     for (uint64_t pfn = 1; pfn < kernel->frames.fresh; pfn++) {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/xalloc.h"
 #include "kernel/pagetable.h"
 #include "kernel/space_pages.h"
 #include "kernel/swap.h"
@@ -28,6 +29,28 @@ static slot_t slot_at(const struct object *object, uint64_t index)
 static struct frame *slot_resident(const struct kernel *kernel, slot_t slot)
 {
     return slot_kind(slot) == SLOT_FRAME ? frame_get(&kernel->frames, slot_pfn(slot)) : NULL;
+}
+
+struct object *object_create(struct kernel *kernel, const struct object_ops *ops, void *backing)
+{
+    struct object *object = x_calloc(1, sizeof(*object));
+    *object =
+        (struct object){.ops = ops, .refs = 1, .backing = backing, .next = kernel->all_objects};
+    radix_create(&object->pages);
+    if (object->next)
+        object->next->prev = object;
+    kernel->all_objects = object;
+    return object;
+}
+
+static void unlink_object(struct kernel *kernel, struct object *object)
+{
+    if (object->next)
+        object->next->prev = object->prev;
+    if (object->prev)
+        object->prev->next = object->next;
+    else
+        kernel->all_objects = object->next;
 }
 
 struct object *object_get(struct object *object)
@@ -47,6 +70,7 @@ void object_put(struct kernel *kernel, struct object *object)
     object->ops->destroy(kernel, object);
     commit_release(&kernel->commit, object->committed);
     radix_destroy(&object->pages);
+    unlink_object(kernel, object);
     free(object);
 }
 

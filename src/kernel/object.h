@@ -41,11 +41,15 @@ struct object_ops {
 struct object {
     const struct object_ops *ops;
     uint32_t refs;
-    struct radix pages; /* index -> slot_t.bits */
-    uint64_t npages;    /* shared: its length, in pages; file: not used */
-    uint64_t committed; /* pages charged to commit */
-    void *backing;      /* the ops' own */
+    struct radix pages;         /* index -> slot_t.bits */
+    uint64_t npages;            /* shared: its length, in pages; file: not used */
+    uint64_t committed;         /* pages charged to commit */
+    void *backing;              /* the ops' own */
+    struct object *next, *prev; /* in kernel->all_objects */
 };
+
+/* A new object without pages, with one reference. For the kinds' own constructors. */
+struct object *object_create(struct kernel *kernel, const struct object_ops *ops, void *backing);
 
 struct object *object_get(struct object *object);
 /* The last reference writes dirty pages back and frees everything. => not mapped then */

@@ -271,15 +271,9 @@ static int file_create(struct kernel *kernel, int host_fd, bool writable, const 
     if (fd < 0)
         return fd;
     struct file *file = x_calloc(1, sizeof(*file));
-    struct object *object = x_calloc(1, sizeof(*object));
-    *file = (struct file){.dev = st->st_dev,
-                          .ino = st->st_ino,
-                          .fd = fd,
-                          .writable = writable,
-                          .len = host_len(fd),
-                          .object = object};
-    *object = (struct object){.ops = &file_ops, .backing = file};
-    radix_create(&object->pages);
+    *file = (struct file){
+        .dev = st->st_dev, .ino = st->st_ino, .fd = fd, .writable = writable, .len = host_len(fd)};
+    file->object = object_create(kernel, &file_ops, file);
     table_add(kernel, file);
     *out = file;
     return 0;
@@ -302,15 +296,16 @@ int object_file(struct kernel *kernel, int host_fd, bool writable, struct object
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
         return -ENODEV;
     struct file *file = table_find(kernel->objects, st.st_dev, st.st_ino);
-    int error = 0;
-    if (!file)
-        error = file_create(kernel, host_fd, writable, &st, &file);
-    else if (writable && !file->writable)
-        error = file_upgrade(file, host_fd);
-    if (error)
+    if (!file) {
+        int error = file_create(kernel, host_fd, writable, &st, &file);
+        if (!error)
+            *out = file->object;
         return error;
-    *out = object_get(file->object);
-    return 0;
+    }
+    int error = writable && !file->writable ? file_upgrade(file, host_fd) : 0;
+    if (!error)
+        *out = object_get(file->object);
+    return error;
 }
 
 uint64_t object_file_len(const struct object *object)

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/xalloc.h"
 #include "kernel/object.h"
 #include "kernel/swap.h"
 
@@ -64,12 +63,9 @@ int object_shared(struct kernel *kernel, uint64_t npages, bool reserve, struct o
     int error = reserve ? commit_charge(&kernel->commit, npages) : 0;
     if (error)
         return error;
-    struct object *object = x_calloc(1, sizeof(*object));
-    object->ops = &shared_ops;
-    object->refs = 1;
+    struct object *object = object_create(kernel, &shared_ops, NULL);
     object->npages = npages;
     object->committed = reserve ? npages : 0;
-    radix_create(&object->pages);
     *out = object;
     return 0;
 }

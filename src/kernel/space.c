@@ -115,7 +115,7 @@ static const struct frame *frame_by_region(const struct space *space, const stru
 {
     const struct kernel *kernel = space->kernel;
     struct anon *anon = amap_find(&space->amap, va >> PAGE_SHIFT);
-    *prot = region->prot;
+    *prot = region->prot == 0 ? 0 : region->prot | PROT_MASK_R;
     if (anon) {
         if (anon->refs > 1)
             *prot &= ~(unsigned)PROT_MASK_W;
