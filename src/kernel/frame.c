@@ -98,11 +98,16 @@ void frame_give(struct kernel *kernel, struct frame *frame)
     table->nfree++;
 }
 
+void frame_touch(struct kernel *kernel, pfn_t pfn)
+{
+    if (kernel->policy.stamps)
+        kernel->policy.stamps[pfn] = tlb_clock(kernel->machine->tlb);
+}
+
 static void enter_policy(struct kernel *kernel, struct frame *frame)
 {
     pfn_t pfn = frame_pfn(&kernel->frames, frame);
-    if (kernel->policy.stamps)
-        kernel->policy.stamps[pfn] = tlb_clock(kernel->machine->tlb);
+    frame_touch(kernel, pfn);
     policy_insert(&kernel->policy, pfn);
 }
 

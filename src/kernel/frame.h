@@ -104,6 +104,10 @@ static inline bool frame_is_busy(const struct frame *frame)
 void frame_wire(struct kernel *kernel, struct frame *frame);
 void frame_unwire(struct kernel *kernel, struct frame *frame);
 
+/* The kernel used the page for the program (a system call's copy), past the TLB: for policies that
+ * go by the time of the last access. */
+void frame_touch(struct kernel *kernel, pfn_t pfn);
+
 /* Checks F1 to F4 over all frames ever used. */
 bool frame_is_valid(const struct kernel *kernel);
 

@@ -46,6 +46,7 @@ static uint8_t *guest_byte(struct space *space, vaddr_t va, enum mmu_access acce
     }
     if (access == MMU_STORE)
         ram_changed(ram, paddr_pfn(leaf.pa));
+    frame_touch(space->kernel, paddr_pfn(leaf.pa));
     return ram_at(ram, leaf.pa);
 }
 
