@@ -176,6 +176,8 @@ static int move_to(struct remap *r, vaddr_t *out)
     if ((r->new_start & PAGE_MASK) || r->new_len > SPACE_END ||
         r->new_start > SPACE_END - r->new_len || ranges_overlap(r))
         return -EINVAL;
+    if ((r->flags & MREMAP_FIXED) && r->new_start == r->start)
+        return -EFAULT; /* nothing to move (old_len is 0) and the source would be unmapped */
     uint64_t shrink_start = r->start + r->new_len, shrink_end = r->start + r->old_len;
     bool shrinks = r->old_len > r->new_len;
     if (shrinks)

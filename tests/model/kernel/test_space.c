@@ -525,6 +525,8 @@ static void do_move(struct model *m)
         expected = -EFAULT;
     else if (is_fixed && v.from + v.old_n > v.to && v.to + v.new_n > v.from)
         expected = -EINVAL;
+    else if (is_fixed && v.to == v.from)
+        expected = -EFAULT;
     else
         expected = expect_resize(m, &v, kept);
     call_remap(m, &v, expected);
