@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -130,6 +132,12 @@ int fd_dup_host(int host)
         high = fcntl(host, F_DUPFD_CLOEXEC, FD_HOST_MIN);
     }
     return high < 0 ? -errno : high;
+}
+
+int fd_same_description(int host, int other)
+{
+    long order = syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, host, other);
+    return order < 0 ? -errno : (int)order;
 }
 
 /* Moves a descriptor up and marks it close-on-exec. On error it is closed. */

@@ -48,6 +48,9 @@ int fd_adopt_standard(struct fd_table *table);
 
 /* A duplicate of a host descriptor, fit to be installed. Errors: -EMFILE, -EBADF. */
 int fd_dup_host(int host);
+/* Do two host descriptors share one open file description? 0 yes; 1 or 2 no, as kcmp(2) orders
+ * them; -errno if the host does not say. */
+int fd_same_description(int host, int other);
 /* The host descriptor of a guest one, or -EBADF. */
 int fd_host(const struct fd_table *table, int fd);
 /* The entry, or NULL if it is not open; valid until the table changes. */
