@@ -188,7 +188,7 @@ static int write_anons_at(struct kernel *kernel, struct victim *victims, unsigne
                           swap_slot_t first)
 {
     CHECK(count > 0 && count <= BATCH_MAX);
-    const uint8_t *pages[BATCH_MAX];
+    const uint8_t *pages[BATCH_MAX] = {NULL};
     for (unsigned i = 0; i < count; i++)
         pages[i] = frame_bytes(kernel, victims[i].frame);
     int error = swap_write(kernel, first, count, pages);
