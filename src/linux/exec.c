@@ -355,16 +355,16 @@ static int build_image(struct exec_plan *plan)
     if (rc < 0)
         return no_room(plan, rc);
     set_space_limits(process, plan->space);
-    build_stack(plan);
-    rc = stack_map(plan->space, &plan->stack, plan->program.image.exec_stack,
-                   process->limits[RLIMIT_STACK].cur);
-    if (rc < 0)
-        return no_room(plan, rc);
     rc = map_file(plan, &plan->program, PIE_BASE);
+    if (rc == 0 && plan->interp.fd >= 0)
+        rc = map_file(plan, &plan->interp, 0);
     if (rc < 0)
         return rc;
     place_break(plan);
-    return plan->interp.fd >= 0 ? map_file(plan, &plan->interp, 0) : 0;
+    build_stack(plan); /* says where the files lie */
+    rc = stack_map(plan->space, &plan->stack, plan->program.image.exec_stack,
+                   process->limits[RLIMIT_STACK].cur);
+    return rc < 0 ? no_room(plan, rc) : 0;
 }
 
 static int plan_make(struct exec_plan *plan, int dir, const char *path, int flags)
