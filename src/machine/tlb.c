@@ -3,10 +3,11 @@
  * The hierarchy: what a lookup does when translated code's own check has failed, what invalidations
  * do, and the bond between the first levels and the front arrays.
  *
- * An entry is "in front" while the front slot of its page number names its page in the current
- * space; the slot then holds its true stamp, and the level's own may be older. Whatever takes an
- * entry out of the front brings the level's stamp up to date; whatever takes an entry out of the
- * first level takes it out of the front as well.
+ * An entry of a first level is in front while it owns the front slot of its page number: the slot's
+ * tags name its page, and its stamp is the slot's. A slot has one owner, of the current space.
+ * What takes an entry out of the front copies the stamp back into the level; what takes it out of
+ * the first level takes it out of the front as well. (A code page's entry owns its slot from the
+ * fetch on, whether or not the CPU then sets the tag.)
  */
 #include "machine/tlb.h"
 
@@ -17,20 +18,36 @@
 #include "machine/pte.h"
 #include "machine/tlb_level.h"
 
+/* Who is on the path of a first-level miss that the second level answers is inlined into it, and
+ * who is not stays out: a program may take that path at every access. */
+#define ON_PATH inline __attribute__((always_inline))
+#define OFF_PATH __attribute__((noinline))
+
+_Static_assert((int)TLB_FRONT_SLOTS == (int)TLB_IFRONT_SLOTS, "both sides have as many owners");
+
+/* A first level and who of it is in front. */
+struct side {
+    struct tlb_level level;
+    struct tlb_way *owner[TLB_FRONT_SLOTS]; /* NULL: the slot is free */
+};
+
 struct tlb {
     uint64_t *clock;
-    uint64_t space; /* TLB_KEY_VALID and the tag of the current space */
-    struct mmu_root root;
-    struct tlb_level l1d, l1i, l2;
-    struct tlb_front *front;
-    struct tlb_ifront *ifront;
+    uint64_t space;            /* TLB_KEY_VALID and the tag of the current space */
+    uint64_t half;             /* addresses from -half to half - 1 are canonical; 0: no space yet */
+    struct tlb_front *front;   /* of `data` */
+    struct tlb_ifront *ifront; /* of `fetch` */
     struct ram *ram;
     struct counters *const *now;
-    struct tlb_served served;
-    uint64_t own_clock;
-    bool has_pieces;        /* pieces of large pages may be in the levels */
     uint64_t *frame_stamps; /* NULL: not asked for */
-    uint64_t gone_fetch;    /* newest stamp of the code pages that left the first level */
+    struct tlb_served served;
+    struct side data;
+    struct tlb_level l2;
+    struct side fetch;
+    struct mmu_root root;
+    uint64_t own_clock;
+    bool has_pieces;     /* pieces of large pages may be in the levels */
+    uint64_t gone_fetch; /* newest stamp of the code pages that left the first level */
 };
 
 int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *front,
@@ -47,10 +64,9 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
     tlb->now = now;
     tlb->own_clock = 1;
     tlb->clock = &tlb->own_clock;
-    tlb->space = TLB_KEY_VALID;
-    int error = tlb_level_create(spec->l1d, &tlb->l1d);
+    int error = tlb_level_create(spec->l1d, &tlb->data.level);
     if (!error)
-        error = tlb_level_create(spec->l1i, &tlb->l1i);
+        error = tlb_level_create(spec->l1i, &tlb->fetch.level);
     if (!error)
         error = tlb_level_create(spec->l2, &tlb->l2);
     if (error) {
@@ -69,8 +85,8 @@ void tlb_destroy(struct tlb *tlb)
 {
     if (!tlb)
         return;
-    tlb_level_destroy(&tlb->l1d);
-    tlb_level_destroy(&tlb->l1i);
+    tlb_level_destroy(&tlb->data.level);
+    tlb_level_destroy(&tlb->fetch.level);
     tlb_level_destroy(&tlb->l2);
     free(tlb);
 }
@@ -92,91 +108,112 @@ const struct tlb_served *tlb_served(const struct tlb *tlb)
     return &tlb->served;
 }
 
-static struct counters *counters(const struct tlb *tlb)
-{
-    return *tlb->now;
-}
-
 /* ---- the front arrays ---- */
 
-static bool is_current(const struct tlb *tlb, uint64_t key)
+static unsigned slot_of(uint64_t key)
 {
-    return (key & TLB_KEY_SPACE) == tlb->space;
+    return (unsigned)(key >> TLB_KEY_SHIFT) & (TLB_FRONT_SLOTS - 1);
 }
 
-/* The front slot of an entry in front, or NULL. */
-static struct tlb_front *front_of(const struct tlb *tlb, uint64_t key)
+static bool is_in_front(const struct tlb_way *way)
 {
-    struct tlb_front *slot = &tlb->front[(key >> TLB_KEY_SHIFT) & (TLB_FRONT_SLOTS - 1)];
-    return is_current(tlb, key) && slot->rtag == tlb_key_page(key).v ? slot : NULL;
+    return way->where != &way->stamp;
 }
 
-static struct tlb_ifront *ifront_of(const struct tlb *tlb, uint64_t key)
+static void leave_front(struct tlb *tlb, struct side *side, struct tlb_way *way)
 {
-    struct tlb_ifront *slot = &tlb->ifront[(key >> TLB_KEY_SHIFT) & (TLB_IFRONT_SLOTS - 1)];
-    bool names_it = (slot->tag & ~PAGE_MASK) == tlb_key_page(key).v && slot->tag != TLB_TAG_NONE;
-    return is_current(tlb, key) && names_it ? slot : NULL;
+    unsigned slot = slot_of(way->key);
+    if (side == &tlb->data)
+        tlb->front[slot].rtag = tlb->front[slot].wtag = TLB_TAG_NONE;
+    else
+        tlb->ifront[slot].tag = TLB_TAG_NONE;
+    side->owner[slot] = NULL;
+    way->stamp = *way->where;
+    way->where = &way->stamp;
 }
 
-/* Brings the stamps of n entries up to date. */
-static void renew_data(void *owner, unsigned first, unsigned n)
+/* Makes the entry the owner of its slot, whose stamp is at `stamp`, and stamps it now.
+ * Result: the stamp of whom that displaced, or 0. */
+static ON_PATH uint64_t enter_front(struct tlb *tlb, struct side *side, struct tlb_way *way,
+                                    uint64_t *stamp)
 {
-    struct tlb *tlb = owner;
-    for (unsigned i = first; i < first + n; i++) {
-        const struct tlb_front *slot = front_of(tlb, tlb->l1d.keys[i]);
-        if (slot)
-            tlb->l1d.stamps[i] = slot->stamp;
+    struct tlb_way **owner = &side->owner[slot_of(way->key)];
+    uint64_t displaced = 0;
+    if (*owner && *owner != way) {
+        displaced = *stamp;
+        leave_front(tlb, side, *owner);
+    }
+    *owner = way;
+    way->where = stamp;
+    *stamp = *tlb->clock;
+    return displaced;
+}
+
+static void empty_front(struct tlb *tlb, struct side *side)
+{
+    for (unsigned i = 0; i < side->level.entries; i++) {
+        if (is_in_front(&side->level.way[i]))
+            leave_front(tlb, side, &side->level.way[i]);
     }
 }
 
-static void renew_fetch(void *owner, unsigned first, unsigned n)
+void tlb_ifront_clear(struct tlb *tlb)
 {
-    struct tlb *tlb = owner;
-    for (unsigned i = first; i < first + n; i++) {
-        const struct tlb_ifront *slot = ifront_of(tlb, tlb->l1i.keys[i]);
-        if (slot)
-            tlb->l1i.stamps[i] = slot->stamp;
+    empty_front(tlb, &tlb->fetch);
+}
+
+void tlb_front_protect(struct tlb *tlb, pfn_t pfn)
+{
+    for (unsigned i = 0; i < tlb->data.level.entries; i++) {
+        const struct tlb_way *way = &tlb->data.level.way[i];
+        if (way->value >> PAGE_SHIFT == pfn && is_in_front(way))
+            tlb->front[slot_of(way->key)].wtag = TLB_TAG_NONE;
     }
 }
 
-static void renew_nothing(void *owner, unsigned first, unsigned n)
+void tlb_switch(struct tlb *tlb, struct mmu_root root)
 {
-}
-
-static void empty_slot(struct tlb_front *slot)
-{
-    slot->rtag = TLB_TAG_NONE;
-    slot->wtag = TLB_TAG_NONE;
+    if (root.table == tlb->root.table && root.asid == tlb->root.asid &&
+        root.levels == tlb->root.levels)
+        return;
+    empty_front(tlb, &tlb->data);
+    empty_front(tlb, &tlb->fetch);
+    tlb->root = root;
+    tlb->space = TLB_KEY_VALID | root.asid;
+    tlb->half = pte_level_len(root.levels + 1) / 2;
+    XCHECK(tlb_is_valid(tlb));
 }
 
 /* ---- stamps of frames ---- */
 
-static void stamp_frame(struct tlb *tlb, uint64_t value, uint64_t stamp)
-{
-    uint64_t *frame = &tlb->frame_stamps[value >> PAGE_SHIFT];
-    if (*frame < stamp)
-        *frame = stamp;
-}
-
 /* When the CPU left the code page it entered at `entered`: it was then that it entered another. */
 static uint64_t left_at(const struct tlb *tlb, uint64_t entered)
 {
+    const struct tlb_level *level = &tlb->fetch.level;
     uint64_t left = tlb->gone_fetch > entered ? tlb->gone_fetch : *tlb->clock;
-    for (unsigned i = 0; i < tlb->l1i.entries; i++) {
-        uint64_t stamp = tlb->l1i.stamps[i];
+    for (unsigned i = 0; i < level->entries; i++) {
+        uint64_t stamp = *level->way[i].where;
         if (stamp > entered && stamp < left)
             left = stamp;
     }
     return left;
 }
 
-static void stamp_code_frame(struct tlb *tlb, unsigned at)
+static void stamp_frame(struct tlb *tlb, const struct side *side, const struct tlb_way *way)
 {
-    renew_fetch(tlb, 0, tlb->l1i.entries);
-    uint64_t stamp = tlb->l1i.stamps[at];
-    stamp_frame(tlb, tlb->l1i.values[at], left_at(tlb, stamp));
-    if (tlb->gone_fetch < stamp)
-        tlb->gone_fetch = stamp;
+    uint64_t stamp = *way->where, *frame = &tlb->frame_stamps[way->value >> PAGE_SHIFT];
+    if (side == &tlb->fetch)
+        stamp = left_at(tlb, stamp);
+    if (*frame < stamp)
+        *frame = stamp;
+}
+
+static void stamp_frames(struct tlb *tlb, const struct side *side)
+{
+    for (unsigned i = 0; i < side->level.entries; i++) {
+        if (side->level.way[i].key)
+            stamp_frame(tlb, side, &side->level.way[i]);
+    }
 }
 
 void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps)
@@ -189,203 +226,128 @@ void tlb_sync_stamps(struct tlb *tlb)
 {
     if (!tlb->frame_stamps)
         return;
-    renew_data(tlb, 0, tlb->l1d.entries);
-    renew_fetch(tlb, 0, tlb->l1i.entries);
-    for (unsigned i = 0; i < tlb->l1d.entries; i++) {
-        if (tlb->l1d.keys[i])
-            stamp_frame(tlb, tlb->l1d.values[i], tlb->l1d.stamps[i]);
-    }
-    for (unsigned i = 0; i < tlb->l1i.entries; i++) {
-        if (tlb->l1i.keys[i])
-            stamp_frame(tlb, tlb->l1i.values[i], left_at(tlb, tlb->l1i.stamps[i]));
-    }
+    stamp_frames(tlb, &tlb->data);
+    stamp_frames(tlb, &tlb->fetch);
 }
 
 /* ---- taking entries out ---- */
 
-/* What leaves the first level leaves the front. Result: its stamp; 0 if the way is empty. */
-static uint64_t retire_data(struct tlb *tlb, unsigned at)
+static OFF_PATH void stamp_retired(struct tlb *tlb, const struct side *side,
+                                   const struct tlb_way *way)
 {
-    uint64_t key = tlb->l1d.keys[at];
-    if (!key)
-        return 0;
-    struct tlb_front *slot = front_of(tlb, key);
-    if (slot) {
-        tlb->l1d.stamps[at] = slot->stamp;
-        empty_slot(slot);
-    }
-    if (tlb->frame_stamps)
-        stamp_frame(tlb, tlb->l1d.values[at], tlb->l1d.stamps[at]);
-    return tlb->l1d.stamps[at];
+    stamp_frame(tlb, side, way);
+    if (side == &tlb->fetch && tlb->gone_fetch < *way->where)
+        tlb->gone_fetch = *way->where;
 }
 
-static uint64_t retire_fetch(struct tlb *tlb, unsigned at)
+/* The last dues of an entry that leaves a first level. Result: its stamp; 0 if the way is empty. */
+static ON_PATH uint64_t retire(struct tlb *tlb, struct side *side, struct tlb_way *way)
 {
-    uint64_t key = tlb->l1i.keys[at];
-    if (!key)
-        return 0;
-    if (tlb->frame_stamps)
-        stamp_code_frame(tlb, at);
-    struct tlb_ifront *slot = ifront_of(tlb, key);
-    if (slot) {
-        tlb->l1i.stamps[at] = slot->stamp;
-        slot->tag = TLB_TAG_NONE;
-    }
-    return tlb->l1i.stamps[at];
+    if (tlb->frame_stamps && way->key)
+        stamp_retired(tlb, side, way);
+    if (is_in_front(way))
+        leave_front(tlb, side, way);
+    return way->stamp;
 }
 
-static void drop_data(struct tlb *tlb, unsigned at)
+static void drop(struct tlb *tlb, struct side *side, struct tlb_way *way)
 {
-    retire_data(tlb, at);
-    tlb_level_drop(&tlb->l1d, at);
+    retire(tlb, side, way);
+    tlb_level_drop(&side->level, way);
 }
 
-static void drop_fetch(struct tlb *tlb, unsigned at)
+static void drop_key_of(struct tlb *tlb, struct side *side, uint64_t key)
 {
-    retire_fetch(tlb, at);
-    tlb_level_drop(&tlb->l1i, at);
+    struct tlb_way *way = tlb_level_find(&side->level, tlb_level_set(&side->level, key), key);
+    if (way)
+        drop(tlb, side, way);
+}
+
+static ON_PATH struct tlb_way *find_l2(const struct tlb *tlb, uint64_t key)
+{
+    return tlb->l2.entries ? tlb_level_find(&tlb->l2, tlb_level_set(&tlb->l2, key), key) : NULL;
 }
 
 static void drop_key(struct tlb *tlb, uint64_t key)
 {
-    unsigned at = tlb_level_find(&tlb->l1d, key);
-    if (at != TLB_LEVEL_NONE)
-        drop_data(tlb, at);
-    at = tlb_level_find(&tlb->l1i, key);
-    if (at != TLB_LEVEL_NONE)
-        drop_fetch(tlb, at);
-    at = tlb->l2.entries ? tlb_level_find(&tlb->l2, key) : TLB_LEVEL_NONE;
-    if (at != TLB_LEVEL_NONE)
-        tlb_level_drop(&tlb->l2, at);
+    drop_key_of(tlb, &tlb->data, key);
+    drop_key_of(tlb, &tlb->fetch, key);
+    struct tlb_way *way = find_l2(tlb, key);
+    if (way)
+        tlb_level_drop(&tlb->l2, way);
 }
 
-/* Whether an entry is, or is a piece of, the page that holds the page of `key`. */
-static bool is_of_page(uint64_t entry, uint64_t value, uint64_t key)
+/* A selection of entries: those that are, or are pieces of, the page that holds a key's page; or
+ * those of a space; or all, if the key is 0. */
+enum scope { SCOPE_PAGE, SCOPE_SPACE };
+
+static bool is_selected(const struct tlb_way *way, enum scope scope, uint64_t key)
 {
-    unsigned below = value & TLB_VALUE_1G ? 18 : value & TLB_VALUE_2M ? 9 : 0;
-    uint64_t differ = entry ^ key;
+    uint64_t differ = way->key ^ key;
+    if (!way->key || !key)
+        return way->key;
+    if (scope == SCOPE_SPACE)
+        return !(differ & TLB_KEY_SPACE);
+    unsigned below = way->value & TLB_VALUE_1G ? 18 : way->value & TLB_VALUE_2M ? 9 : 0;
     return !(differ & TLB_KEY_SPACE) && !((differ & TLB_KEY_VPN) >> (TLB_KEY_SHIFT + below));
 }
 
-static void drop_pieces(struct tlb *tlb, uint64_t key)
+static void drop_selected_of(struct tlb *tlb, struct side *side, enum scope scope, uint64_t key)
 {
-    for (unsigned i = 0; i < tlb->l1d.entries; i++) {
-        if (is_of_page(tlb->l1d.keys[i], tlb->l1d.values[i], key))
-            drop_data(tlb, i);
+    for (unsigned i = 0; i < side->level.entries; i++) {
+        if (is_selected(&side->level.way[i], scope, key))
+            drop(tlb, side, &side->level.way[i]);
     }
-    for (unsigned i = 0; i < tlb->l1i.entries; i++) {
-        if (is_of_page(tlb->l1i.keys[i], tlb->l1i.values[i], key))
-            drop_fetch(tlb, i);
-    }
+}
+
+static void drop_selected(struct tlb *tlb, enum scope scope, uint64_t key)
+{
+    drop_selected_of(tlb, &tlb->data, scope, key);
+    drop_selected_of(tlb, &tlb->fetch, scope, key);
     for (unsigned i = 0; i < tlb->l2.entries; i++) {
-        if (is_of_page(tlb->l2.keys[i], tlb->l2.values[i], key))
-            tlb_level_drop(&tlb->l2, i);
+        if (is_selected(&tlb->l2.way[i], scope, key))
+            tlb_level_drop(&tlb->l2, &tlb->l2.way[i]);
     }
 }
 
 static void drop_page(struct tlb *tlb, uint64_t key)
 {
     if (tlb->has_pieces)
-        drop_pieces(tlb, key);
+        drop_selected(tlb, SCOPE_PAGE, key);
     else
         drop_key(tlb, key);
-}
-
-/* Drops every entry whose space is `space`, or all if that is 0. */
-static void drop_space(struct tlb *tlb, uint64_t space)
-{
-    uint64_t mask = space ? TLB_KEY_SPACE : 0;
-    for (unsigned i = 0; i < tlb->l1d.entries; i++) {
-        if (tlb->l1d.keys[i] && (tlb->l1d.keys[i] & mask) == space)
-            drop_data(tlb, i);
-    }
-    for (unsigned i = 0; i < tlb->l1i.entries; i++) {
-        if (tlb->l1i.keys[i] && (tlb->l1i.keys[i] & mask) == space)
-            drop_fetch(tlb, i);
-    }
-    for (unsigned i = 0; i < tlb->l2.entries; i++) {
-        if (tlb->l2.keys[i] && (tlb->l2.keys[i] & mask) == space)
-            tlb_level_drop(&tlb->l2, i);
-    }
 }
 
 void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
 {
     drop_page(tlb, tlb_key(TLB_KEY_VALID | asid, va));
-    counters(tlb)->tlb_flushes++;
+    (*tlb->now)->tlb_flushes++;
     XCHECK(tlb_is_valid(tlb));
 }
 
 void tlb_flush_space(struct tlb *tlb, uint16_t asid)
 {
-    drop_space(tlb, TLB_KEY_VALID | asid);
-    counters(tlb)->tlb_flushes++;
+    drop_selected(tlb, SCOPE_SPACE, TLB_KEY_VALID | asid);
+    (*tlb->now)->tlb_flushes++;
     XCHECK(tlb_is_valid(tlb));
 }
 
 void tlb_flush_all(struct tlb *tlb)
 {
-    drop_space(tlb, 0);
+    drop_selected(tlb, SCOPE_SPACE, 0);
     tlb->has_pieces = false;
-    counters(tlb)->tlb_flushes++;
-    XCHECK(tlb_is_valid(tlb));
-}
-
-static void empty_front(struct tlb *tlb)
-{
-    renew_data(tlb, 0, tlb->l1d.entries);
-    for (unsigned i = 0; i < tlb->l1d.entries; i++) {
-        struct tlb_front *slot = front_of(tlb, tlb->l1d.keys[i]);
-        if (slot)
-            empty_slot(slot);
-    }
-}
-
-void tlb_ifront_clear(struct tlb *tlb)
-{
-    renew_fetch(tlb, 0, tlb->l1i.entries);
-    for (unsigned i = 0; i < tlb->l1i.entries; i++) {
-        struct tlb_ifront *slot = ifront_of(tlb, tlb->l1i.keys[i]);
-        if (slot)
-            slot->tag = TLB_TAG_NONE;
-    }
-}
-
-void tlb_front_protect(struct tlb *tlb, pfn_t pfn)
-{
-    for (unsigned i = 0; i < tlb->l1d.entries; i++) {
-        if (tlb->l1d.values[i] >> PAGE_SHIFT != pfn)
-            continue;
-        struct tlb_front *slot = front_of(tlb, tlb->l1d.keys[i]);
-        if (slot)
-            slot->wtag = TLB_TAG_NONE;
-    }
-}
-
-void tlb_switch(struct tlb *tlb, struct mmu_root root)
-{
-    if (root.table == tlb->root.table && root.asid == tlb->root.asid &&
-        root.levels == tlb->root.levels)
-        return;
-    empty_front(tlb);
-    tlb_ifront_clear(tlb);
-    tlb->root = root;
-    tlb->space = TLB_KEY_VALID | root.asid;
+    (*tlb->now)->tlb_flushes++;
     XCHECK(tlb_is_valid(tlb));
 }
 
 /* ---- lookups ---- */
 
+/* Whether an entry answers an access: it must allow it, and a store must find the dirty bit set. */
 static bool suffices(uint64_t value, enum mmu_access access)
 {
-    switch (access) {
-    case MMU_STORE:
-        return (value & (TLB_VALUE_W | TLB_VALUE_D)) == (TLB_VALUE_W | TLB_VALUE_D);
-    case MMU_FETCH:
-        return value & TLB_VALUE_X;
-    default:
-        return true;
-    }
+    static const uint64_t needed[] = {
+        [MMU_LOAD] = 0, [MMU_STORE] = TLB_VALUE_W | TLB_VALUE_D, [MMU_FETCH] = TLB_VALUE_X};
+    return (value & needed[access]) == needed[access];
 }
 
 static uint64_t value_of(const struct mmu_leaf *leaf)
@@ -406,13 +368,13 @@ static uint64_t value_of(const struct mmu_leaf *leaf)
 
 /* A page fault forgets the address in all levels, whatever they said of it (Intel SDM vol. 3A,
  * "Operations that Invalidate TLBs and Paging-Structure Caches"). */
-static bool walk(struct tlb *tlb, vaddr_t va, enum mmu_access access, uint64_t *value,
-                 struct tlb_hit *out)
+static OFF_PATH bool walk(struct tlb *tlb, vaddr_t va, enum mmu_access access, uint64_t *value,
+                          struct tlb_hit *out)
 {
     struct mmu_leaf leaf;
     bool found = mmu_translate(tlb->ram, tlb->root, va, access, &leaf);
-    counters(tlb)->walks++;
-    counters(tlb)->walk_reads += leaf.reads;
+    (*tlb->now)->walks++;
+    (*tlb->now)->walk_reads += leaf.reads;
     if (!found) {
         out->error = leaf.error;
         drop_page(tlb, tlb_key(tlb->space, va));
@@ -423,43 +385,72 @@ static bool walk(struct tlb *tlb, vaddr_t va, enum mmu_access access, uint64_t *
     return true;
 }
 
-/* A first level has missed: the second level, then the walk. */
-static bool second_level(struct tlb *tlb, vaddr_t va, enum mmu_access access, uint64_t *value,
-                         struct tlb_hit *out)
+/* The second level has missed, or there is none. */
+static OFF_PATH bool walk_and_fill(struct tlb *tlb, vaddr_t va, enum mmu_access access,
+                                   uint64_t *value, struct tlb_hit *out)
 {
     struct tlb_level *l2 = &tlb->l2;
-    if (!l2->entries)
-        return walk(tlb, va, access, value, out);
-    uint64_t key = tlb_key(tlb->space, va);
-    unsigned at = tlb_level_find(l2, key);
-    if (at != TLB_LEVEL_NONE) {
-        counters(tlb)->tlb_l2_hits++;
-        l2->stamps[at] = *tlb->clock;
-        if (!suffices(l2->values[at], access) && !walk(tlb, va, access, &l2->values[at], out))
-            return false;
-        *value = l2->values[at];
-        return true;
-    }
-    counters(tlb)->tlb_l2_misses++;
+    if (l2->entries)
+        (*tlb->now)->tlb_l2_misses++;
     if (!walk(tlb, va, access, value, out))
         return false;
-    at = tlb_level_victim(l2, key, renew_nothing, NULL);
-    tlb_level_put(l2, at, key, *value, *tlb->clock);
+    if (l2->entries) {
+        uint64_t key = tlb_key(tlb->space, va);
+        unsigned set = tlb_level_set(l2, key);
+        tlb_level_put(l2, set, tlb_level_victim(l2, set), key, *value, *tlb->clock);
+    }
+    return true;
+}
+
+/* A first level has missed: the second level, then the walk. */
+static ON_PATH bool second_level(struct tlb *tlb, vaddr_t va, uint64_t key, enum mmu_access access,
+                                 uint64_t *value, struct tlb_hit *out)
+{
+    struct tlb_way *way = find_l2(tlb, key);
+    if (!way)
+        return walk_and_fill(tlb, va, access, value, out);
+    (*tlb->now)->tlb_l2_hits++;
+    way->stamp = *tlb->clock;
+    if (!suffices(way->value, access) && !walk(tlb, va, access, &way->value, out))
+        return false;
+    *value = way->value;
     return true;
 }
 
 /* An entry of a first level forbids the access, or its dirty bit is still to be set: the processor
  * walks, and takes over what it finds. The second level's copy follows; its age does not. */
-static bool refresh(struct tlb *tlb, vaddr_t va, enum mmu_access access, uint64_t *value,
-                    struct tlb_hit *out)
+static OFF_PATH bool refresh(struct tlb *tlb, vaddr_t va, enum mmu_access access, uint64_t *value,
+                             struct tlb_hit *out)
 {
     if (!walk(tlb, va, access, value, out))
         return false;
-    uint64_t key = tlb_key(tlb->space, va);
-    unsigned at = tlb->l2.entries ? tlb_level_find(&tlb->l2, key) : TLB_LEVEL_NONE;
-    if (at != TLB_LEVEL_NONE)
-        tlb->l2.values[at] = *value;
+    struct tlb_way *copy = find_l2(tlb, tlb_key(tlb->space, va));
+    if (copy)
+        copy->value = *value;
     return true;
+}
+
+/* The entry of a first level for va, found or filled; `misses` is the level's counter.
+ * Result: NULL for a page fault. */
+static ON_PATH struct tlb_way *first_level(struct tlb *tlb, struct side *side, vaddr_t va,
+                                           enum mmu_access access, uint64_t *misses,
+                                           struct tlb_hit *out)
+{
+    struct tlb_level *level = &side->level;
+    uint64_t key = tlb_key(tlb->space, va), value;
+    unsigned set = tlb_level_set(level, key);
+    struct tlb_way *way = tlb_level_find(level, set, key);
+    out->victim_stamp = 0;
+    if (way)
+        return suffices(way->value, access) || refresh(tlb, va, access, &way->value, out) ? way
+                                                                                          : NULL;
+    ++*misses;
+    if (!second_level(tlb, va, key, access, &value, out))
+        return NULL;
+    way = tlb_level_victim(level, set);
+    out->victim_stamp = retire(tlb, side, way);
+    tlb_level_put(level, set, way, key, value, *tlb->clock);
+    return way;
 }
 
 static uint64_t newer(uint64_t a, uint64_t b)
@@ -467,169 +458,129 @@ static uint64_t newer(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* Puts an entry of L1D into its front slot. Result: the stamp of whom it displaced there, or 0. */
-static uint64_t fill_front(struct tlb *tlb, unsigned at)
+static bool is_canonical(const struct tlb *tlb, vaddr_t va)
 {
-    uint64_t key = tlb->l1d.keys[at], value = tlb->l1d.values[at], displaced = 0;
-    uint64_t page = tlb_key_page(key).v, frame = value & ~PAGE_MASK;
-    struct tlb_front *slot = &tlb->front[(key >> TLB_KEY_SHIFT) & (TLB_FRONT_SLOTS - 1)];
-    if (slot->rtag != page && slot->rtag != TLB_TAG_NONE) {
-        unsigned other = tlb_level_find(&tlb->l1d, tlb_key(tlb->space, vaddr(slot->rtag)));
-        CHECK(other != TLB_LEVEL_NONE);
-        displaced = tlb->l1d.stamps[other] = slot->stamp;
-    }
-    bool writable = suffices(value, MMU_STORE) && !ram_has_code(tlb->ram, paddr_pfn(paddr(frame)));
-    slot->rtag = page;
-    slot->wtag = writable ? page : TLB_TAG_NONE;
-    slot->addend = (uint64_t)(uintptr_t)ram_at(tlb->ram, paddr(frame)) - page;
-    slot->stamp = *tlb->clock;
-    return displaced;
-}
-
-/* Readies the instruction front slot for the CPU to write its tag. Result as fill_front(). */
-static uint64_t ready_ifront(struct tlb *tlb, unsigned at)
-{
-    uint64_t key = tlb->l1i.keys[at], displaced = 0;
-    struct tlb_ifront *slot = &tlb->ifront[(key >> TLB_KEY_SHIFT) & (TLB_IFRONT_SLOTS - 1)];
-    if (slot->tag != TLB_TAG_NONE && !ifront_of(tlb, key)) {
-        unsigned other = tlb_level_find(&tlb->l1i, tlb_key(tlb->space, vaddr(slot->tag)));
-        CHECK(other != TLB_LEVEL_NONE);
-        displaced = tlb->l1i.stamps[other] = slot->stamp;
-        slot->tag = TLB_TAG_NONE;
-    }
-    slot->stamp = *tlb->clock;
-    return displaced;
+    return va.v + tlb->half < 2 * tlb->half;
 }
 
 static bool not_canonical(struct tlb_hit *out)
 {
     out->error = 0;
-    return false;
-}
-
-static bool hit(const struct tlb *tlb, uint64_t value, vaddr_t va, struct tlb_hit *out)
-{
-    out->host = ram_at(tlb->ram, paddr((value & ~PAGE_MASK) | (va.v & PAGE_MASK)));
-    out->pfn = paddr_pfn(paddr(value));
-    out->error = 0;
-    return true;
-}
-
-static bool data_fault(struct tlb *tlb)
-{
-    tlb->served.data_faults++;
+    out->victim_stamp = 0;
     return false;
 }
 
 bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out)
 {
-    out->victim_stamp = 0;
-    if (!mmu_is_canonical(tlb->root.levels, va))
+    if (!is_canonical(tlb, va))
         return not_canonical(out);
-    uint64_t now = ++*tlb->clock, key = tlb_key(tlb->space, va), value;
+    ++*tlb->clock;
     tlb->served.data++;
-    unsigned at = tlb_level_find(&tlb->l1d, key);
-    if (at != TLB_LEVEL_NONE) {
-        value = tlb->l1d.values[at];
-        if (!suffices(value, access)) {
-            if (!refresh(tlb, va, access, &value, out))
-                return data_fault(tlb);
-            tlb->l1d.values[at] = value;
-        }
-        tlb->l1d.stamps[at] = now;
-    } else {
-        counters(tlb)->tlb_l1d_misses++;
-        if (!second_level(tlb, va, access, &value, out))
-            return data_fault(tlb);
-        at = tlb_level_victim(&tlb->l1d, key, renew_data, tlb);
-        out->victim_stamp = retire_data(tlb, at);
-        tlb_level_put(&tlb->l1d, at, key, value, now);
+    struct side *side = &tlb->data;
+    struct tlb_way *way = first_level(tlb, side, va, access, &(*tlb->now)->tlb_l1d_misses, out);
+    if (!way) {
+        tlb->served.data_faults++;
+        return false;
     }
-    out->victim_stamp = newer(out->victim_stamp, fill_front(tlb, at));
-    return hit(tlb, value, va, out);
+    uint64_t page = va.v & ~PAGE_MASK;
+    out->pfn = (pfn_t)(way->value >> PAGE_SHIFT);
+    uint8_t *frame = ram_frame(tlb->ram, out->pfn);
+    bool writable = suffices(way->value, MMU_STORE) && !ram_has_code(tlb->ram, out->pfn);
+    struct tlb_front *slot = &tlb->front[slot_of(way->key)];
+    out->victim_stamp = newer(out->victim_stamp, enter_front(tlb, side, way, &slot->stamp));
+    slot->rtag = page;
+    slot->wtag = writable ? page : TLB_TAG_NONE;
+    slot->addend = (uint64_t)(uintptr_t)frame - page;
+    out->host = frame + (va.v & PAGE_MASK);
+    out->error = 0;
+    return true;
 }
 
 void tlb_data_again(struct tlb *tlb, vaddr_t va, uint64_t count)
 {
+    struct tlb_front *slot = &tlb->front[slot_of(tlb_key(tlb->space, va))];
+    CHECK(slot->rtag == vaddr_page(va).v);
     *tlb->clock += count;
-    struct tlb_front *slot = front_of(tlb, tlb_key(tlb->space, va));
-    CHECK(slot);
     slot->stamp = *tlb->clock;
-}
-
-static bool fetch_fault(struct tlb *tlb)
-{
-    tlb->served.fetch_faults++;
-    return false;
 }
 
 bool tlb_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out)
 {
-    out->victim_stamp = 0;
-    if (!mmu_is_canonical(tlb->root.levels, va))
+    if (!is_canonical(tlb, va))
         return not_canonical(out);
-    uint64_t now = ++*tlb->clock, key = tlb_key(tlb->space, va), value;
+    ++*tlb->clock;
     tlb->served.fetch++;
-    unsigned at = tlb_level_find(&tlb->l1i, key);
-    if (at != TLB_LEVEL_NONE) {
-        value = tlb->l1i.values[at];
-        tlb->l1i.stamps[at] = now;
-    } else {
-        counters(tlb)->tlb_l1i_misses++;
-        if (!second_level(tlb, va, MMU_FETCH, &value, out))
-            return fetch_fault(tlb);
-        at = tlb_level_victim(&tlb->l1i, key, renew_fetch, tlb);
-        out->victim_stamp = retire_fetch(tlb, at);
-        tlb_level_put(&tlb->l1i, at, key, value, now);
+    struct side *side = &tlb->fetch;
+    struct tlb_way *way = first_level(tlb, side, va, MMU_FETCH, &(*tlb->now)->tlb_l1i_misses, out);
+    if (!way) {
+        tlb->served.fetch_faults++;
+        return false;
     }
-    out->victim_stamp = newer(out->victim_stamp, ready_ifront(tlb, at));
-    return hit(tlb, value, va, out);
+    uint64_t *stamp = &tlb->ifront[slot_of(way->key)].stamp;
+    out->victim_stamp = newer(out->victim_stamp, enter_front(tlb, side, way, stamp));
+    out->pfn = (pfn_t)(way->value >> PAGE_SHIFT);
+    out->host = ram_frame(tlb->ram, out->pfn) + (va.v & PAGE_MASK);
+    out->error = 0;
+    return true;
 }
 
 /* ---- invariants and inspection ---- */
 
+/* Whether owner and slot know each other, and the owner is of the current space. */
+static bool owner_is_valid(const struct tlb *tlb, const struct side *side, unsigned slot,
+                           const uint64_t *stamp)
+{
+    const struct tlb_way *way = side->owner[slot];
+    return way >= side->level.way && way < side->level.way + side->level.entries &&
+           way->where == stamp && *stamp <= *tlb->clock && slot_of(way->key) == slot &&
+           (way->key & TLB_KEY_SPACE) == tlb->space;
+}
+
 static bool front_slot_is_valid(const struct tlb *tlb, unsigned i)
 {
     const struct tlb_front *slot = &tlb->front[i];
-    if (slot->rtag == TLB_TAG_NONE)
-        return slot->wtag == TLB_TAG_NONE;
-    vaddr_t page = vaddr(slot->rtag);
-    unsigned at = tlb_level_find(&tlb->l1d, tlb_key(tlb->space, page));
-    if (page.v & PAGE_MASK || (vaddr_vpn(page) & (TLB_FRONT_SLOTS - 1)) != i)
+    const struct tlb_way *way = tlb->data.owner[i];
+    if (!way)
+        return slot->rtag == TLB_TAG_NONE && slot->wtag == TLB_TAG_NONE;
+    if (!owner_is_valid(tlb, &tlb->data, i, &slot->stamp))
         return false;
-    if (at == TLB_LEVEL_NONE || slot->stamp < tlb->l1d.stamps[at] || slot->stamp > *tlb->clock)
-        return false;
-    uint64_t value = tlb->l1d.values[at], frame = value & ~PAGE_MASK;
-    if (slot->addend + page.v != (uint64_t)(uintptr_t)ram_at(tlb->ram, paddr(frame)))
+    pfn_t pfn = (pfn_t)(way->value >> PAGE_SHIFT);
+    if (slot->rtag != tlb_key_page(way->key).v ||
+        slot->addend + slot->rtag != (uint64_t)(uintptr_t)ram_frame(tlb->ram, pfn))
         return false;
     if (slot->wtag == TLB_TAG_NONE)
         return true;
-    return slot->wtag == page.v && suffices(value, MMU_STORE) &&
-           !ram_has_code(tlb->ram, paddr_pfn(paddr(frame)));
+    return slot->wtag == slot->rtag && suffices(way->value, MMU_STORE) &&
+           !ram_has_code(tlb->ram, pfn);
 }
 
 static bool ifront_slot_is_valid(const struct tlb *tlb, unsigned i)
 {
     const struct tlb_ifront *slot = &tlb->ifront[i];
-    if (slot->tag == TLB_TAG_NONE)
-        return true;
-    unsigned at = tlb_level_find(&tlb->l1i, tlb_key(tlb->space, vaddr(slot->tag)));
-    return at != TLB_LEVEL_NONE && (vaddr_vpn(vaddr(slot->tag)) & (TLB_IFRONT_SLOTS - 1)) == i &&
-           slot->stamp >= tlb->l1i.stamps[at] && slot->stamp <= *tlb->clock;
+    const struct tlb_way *way = tlb->fetch.owner[i];
+    if (!way)
+        return slot->tag == TLB_TAG_NONE;
+    return owner_is_valid(tlb, &tlb->fetch, i, &slot->stamp) &&
+           (slot->tag == TLB_TAG_NONE || (slot->tag & ~PAGE_MASK) == tlb_key_page(way->key).v);
+}
+
+static bool side_is_valid(const struct side *side)
+{
+    for (unsigned i = 0; i < side->level.entries; i++) {
+        const struct tlb_way *way = &side->level.way[i];
+        if (is_in_front(way) && side->owner[slot_of(way->key)] != way)
+            return false;
+    }
+    return tlb_level_is_valid(&side->level);
 }
 
 bool tlb_is_valid(const struct tlb *tlb)
 {
     for (unsigned i = 0; i < TLB_FRONT_SLOTS; i++) {
-        if (!front_slot_is_valid(tlb, i))
+        if (!front_slot_is_valid(tlb, i) || !ifront_slot_is_valid(tlb, i))
             return false;
     }
-    for (unsigned i = 0; i < TLB_IFRONT_SLOTS; i++) {
-        if (!ifront_slot_is_valid(tlb, i))
-            return false;
-    }
-    return tlb_level_is_valid(&tlb->l1d) && tlb_level_is_valid(&tlb->l1i) &&
-           tlb_level_is_valid(&tlb->l2);
+    return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) && tlb_level_is_valid(&tlb->l2);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -638,34 +589,25 @@ static int newest_first(const void *a, const void *b)
     return x->stamp < y->stamp ? 1 : x->stamp > y->stamp ? -1 : 0;
 }
 
-static const struct tlb_level *level_of(struct tlb *tlb, enum tlb_level_kind kind)
+static const struct tlb_level *level_of(const struct tlb *tlb, enum tlb_level_kind kind)
 {
-    switch (kind) {
-    case TLB_L1D:
-        renew_data(tlb, 0, tlb->l1d.entries);
-        return &tlb->l1d;
-    case TLB_L1I:
-        renew_fetch(tlb, 0, tlb->l1i.entries);
-        return &tlb->l1i;
-    default:
-        return &tlb->l2;
-    }
+    return kind == TLB_L1D ? &tlb->data.level : kind == TLB_L1I ? &tlb->fetch.level : &tlb->l2;
 }
 
-size_t tlb_list(struct tlb *tlb, enum tlb_level_kind kind, struct tlb_entry *out, size_t max)
+size_t tlb_list(const struct tlb *tlb, enum tlb_level_kind kind, struct tlb_entry *out, size_t max)
 {
     const struct tlb_level *level = level_of(tlb, kind);
     size_t n = 0;
     for (unsigned i = 0; i < level->entries && n < max; i++) {
-        uint64_t key = level->keys[i], value = level->values[i];
-        if (key)
-            out[n++] = (struct tlb_entry){.page = tlb_key_page(key),
-                                          .asid = (uint16_t)key,
-                                          .pfn = paddr_pfn(paddr(value)),
-                                          .writable = value & TLB_VALUE_W,
-                                          .dirty = value & TLB_VALUE_D,
-                                          .executable = value & TLB_VALUE_X,
-                                          .stamp = level->stamps[i]};
+        const struct tlb_way *way = &level->way[i];
+        if (way->key)
+            out[n++] = (struct tlb_entry){.page = tlb_key_page(way->key),
+                                          .asid = (uint16_t)way->key,
+                                          .pfn = (pfn_t)(way->value >> PAGE_SHIFT),
+                                          .writable = way->value & TLB_VALUE_W,
+                                          .dirty = way->value & TLB_VALUE_D,
+                                          .executable = way->value & TLB_VALUE_X,
+                                          .stamp = *way->where};
     }
     qsort(out, n, sizeof(*out), newest_first);
     return n;

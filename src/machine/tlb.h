@@ -185,6 +185,6 @@ struct tlb_entry {
 };
 
 /* Copies up to `max` entries of a level, the most recently used first. Result: how many. */
-size_t tlb_list(struct tlb *tlb, enum tlb_level_kind kind, struct tlb_entry *out, size_t max);
+size_t tlb_list(const struct tlb *tlb, enum tlb_level_kind kind, struct tlb_entry *out, size_t max);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -36,6 +37,16 @@ static int create_large(struct tlb_level *level)
     return level->heads && level->next && level->bounds ? 0 : -ENOMEM;
 }
 
+static int create_tags(struct tlb_level *level)
+{
+    size_t len = (size_t)level->sets * TLB_LEVEL_SCAN * sizeof(*level->tags);
+    level->tags = aligned_alloc(sizeof(__m128i), len);
+    if (!level->tags)
+        return -ENOMEM;
+    memset(level->tags, 0, len);
+    return 0;
+}
+
 int tlb_level_create(struct tlb_geometry geometry, struct tlb_level *out)
 {
     *out = (struct tlb_level){.entries = geometry.entries, .ways = geometry.ways};
@@ -45,19 +56,18 @@ int tlb_level_create(struct tlb_geometry geometry, struct tlb_level *out)
         return 0;
     out->sets = geometry.entries / geometry.ways;
     out->sets_are_pow2 = (out->sets & (out->sets - 1)) == 0;
-    out->keys = calloc(geometry.entries, sizeof(*out->keys));
-    out->values = calloc(geometry.entries, sizeof(*out->values));
-    out->stamps = calloc(geometry.entries, sizeof(*out->stamps));
-    if (!out->keys || !out->values || !out->stamps)
+    out->way = calloc(geometry.entries, sizeof(*out->way));
+    if (!out->way)
         return -ENOMEM;
-    return is_large(out) ? create_large(out) : 0;
+    for (unsigned i = 0; i < geometry.entries; i++)
+        out->way[i].where = &out->way[i].stamp;
+    return is_large(out) ? create_large(out) : create_tags(out);
 }
 
 void tlb_level_destroy(struct tlb_level *level)
 {
-    free(level->keys);
-    free(level->values);
-    free(level->stamps);
+    free(level->way);
+    free(level->tags);
     free(level->heads);
     free(level->next);
     free(level->bounds);
@@ -67,110 +77,115 @@ void tlb_level_destroy(struct tlb_level *level)
 
 static uint32_t *chain_of(const struct tlb_level *level, uint64_t key)
 {
-    return &level->heads[key * 0x9e3779b97f4a7c15u >> level->hash_shift]; /* 2^64 / golden ratio */
+    return &level->heads[tlb_key_hash(key) >> level->hash_shift];
 }
 
-unsigned tlb_level_hash_find(const struct tlb_level *level, uint64_t key)
+struct tlb_way *tlb_level_find_hashed(const struct tlb_level *level, uint64_t key)
 {
     for (uint32_t link = *chain_of(level, key); link; link = level->next[link - 1]) {
-        if (level->keys[link - 1] == key)
-            return link - 1;
+        if (level->way[link - 1].key == key)
+            return &level->way[link - 1];
     }
-    return TLB_LEVEL_NONE;
+    return NULL;
 }
 
-static void hash_add(struct tlb_level *level, unsigned at)
+static void unhash(struct tlb_level *level, const struct tlb_way *way)
 {
-    uint32_t *head = chain_of(level, level->keys[at]);
-    level->next[at] = *head;
-    *head = at + 1;
-}
-
-static void hash_remove(struct tlb_level *level, unsigned at)
-{
-    uint32_t *link = chain_of(level, level->keys[at]);
-    while (*link != at + 1) {
+    uint32_t self = (uint32_t)(way - level->way) + 1, *link = chain_of(level, way->key);
+    while (*link != self) {
         CHECK(*link != 0);
         link = &level->next[*link - 1];
     }
-    *link = level->next[at];
+    *link = level->next[self - 1];
 }
 
-/* The group of a set with the lowest bound, and the lowest bound among the others. */
-unsigned tlb_level_group_of(const struct tlb_level *level, unsigned set, uint64_t *next_bound)
+/* The chains follow when the key of a way is about to become `key`. */
+void tlb_level_rehash(struct tlb_level *level, struct tlb_way *way, uint64_t key)
 {
-    const uint64_t *bounds = level->bounds + (size_t)set * level->groups;
+    uint32_t self = (uint32_t)(way - level->way) + 1;
+    if (way->key)
+        unhash(level, way);
+    uint32_t *head = chain_of(level, key);
+    level->next[self - 1] = *head;
+    *head = self;
+}
+
+/* The group with the lowest bound; *next is the lowest bound among the others. */
+static unsigned lowest_group(const uint64_t *bounds, unsigned groups, uint64_t *next)
+{
     unsigned lowest = 0;
-    uint64_t next = UINT64_MAX;
-    for (unsigned i = 1; i < level->groups; i++) {
+    *next = UINT64_MAX;
+    for (unsigned i = 1; i < groups; i++) {
         if (bounds[i] < bounds[lowest]) {
-            next = bounds[lowest];
+            *next = bounds[lowest];
             lowest = i;
-        } else if (bounds[i] < next) {
-            next = bounds[i];
+        } else if (bounds[i] < *next) {
+            *next = bounds[i];
         }
     }
-    *next_bound = next;
     return lowest;
 }
 
-static void lower_bound(struct tlb_level *level, unsigned at)
+/* Stamps only grow, so a bound stays one until it is looked into; each look makes it exact. */
+struct tlb_way *tlb_level_oldest_grouped(struct tlb_level *level, unsigned set)
 {
-    unsigned set = at / level->ways, way = at % level->ways;
-    uint64_t *bound = &level->bounds[set * level->groups + way / TLB_LEVEL_SCAN];
-    if (*bound > level->stamps[at])
-        *bound = level->stamps[at];
+    uint64_t *bounds = level->bounds + (size_t)set * level->groups;
+    struct tlb_way *first = level->way + (size_t)set * level->ways;
+    for (;;) {
+        uint64_t next;
+        unsigned group = lowest_group(bounds, level->groups, &next);
+        unsigned start = group * TLB_LEVEL_SCAN, left = level->ways - start;
+        struct tlb_way *oldest =
+            tlb_level_oldest(first + start, left < TLB_LEVEL_SCAN ? left : TLB_LEVEL_SCAN);
+        bounds[group] = *oldest->where;
+        if (bounds[group] <= next)
+            return oldest;
+    }
+}
+
+static uint64_t *bound_of(const struct tlb_level *level, const struct tlb_way *way)
+{
+    unsigned at = (unsigned)(way - level->way), set = at / level->ways;
+    return &level->bounds[set * level->groups + at % level->ways / TLB_LEVEL_SCAN];
 }
 
 /* ---- changes ---- */
 
-void tlb_level_put(struct tlb_level *level, unsigned at, uint64_t key, uint64_t value,
-                   uint64_t stamp)
+void tlb_level_drop(struct tlb_level *level, struct tlb_way *way)
 {
-    if (is_large(level) && level->keys[at])
-        hash_remove(level, at);
-    level->keys[at] = key;
-    level->values[at] = value;
-    level->stamps[at] = stamp;
-    if (is_large(level))
-        hash_add(level, at);
-}
-
-void tlb_level_drop(struct tlb_level *level, unsigned at)
-{
-    if (is_large(level) && level->keys[at])
-        hash_remove(level, at);
-    level->keys[at] = 0;
-    level->values[at] = 0;
-    level->stamps[at] = 0;
-    if (is_large(level))
-        lower_bound(level, at);
+    if (level->tags) {
+        unsigned set = tlb_level_set(level, way->key);
+        tlb_level_tags(level, set)[way - level->way - (size_t)set * level->ways] = 0;
+    } else {
+        unhash(level, way);
+        *bound_of(level, way) = 0;
+    }
+    *way = (struct tlb_way){.where = &way->stamp};
 }
 
 /* ---- invariants ---- */
 
-static bool entry_is_valid(const struct tlb_level *level, unsigned at)
+static bool way_is_valid(const struct tlb_level *level, unsigned at)
 {
-    uint64_t key = level->keys[at];
-    unsigned set = at / level->ways, way = at % level->ways;
-    if (is_large(level) &&
-        level->stamps[at] < level->bounds[set * level->groups + way / TLB_LEVEL_SCAN])
+    const struct tlb_way *way = &level->way[at];
+    if (is_large(level) && *way->where < *bound_of(level, way))
         return false;
-    if (!key)
-        return level->values[at] == 0 && level->stamps[at] == 0;
+    if (!way->key)
+        return way->value == 0 && way->stamp == 0 && way->where == &way->stamp;
+    unsigned set = at / level->ways;
     for (unsigned i = at + 1; i < (set + 1) * level->ways; i++) {
-        if (level->keys[i] == key)
+        if (level->way[i].key == way->key)
             return false;
     }
-    return (key & TLB_KEY_VALID) && tlb_level_set(level, key) == set &&
-           tlb_level_find(level, key) == at;
+    return (way->key & TLB_KEY_VALID) && tlb_level_set(level, way->key) == set &&
+           tlb_level_find(level, set, way->key) == way;
 }
 
 static bool hash_is_valid(const struct tlb_level *level)
 {
     unsigned used = 0, linked = 0;
     for (unsigned i = 0; i < level->entries; i++)
-        used += level->keys[i] != 0;
+        used += level->way[i].key != 0;
     for (size_t i = 0; i < (size_t)1 << (64 - level->hash_shift); i++) {
         for (uint32_t link = level->heads[i]; link && linked <= used; link = level->next[link - 1])
             linked++;
@@ -181,7 +196,7 @@ static bool hash_is_valid(const struct tlb_level *level)
 bool tlb_level_is_valid(const struct tlb_level *level)
 {
     for (unsigned i = 0; i < level->entries; i++) {
-        if (!entry_is_valid(level, i))
+        if (!way_is_valid(level, i))
             return false;
     }
     return !level->entries || !is_large(level) || hash_is_valid(level);

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * One TLB level: sets of ways, each way a translation with the clock of its last use. Knows nothing
- * of front arrays, walks or counters; tlb.c makes the hierarchy of three of these.
+ * of walks or counters; tlb.c makes the hierarchy of three of these.
  *
- * The fields of an entry lie in arrays of their own, so that a set is found and its oldest way
- * chosen by reading a host cache line or two. Sets of at most TLB_LEVEL_SCAN ways are scanned.
- * Larger ones have a chained hash to find a key, and are cut into groups of TLB_LEVEL_SCAN ways
- * with a lower bound of the stamps in each, so that the oldest entry is found by reading a few
+ * Sets of at most TLB_LEVEL_SCAN ways have a row of 16-bit tags, hashes of the keys, all compared
+ * at once. Larger sets have a chained hash to find a key, and are cut into groups of TLB_LEVEL_SCAN
+ * ways with a lower bound of the stamps in each, so that the oldest way is found by reading a few
  * groups.
  *
- * A stamp here may be too old for an entry in the front array, never too new (tlb.c brings it up to
- * date where it matters); an empty way has key 0 and stamp 0, so it is older than any other.
+ * The stamp of a way is where `where` points: in the way, or, if translated code stamps the entry
+ * itself, in its front slot. An empty way has key 0 and stamp 0, so it is older than any.
  *
  *   V1  a key stands at most once in a level, in the set its page number selects
- *   V2  large sets: the hash finds every key, and nothing else
+ *   V2  the search, by tags or by hash, finds every key
  *   V3  large sets: no stamp lies below its group's bound
  */
 #ifndef MACHINE_TLB_LEVEL_H
 #define MACHINE_TLB_LEVEL_H
 
+#include <emmintrin.h>
+
 #include "machine/tlb.h"
 
 enum { TLB_LEVEL_SCAN = 16 };
-#define TLB_LEVEL_NONE (~0u) /* no such entry */
 
 /* A key is one word: bit 63 set, 45 bits of page number, 16 bits of address space. Only canonical
  * addresses have one, and for those no bit of the page number is lost. */
@@ -40,17 +40,23 @@ enum {
     TLB_VALUE_1G = 1 << 4, /* a piece of a 1 GiB page */
 };
 
+struct tlb_way {
+    uint64_t key;    /* 0: empty */
+    uint64_t value;  /* 0: empty */
+    uint64_t stamp;  /* of the last use, if `where` points here */
+    uint64_t *where; /* the stamp that counts */
+};
+
 struct tlb_level {
-    unsigned entries; /* 0: there is no such level */
+    struct tlb_way *way; /* [entries], set by set */
+    uint16_t *tags;      /* [sets * TLB_LEVEL_SCAN], 0: empty; NULL if ways > TLB_LEVEL_SCAN */
     unsigned ways;
     unsigned sets;
     bool sets_are_pow2;
-    uint64_t *keys;   /* of entry i, way i % ways of set i / ways */
-    uint64_t *values; /* [entries] */
-    uint64_t *stamps; /* [entries] */
+    unsigned entries; /* 0: there is no such level */
     /* only if ways > TLB_LEVEL_SCAN: */
-    uint32_t *heads; /* hash of a key: entry + 1, 0: none */
-    uint32_t *next;  /* [entries]: the same, of the next entry in the chain */
+    uint32_t *heads; /* hash of a key: number of the way + 1, 0: none */
+    uint32_t *next;  /* [entries]: the same, of the next way in the chain */
     unsigned hash_shift;
     unsigned groups;  /* a set */
     uint64_t *bounds; /* [sets * groups] */
@@ -59,15 +65,13 @@ struct tlb_level {
 /* Errors: -EINVAL (a geometry that tlb_geometry_is_valid() refuses), -ENOMEM. */
 int tlb_level_create(struct tlb_geometry geometry, struct tlb_level *out);
 void tlb_level_destroy(struct tlb_level *level); /* may follow a creation that failed */
-/* Places a translation at entry `at`, whatever was there. => the key stands nowhere else */
-void tlb_level_put(struct tlb_level *level, unsigned at, uint64_t key, uint64_t value,
-                   uint64_t stamp);
-void tlb_level_drop(struct tlb_level *level, unsigned at);
+void tlb_level_drop(struct tlb_level *level, struct tlb_way *way);
 bool tlb_level_is_valid(const struct tlb_level *level);
 
-/* What the next two need of a large level; not for others. */
-unsigned tlb_level_hash_find(const struct tlb_level *level, uint64_t key);
-unsigned tlb_level_group_of(const struct tlb_level *level, unsigned set, uint64_t *next_bound);
+/* What large sets do, for the inline functions below. */
+struct tlb_way *tlb_level_find_hashed(const struct tlb_level *level, uint64_t key);
+struct tlb_way *tlb_level_oldest_grouped(struct tlb_level *level, unsigned set);
+void tlb_level_rehash(struct tlb_level *level, struct tlb_way *way, uint64_t key);
 
 static inline uint64_t tlb_key(uint64_t space, vaddr_t va)
 {
@@ -80,62 +84,81 @@ static inline vaddr_t tlb_key_page(uint64_t key)
     return vaddr((uint64_t)vpn << PAGE_SHIFT);
 }
 
+static inline uint64_t tlb_key_hash(uint64_t key)
+{
+    return key * 0x9e3779b97f4a7c15u; /* 2^64 / golden ratio; the upper bits are the good ones */
+}
+
+/* The tag of a key, never 0. */
+static inline uint16_t tlb_key_tag(uint64_t key)
+{
+    return (uint16_t)(tlb_key_hash(key) >> 48 | 1);
+}
+
+/* The set that a key belongs to. */
 static inline unsigned tlb_level_set(const struct tlb_level *level, uint64_t key)
 {
-    uint64_t vpn = (key & TLB_KEY_VPN) >> TLB_KEY_SHIFT;
     if (level->sets_are_pow2) /* for speed: a division is as dear as the rest of a look-up */
-        return (unsigned)vpn & (level->sets - 1);
-    return (unsigned)(vpn % level->sets);
+        return (unsigned)(key >> TLB_KEY_SHIFT) & (level->sets - 1);
+    return (unsigned)(((key & TLB_KEY_VPN) >> TLB_KEY_SHIFT) % level->sets);
 }
 
-/* The entry with this key, or TLB_LEVEL_NONE. */
-static inline unsigned tlb_level_find(const struct tlb_level *level, uint64_t key)
+static inline uint16_t *tlb_level_tags(const struct tlb_level *level, unsigned set)
 {
-    if (level->ways > TLB_LEVEL_SCAN)
-        return tlb_level_hash_find(level, key);
-    unsigned first = tlb_level_set(level, key) * level->ways;
-    for (unsigned i = first; i < first + level->ways; i++) {
-        if (level->keys[i] == key)
-            return i;
-    }
-    return TLB_LEVEL_NONE;
+    return level->tags + (size_t)set * TLB_LEVEL_SCAN;
 }
 
-static inline unsigned tlb_level_oldest(const struct tlb_level *level, unsigned first, unsigned n)
+/* The way in its set that holds a key, or NULL. */
+static inline struct tlb_way *tlb_level_find(const struct tlb_level *level, unsigned set,
+                                             uint64_t key)
 {
-    unsigned oldest = first;
-    for (unsigned i = first + 1; i < first + n; i++) {
-        if (level->stamps[i] < level->stamps[oldest])
-            oldest = i;
+    if (!level->tags)
+        return tlb_level_find_hashed(level, key);
+    struct tlb_way *first = level->way + (size_t)set * level->ways;
+    const __m128i *row = (const __m128i *)(const void *)tlb_level_tags(level, set);
+    __m128i tag = _mm_set1_epi16((short)tlb_key_tag(key));
+    __m128i match = _mm_packs_epi16(_mm_cmpeq_epi16(row[0], tag), _mm_cmpeq_epi16(row[1], tag));
+    for (unsigned ways = (unsigned)_mm_movemask_epi8(match); ways; ways &= ways - 1) {
+        struct tlb_way *way = first + __builtin_ctz(ways);
+        if (way->key == key)
+            return way;
     }
-    return oldest;
+    return NULL;
 }
 
-/*
- * The entry that a new translation of `key` goes to: an empty way of its set, or the least recently
- * used. `renew(owner, first, n)` is called before the stamps of n entries are judged, and brings
- * them up to date.
- */
-static inline __attribute__((always_inline)) unsigned
-tlb_level_victim(struct tlb_level *level, uint64_t key,
-                 void (*renew)(void *owner, unsigned first, unsigned n), void *owner)
+/* The oldest of n ways, at most TLB_LEVEL_SCAN. Without branches: which one it is is as good as
+ * random. */
+static inline struct tlb_way *tlb_level_oldest(struct tlb_way *first, unsigned n)
 {
-    unsigned set = tlb_level_set(level, key), first = set * level->ways;
-    if (level->ways <= TLB_LEVEL_SCAN) {
-        renew(owner, first, level->ways);
-        return tlb_level_oldest(level, first, level->ways);
+    uint64_t oldest = UINT64_MAX;
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t stamp_and_way = *first[i].where * TLB_LEVEL_SCAN + i;
+        oldest = stamp_and_way < oldest ? stamp_and_way : oldest;
     }
-    for (;;) {
-        uint64_t next_bound;
-        unsigned group = tlb_level_group_of(level, set, &next_bound);
-        unsigned start = group * TLB_LEVEL_SCAN;
-        unsigned n = level->ways - start < TLB_LEVEL_SCAN ? level->ways - start : TLB_LEVEL_SCAN;
-        renew(owner, first + start, n);
-        unsigned oldest = tlb_level_oldest(level, first + start, n);
-        level->bounds[set * level->groups + group] = level->stamps[oldest];
-        if (level->stamps[oldest] <= next_bound)
-            return oldest;
-    }
+    return first + oldest % TLB_LEVEL_SCAN;
+}
+
+/* The way of a set that a new translation goes to: an empty one, or the least recently used. */
+static inline struct tlb_way *tlb_level_victim(struct tlb_level *level, unsigned set)
+{
+    if (!level->tags)
+        return tlb_level_oldest_grouped(level, set);
+    struct tlb_way *first = level->way + (size_t)set * level->ways;
+    if (level->ways == 4) /* for speed: the most common first level, unrolled */
+        return tlb_level_oldest(first, 4);
+    return tlb_level_oldest(first, level->ways);
+}
+
+/* Places a translation in a way of its set, whatever was there, its stamp in the way.
+ * => the key stands nowhere else */
+static inline void tlb_level_put(struct tlb_level *level, unsigned set, struct tlb_way *way,
+                                 uint64_t key, uint64_t value, uint64_t stamp)
+{
+    if (level->tags)
+        tlb_level_tags(level, set)[way - level->way - (size_t)set * level->ways] = tlb_key_tag(key);
+    else
+        tlb_level_rehash(level, way, key);
+    *way = (struct tlb_way){.key = key, .value = value, .stamp = stamp, .where = &way->stamp};
 }
 
 #endif

@@ -290,8 +290,12 @@ static void real_fetch(struct world *w, uint64_t va, struct expected expected)
         assert_true(expected.pa != 0);
         return;
     }
+    /* A page whose tag the CPU did not set may or may not count as displaced. */
+    uint64_t hidden = slot->tag == TLB_TAG_NONE ? slot->stamp : 0;
     struct tlb_hit hit;
     bool found = tlb_fetch(w->tlb, vaddr(va), &hit);
+    if (found && hidden && hit.victim_stamp == hidden)
+        occupant = hidden;
     expect_hit(w, &hit, found, expected, occupant);
     if (found && below(8)) /* a CPU may leave the slot alone */
         slot->tag = page | w->version;
