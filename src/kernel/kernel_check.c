@@ -22,7 +22,7 @@
 static bool maps_are_valid(const struct kernel *kernel)
 {
     uint64_t entries = 0, pairs = 0, ntables = 0;
-    for (unsigned i = 1; i < KERNEL_SPACES_MAX; i++) {
+    for (unsigned i = 1; i < kernel->spaces_end; i++) {
         const struct space *space = kernel->spaces[i];
         if (!space)
             continue;
@@ -106,7 +106,7 @@ static bool note_space(struct slot_census *census, const struct space *space)
 static bool note_all(struct slot_census *census)
 {
     const struct kernel *kernel = census->kernel;
-    for (unsigned i = 1; i < KERNEL_SPACES_MAX; i++) {
+    for (unsigned i = 1; i < kernel->spaces_end; i++) {
         if (kernel->spaces[i] && !note_space(census, kernel->spaces[i]))
             return false;
     }

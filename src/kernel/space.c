@@ -41,6 +41,8 @@ int space_create(struct kernel *kernel, struct space **out)
     pagetable_create(kernel, space->number, &space->table);
     kernel->spaces[number] = space;
     kernel->space_next = number + 1;
+    if (kernel->spaces_end <= number)
+        kernel->spaces_end = number + 1;
     *out = space;
     return 0;
 }

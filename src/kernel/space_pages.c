@@ -108,7 +108,7 @@ static uint64_t start_beyond(const struct region *region, uint64_t first)
 
 void space_pages_truncate(struct kernel *kernel, struct object *object, uint64_t npages)
 {
-    for (unsigned i = 1; i < KERNEL_SPACES_MAX; i++) {
+    for (unsigned i = 1; i < kernel->spaces_end; i++) {
         struct space *space = kernel->spaces[i];
         struct region *region = space ? space_region_from(space, vaddr(0)) : NULL;
         for (; region; region = region_next(region)) {
@@ -161,7 +161,7 @@ void space_pages_unwire(struct space *space, uint64_t start, uint64_t end)
 void space_pages_unwire_frame(struct kernel *kernel, struct frame *frame)
 {
     pfn_t pfn = frame_pfn(&kernel->frames, frame);
-    for (unsigned i = 1; i < KERNEL_SPACES_MAX && frame->wired > 0; i++) {
+    for (unsigned i = 1; i < kernel->spaces_end && frame->wired > 0; i++) {
         struct space *space = kernel->spaces[i];
         uint64_t vpn = 0, value;
         for (; space && radix_next(&space->wired, &vpn, UINT64_MAX, &value); vpn++)

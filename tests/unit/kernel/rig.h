@@ -74,6 +74,8 @@ static inline struct space *rig_space(struct rig *rig, uint16_t number)
     amap_create(&space->amap);
     pagetable_create(rig->kernel, number, &space->table);
     rig->kernel->spaces[number] = space;
+    if (rig->kernel->spaces_end <= number)
+        rig->kernel->spaces_end = number + 1u;
     return space;
 }
 
