@@ -287,20 +287,6 @@ int fd_table_copy(const struct fd_table *table, struct fd_table **out)
     return 0;
 }
 
-int fd_adopt_standard(struct fd_table *table)
-{
-    for (int fd = 0; fd <= 2; fd++) {
-        int host = fd_dup_host(fd);
-        if (host == -EBADF)
-            continue;
-        if (host >= 0)
-            host = fd_install_at(table, host, fd, 3, false);
-        if (host < 0)
-            return host;
-    }
-    return 0;
-}
-
 bool fd_table_is_valid(const struct fd_table *table)
 {
     for (int fd = 0; fd < table->len; fd++) {

@@ -42,9 +42,6 @@ struct fd_table *fd_table_get(struct fd_table *table);                  /* CLONE
 int fd_table_copy(const struct fd_table *table, struct fd_table **out); /* fork: dup each */
 void fd_table_put(struct fd_table *table);                              /* the last closes all */
 void fd_close_on_exec(struct fd_table *table);
-/* Makes guest descriptors 0, 1, 2 duplicates of the host's own, those that are open.
- * => the table is empty. Errors: -EMFILE. */
-int fd_adopt_standard(struct fd_table *table);
 
 /* A duplicate of a host descriptor, fit to be installed. Errors: -EMFILE, -EBADF. */
 int fd_dup_host(int host);
