@@ -64,7 +64,11 @@ struct cpu_options {
     enum cpu_engine_kind engine;
     uint64_t code_cache_len; /* bytes of translated code kept at most; 0: default */
     bool check_each_access;  /* test mode: every access takes the slow path, no inline checks */
-    bool reproducible;       /* RDTSC counts instructions, RDRAND is hidden */
+    bool reproducible;       /* RDTSC counts instructions */
+    /* For tests, with check_each_access: told of each access just before it is tried, instruction
+     * fetches included (the whole instruction at once). NULL: nobody asks. */
+    void (*trace)(void *context, vaddr_t va, unsigned len, enum mmu_access access);
+    void *trace_context;
 };
 
 /* Creates the machine's engine (machine_create() calls this). Errors: -errno. */

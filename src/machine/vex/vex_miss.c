@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * An inline check has failed, in the middle of a block. Mostly the page is merely not in front: the
+ * TLB is asked, the slot filled, and the block resumed where it was, with all host registers as
+ * they were. Otherwise the block is left before the instruction, which is then done one access at a
+ * time, or faults.
+ *
+ * Resuming is exact only if the lookup displaces no page that the block relies on: one whose check
+ * it has passed and whose accesses are not over. Where that is not certain, the block is left
+ * without a lookup. A lookup made for an instruction that is done over by another flavour counts
+ * its miss now and its access then.
+ */
+#include <string.h>
+
+#include "machine/vex/vex.h"
+
+static struct vex_site *site_of(const struct cpu_engine *engine, const struct vex_frame *frame)
+{
+    uint32_t number;
+    memcpy(&number, (const void *)(uintptr_t)(frame->back + 2), sizeof(number));
+    return &engine->cache.sites[number];
+}
+
+/* What the block has retired before the instruction. */
+static void settle(struct cpu *cpu, const struct vex_site *site)
+{
+    cpu->meter.accesses += site->amounts.loads + ((uint32_t)site->amounts.stores << 16);
+    __atomic_fetch_sub(&cpu->meter.budget, site->amounts.insns, __ATOMIC_RELAXED);
+}
+
+static uint64_t go_on(struct cpu *cpu, const struct vex_site *site, enum vex_flavour flavour)
+{
+    const struct vex_block *block = &cpu->engine->cache.blocks[site->block];
+    if (block->last != block->page)
+        cpu->shadow.straddles--; /* the instruction will count again */
+    settle(cpu, site);
+    cpu->elsewhere = (struct vex_next){
+        .pc = site->pc,
+        .flavour = flavour,
+        .page = block->page,
+        .from = VEX_NONE,
+        .entered = VEX_NONE};
+    cpu->ends = false;
+    return 1;
+}
+
+static uint64_t end(struct cpu *cpu, const struct vex_site *site, struct cpu_exit why)
+{
+    settle(cpu, site);
+    cpu->engine->meter.fetches++;
+    cpu->guest.guest_RIP = site->pc;
+    cpu->why = why;
+    cpu->ends = true;
+    return 1;
+}
+
+/* Whether the lookup could take away what the block still uses. `start`: the clock when it began.
+ * An L1D set gives up its least recently used way, which is older than the block if the block has
+ * not used as many pages as the set has ways. */
+static bool may_disturb(const struct cpu_engine *engine, const struct vex_site *site, uint64_t page,
+                        uint64_t start)
+{
+    const struct tlb_front *slot = &engine->front[page >> PAGE_SHIFT & (TLB_FRONT_SLOTS - 1)];
+    if (!site->open)
+        return false;
+    if (slot->rtag != TLB_TAG_NONE && slot->rtag != page && slot->stamp > start)
+        return true;
+    return site->lookups >= engine->machine->tlb_spec.l1d.ways;
+}
+
+static uint64_t fault(struct cpu *cpu, const struct vex_site *site, vaddr_t va, uint32_t error)
+{
+    cpu->engine->meter.lookups += site->lookups - site->amounts.clock + 1;
+    return end(cpu, site,
+               (struct cpu_exit){
+                   .kind = CPU_EXIT_FAULT, .addr = va, .error = error, .pc = vaddr(site->pc)});
+}
+
+uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
+{
+    struct cpu_engine *engine = cpu->engine;
+    const struct vex_site *site = site_of(engine, frame);
+    uint64_t start = cpu->meter.clock;
+    uint64_t last = site->is_const ? site->va + site->behind : frame->gpr[site->last_reg];
+    vaddr_t va = vaddr(last - site->behind);
+    bool straddles = (last ^ (last - site->span + 1)) & ~PAGE_MASK;
+    if (!site->in_place || straddles) {
+        cpu->meter.clock = start + site->amounts.clock;
+        const struct vex_block *block = &engine->cache.blocks[site->block];
+        return go_on(cpu, site, block->flavour == VEX_FAST && straddles ? VEX_SINGLE : VEX_SLOW);
+    }
+    if (!mmu_is_canonical(engine->root.levels, va))
+        return end(cpu, site,
+                   (struct cpu_exit){.kind = CPU_EXIT_TRAP,
+                                     .vector = CPU_VECTOR_GP,
+                                     .pc = vaddr(site->pc)});
+    uint64_t page = vaddr_page(va).v;
+    if (may_disturb(engine, site, page, start)) {
+        cpu->meter.clock = start + site->amounts.clock;
+        return go_on(cpu, site, VEX_SLOW);
+    }
+    struct tlb_hit hit;
+    cpu->meter.clock = start + site->lookups;
+    if (!tlb_data(engine->machine->tlb, va, (enum mmu_access)site->access, &hit))
+        return fault(cpu, site, va, hit.error);
+    const struct tlb_front *slot = &engine->front[page >> PAGE_SHIFT & (TLB_FRONT_SLOTS - 1)];
+    if ((site->writes ? slot->wtag : slot->rtag) != page)
+        return go_on(cpu, site, site->access == MMU_STORE ? VEX_SLOW : VEX_SINGLE);
+    cpu->meter.clock = start;
+    return 0;
+}
