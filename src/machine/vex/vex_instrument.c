@@ -236,7 +236,7 @@ static void call(struct vex_pass *p, IRStmt *s)
     } else if (!strcmp(d->cee->name, "amd64g_dirtyhelper_RDTSC")) {
         d = unsafeIRDirty_1_N(d->tmp, 0, "vex_rdtsc", (void *)vex_rdtsc,
                               mkIRExprVec_1(IRExpr_GSPTR()));
-        s = IRStmt_Dirty(d);
+        s = vex_call(d);
     }
     vex_emit(p, s);
 }

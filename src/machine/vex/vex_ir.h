@@ -6,6 +6,8 @@
 #ifndef VEX_IR_H
 #define VEX_IR_H
 
+#include <stddef.h>
+
 #include <valgrind/libvex_ir.h>
 
 #include "machine/vex/vex.h"
@@ -138,6 +140,18 @@ static inline IRExpr *vex_add(struct vex_pass *p, IRExpr *a, int64_t distance)
 static inline unsigned vex_sizeof(const struct vex_pass *p, const IRExpr *e)
 {
     return (unsigned)sizeofIRType(typeOfIRExpr(p->out->tyenv, e));
+}
+
+/* A call of ours that is given the state must say that it uses it. */
+static inline IRStmt *vex_call(IRDirty *d)
+{
+    d->nFxState = 1;
+    d->fxState[0].fx = Ifx_Modify;
+    d->fxState[0].offset = offsetof(VexGuestAMD64State, guest_RAX);
+    d->fxState[0].size = sizeof(ULong);
+    d->fxState[0].nRepeats = 0;
+    d->fxState[0].repeatLen = 0;
+    return IRStmt_Dirty(d);
 }
 
 static inline bool vex_is_load(const IRStmt *s)

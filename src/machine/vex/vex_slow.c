@@ -18,7 +18,7 @@ static void call(struct vex_pass *p, const char *name, void *function, IRExpr **
     IRDirty *d = unsafeIRDirty_0_N(0, name, function, args);
     if (guard)
         d->guard = guard;
-    vex_emit(p, IRStmt_Dirty(d));
+    vex_emit(p, vex_call(d));
 }
 
 static IRExpr **access_args(IRExpr *addr, unsigned len, enum mmu_access access)
@@ -125,7 +125,7 @@ static void helper(struct vex_pass *p, const IRDirty *s)
         unsafeIRDirty_1_N(host, 0, "vex_slow_pointer", (void *)vex_slow_pointer,
                           access_args(addr, len, writes ? MMU_STORE : MMU_LOAD));
     pointer->guard = d->guard;
-    vex_emit(p, IRStmt_Dirty(pointer));
+    vex_emit(p, vex_call(pointer));
     unsigned replaced = 0;
     for (unsigned i = 0; d->args[i]; i++) {
         bool is_atom = d->args[i]->tag == Iex_RdTmp || d->args[i]->tag == Iex_Const;

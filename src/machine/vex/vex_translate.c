@@ -6,7 +6,6 @@
  * gives up (it calls back and must not be returned to).
  */
 #include <setjmp.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -70,12 +69,8 @@ static Bool begin(void *translation, IRSB *block)
         return False;
     IRExpr **args = mkIRExprVec_3(IRExpr_GSPTR(), vex_u64((uint64_t)kind), vex_u64(t->pc));
     IRDirty *d = unsafeIRDirty_0_N(0, "vex_string", (void *)vex_string, args);
-    d->nFxState = 1; /* it reads and writes registers */
-    d->fxState[0].fx = Ifx_Modify;
-    d->fxState[0].offset = offsetof(VexGuestAMD64State, guest_RAX);
-    d->fxState[0].size = sizeof(ULong);
     addStmtToIRSB(block, IRStmt_IMark(t->pc, len, 0));
-    addStmtToIRSB(block, IRStmt_Dirty(d));
+    addStmtToIRSB(block, vex_call(d));
     block->next = vex_u64(t->pc + len);
     block->jumpkind = Ijk_Boring;
     block->offsIP = VEX_OFF_RIP;
