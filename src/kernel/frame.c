@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/lazy.h"
 #include "kernel/kernel.h"
+#include "kernel/object.h"
 #include "kernel/rmap.h"
 
 int frame_table_create(uint64_t nframes, struct frame_table *out)
@@ -33,9 +34,18 @@ void frame_table_destroy(struct frame_table *table)
     *table = (struct frame_table){0};
 }
 
-static bool is_evictable_kind(const struct frame *frame)
+static bool is_pageable_kind(const struct frame *frame)
 {
     return frame->kind == FRAME_ANON || frame->kind == FRAME_OBJECT;
+}
+
+/* F3. => owner is set if it is not busy */
+static bool belongs_in_policy(const struct kernel *kernel, const struct frame *frame)
+{
+    if (!is_pageable_kind(frame) || frame->wired > 0 || frame_is_busy(frame))
+        return false;
+    const struct object *object = (const struct object *)(uintptr_t)frame->owner;
+    return kernel->swap || (frame->kind == FRAME_OBJECT && object->ops->has_home);
 }
 
 static void count_taken(struct kernel *kernel, enum frame_kind kind)
@@ -93,6 +103,10 @@ void frame_give(struct kernel *kernel, struct frame *frame)
         frame_deactivate(kernel, frame);
     if (frame->kind == FRAME_TABLE)
         table->ntables--;
+#ifdef PW_XCHECK
+    /* Whoever still reads it must notice. */
+    memset(ram_frame(kernel->machine->ram, frame_pfn(table, frame)), 0xdb, PAGE_SIZE);
+#endif
     *frame = (struct frame){.kind = FRAME_FREE, .index = table->free_head};
     table->free_head = frame_pfn(table, frame);
     table->nfree++;
@@ -104,46 +118,48 @@ void frame_touch(struct kernel *kernel, pfn_t pfn)
         kernel->policy.stamps[pfn] = tlb_clock(kernel->machine->tlb);
 }
 
-static void enter_policy(struct kernel *kernel, struct frame *frame)
+/* After a change of what decides it (F3): `was` says whether the frame belonged in before. */
+static void update_policy(struct kernel *kernel, struct frame *frame, bool was)
 {
     pfn_t pfn = frame_pfn(&kernel->frames, frame);
-    frame_touch(kernel, pfn);
-    policy_insert(&kernel->policy, pfn);
-}
-
-static void leave_policy(struct kernel *kernel, struct frame *frame)
-{
-    policy_remove(&kernel->policy, frame_pfn(&kernel->frames, frame));
+    bool is = belongs_in_policy(kernel, frame);
+    if (is && !was) {
+        frame_touch(kernel, pfn);
+        policy_insert(&kernel->policy, pfn);
+    } else if (was && !is) {
+        policy_remove(&kernel->policy, pfn);
+    }
 }
 
 void frame_activate(struct kernel *kernel, struct frame *frame)
 {
-    CHECK(is_evictable_kind(frame) && frame_is_busy(frame));
+    CHECK(is_pageable_kind(frame) && frame_is_busy(frame));
     frame->flags |= FRAME_ACTIVE;
-    if (frame->wired == 0)
-        enter_policy(kernel, frame);
+    update_policy(kernel, frame, false);
 }
 
 void frame_deactivate(struct kernel *kernel, struct frame *frame)
 {
     CHECK(!frame_is_busy(frame));
+    bool was = belongs_in_policy(kernel, frame);
     frame->flags &= (uint8_t)~FRAME_ACTIVE;
-    if (frame->wired == 0)
-        leave_policy(kernel, frame);
+    update_policy(kernel, frame, was);
 }
 
 void frame_wire(struct kernel *kernel, struct frame *frame)
 {
     CHECK(frame->kind != FRAME_FREE && frame->wired < UINT16_MAX);
-    if (frame->wired++ == 0 && !frame_is_busy(frame))
-        leave_policy(kernel, frame);
+    bool was = belongs_in_policy(kernel, frame);
+    frame->wired++;
+    update_policy(kernel, frame, was);
 }
 
 void frame_unwire(struct kernel *kernel, struct frame *frame)
 {
     CHECK(frame->wired > 0);
-    if (--frame->wired == 0 && !frame_is_busy(frame))
-        enter_policy(kernel, frame);
+    bool was = belongs_in_policy(kernel, frame);
+    frame->wired--;
+    update_policy(kernel, frame, was);
 }
 
 /* F2: the list has no frame twice and none that is in use. */
@@ -168,7 +184,7 @@ static bool one_is_valid(const struct kernel *kernel, pfn_t pfn)
     bool in_policy = policy_contains(&kernel->policy, pfn);
     if (frame->kind == FRAME_FREE && (frame->nmaps || frame->wired || frame->flags)) /* F1 */
         return false;
-    if (in_policy != (is_evictable_kind(frame) && !frame->wired && !frame_is_busy(frame))) /* F3 */
+    if (in_policy != belongs_in_policy(kernel, frame)) /* F3 */
         return false;
     return (frame->kind == FRAME_ZERO) == (pfn == kernel->zero_pfn) &&
            rmap_is_valid(frame); /* F4 */

@@ -18,9 +18,10 @@
  * Invariants, checked by frame_is_valid():
  *   F1  a free frame has no reverse maps, no pins and is in no policy
  *   F2  nfree counts the free frames; frames never used yet are free too (above `fresh`)
- *   F3  a frame is in the policy iff its kind is ANON or OBJECT and wired == 0 and it is not busy
- *   F4  nmaps is the length of its reverse-map chain; the frame of zeros counts its maps but has no
- *       chain (it is never evicted, and millions of entries may point to it)
+ *   F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is not busy, and
+ * its page has somewhere to go: without a swap disk only pages of files have F4  nmaps is the
+ * length of its reverse-map chain; the frame of zeros counts its maps but has no chain (it is never
+ * evicted, and millions of entries may point to it)
  */
 #ifndef KERNEL_FRAME_H
 #define KERNEL_FRAME_H

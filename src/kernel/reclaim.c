@@ -49,6 +49,7 @@ struct batch {
     struct kernel *kernel;
     unsigned count;
     uint64_t promised; /* swap slots that victims of this batch will need */
+    bool squeezed_dry; /* no resident page keeps a slot that it could give up */
     struct victim victims[BATCH_MAX];
 };
 
@@ -80,7 +81,11 @@ static bool needs_slot(const struct frame *frame)
 static bool has_slot(struct batch *batch)
 {
     struct kernel *kernel = batch->kernel;
-    return swap_free(kernel) > batch->promised || swap_squeeze(kernel, BATCH_MAX) > 0;
+    if (swap_free(kernel) > batch->promised)
+        return true;
+    if (!batch->squeezed_dry && swap_squeeze(kernel, BATCH_MAX) == 0)
+        batch->squeezed_dry = true; /* searching all of RAM again would find nothing */
+    return !batch->squeezed_dry;
 }
 
 /* Takes the frame into the batch if its page has somewhere to go. */
@@ -355,6 +360,8 @@ static void evict(struct batch *batch)
         nanon++;
     write_anons(batch->kernel, batch->victims, nanon);
     write_objects(batch->kernel, batch->victims + nanon, batch->count - nanon);
+    batch->count = 0;
+    batch->promised = 0;
 }
 
 /* Drops tables of zeros until enough frames are free or there are none left. */
@@ -376,8 +383,8 @@ static void reclaim(struct kernel *kernel, uint64_t target)
         tlb_sync_stamps(kernel->machine->tlb);
     if (table->ntables > table->nframes / TABLES_SHARE)
         drop_tables_of_zeros(kernel, target);
+    struct batch batch = {.kernel = kernel};
     while (table->nfree < target) {
-        struct batch batch = {.kernel = kernel};
         uint64_t missing = target - table->nfree;
         collect(&batch, missing < BATCH_MAX ? (unsigned)missing : BATCH_MAX, &attempts);
         if (batch.count == 0)
@@ -442,9 +449,8 @@ void frame_unreserve(struct kernel *kernel)
 bool reclaim_frame(struct kernel *kernel, struct frame *frame)
 {
     struct batch batch = {.kernel = kernel};
-    bool evictable = frame->kind == FRAME_ANON || frame->kind == FRAME_OBJECT;
-    if (!evictable || frame_is_busy(frame) || frame->wired > 0)
-        return false;
+    if (!policy_contains(&kernel->policy, frame_pfn(&kernel->frames, frame)))
+        return false; /* F3: it is none that may go */
     consider(&batch, frame);
     if (batch.count == 0)
         return false;

@@ -104,7 +104,7 @@ static void code_in_a_taken_frame_is_noticed(void **state)
 
 static void evictable_means_active_and_not_wired(void **state)
 {
-    struct rig *rig = rig_create((struct rig_options){0});
+    struct rig *rig = rig_create((struct rig_options){.nslots = 1});
     struct kernel *kernel = rig->kernel;
     struct frame *frame = take(rig, FRAME_ANON);
     pfn_t pfn = frame_pfn(&kernel->frames, frame);
@@ -133,10 +133,23 @@ static void evictable_means_active_and_not_wired(void **state)
     rig_destroy(rig);
 }
 
+static void without_swap_private_pages_are_not_asked_about(void **state)
+{
+    struct rig *rig = rig_create((struct rig_options){0});
+    struct frame *frame = take(rig, FRAME_ANON);
+    frame_activate(rig->kernel, frame);
+    assert_int_equal(rig->kernel->policy.ninserted, 0);
+    frame_wire(rig->kernel, frame);
+    frame_unwire(rig->kernel, frame);
+    assert_true(frame_is_valid(rig->kernel));
+    frame_give(rig->kernel, frame);
+    rig_destroy(rig);
+}
+
 /* The checks can fail: each field is bent in turn. */
 static void damage_is_noticed(void **state)
 {
-    struct rig *rig = rig_create((struct rig_options){0});
+    struct rig *rig = rig_create((struct rig_options){.nslots = 1});
     struct kernel *kernel = rig->kernel;
     struct frame *given = take(rig, FRAME_ANON), *frame = take(rig, FRAME_ANON);
     frame_give(kernel, given);
@@ -171,6 +184,7 @@ int main(void)
         cmocka_unit_test(zeroed_frames_are_zero_also_when_used_before),
         cmocka_unit_test(code_in_a_taken_frame_is_noticed),
         cmocka_unit_test(evictable_means_active_and_not_wired),
+        cmocka_unit_test(without_swap_private_pages_are_not_asked_about),
         cmocka_unit_test(damage_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
