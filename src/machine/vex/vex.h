@@ -4,7 +4,8 @@
  * header is the engine's own; others use machine/cpu.h.
  *
  *      cpu_run (vex_engine.c)
- *        | finds or makes a block: vex_page.c (which code stands there), vex_cache.c, vex_translate.c
+ *        | finds or makes a block: vex_page.c (which code stands there), vex_cache.c,
+ * vex_translate.c
  *        v
  *      vex_enter (vex_dispatch.S) -> translated blocks, chained to each other by vex_patch.c
  *        | a check fails: vex_miss (vex_miss.c) asks the TLB and resumes in the middle of the block
@@ -115,17 +116,18 @@ struct vex_amounts {
 
 /* A site is a place where a block is left. */
 struct vex_site {
-    uint64_t pc; /* JUMP: target; others: the instruction it belongs to, or a trap's return address */
+    uint64_t
+        pc; /* JUMP: target; others: the instruction it belongs to, or a trap's return address */
     struct vex_amounts amounts;
     uint32_t block;
     uint32_t back; /* return address of the call that leaves; MISS: of the call to vex_miss */
     union {
-        struct {           /* JUMP */
-            uint32_t link; /* block it is linked to, or VEX_NONE */
+        struct {                 /* JUMP */
+            uint32_t link;       /* block it is linked to, or VEX_NONE */
             uint32_t next, prev; /* others that are linked there */
         };
-        struct {            /* MISS */
-            uint64_t va;    /* if is_const: the address of the access */
+        struct {              /* MISS */
+            uint64_t va;      /* if is_const: the address of the access */
             uint16_t behind;  /* distance from the access to the last byte that is checked */
             uint16_t span;    /* bytes checked */
             uint16_t lookups; /* clock advance in the block before this access */
@@ -134,21 +136,22 @@ struct vex_site {
         };
     };
     uint8_t kind;
-    uint8_t flavour; /* JUMP: of the target */
-    uint8_t vector;  /* TRAP */
-    bool writes : 1;    /* MISS: the check was for stores */
-    bool is_const : 1;  /* MISS: address known at translation */
-    bool in_place : 1;  /* MISS: the registers are known: can look up and resume */
-    bool open : 1;      /* MISS: later accesses rely on checks made before this one */
+    uint8_t flavour;   /* JUMP: of the target */
+    uint8_t vector;    /* TRAP */
+    bool writes : 1;   /* MISS: the check was for stores */
+    bool is_const : 1; /* MISS: address known at translation */
+    bool in_place : 1; /* MISS: the registers are known: can look up and resume */
+    bool open : 1;     /* MISS: later accesses rely on checks made before this one */
 };
 
 struct vex_block {
     uint64_t pc;
     struct vex_page *page;
-    struct vex_page *last; /* page of the last instruction's last byte: `page` unless it straddles */
-    uint32_t code;         /* entry */
-    uint32_t end;          /* of its code */
-    uint32_t page_entry;   /* stub for jumps from other pages; 0: none yet */
+    struct vex_page
+        *last;           /* page of the last instruction's last byte: `page` unless it straddles */
+    uint32_t code;       /* entry */
+    uint32_t end;        /* of its code */
+    uint32_t page_entry; /* stub for jumps from other pages; 0: none yet */
     uint32_t sites, nsites;
     uint32_t incoming; /* first of the jump sites linked here */
     uint32_t next;     /* in the hash */
@@ -227,13 +230,13 @@ struct vex_pages {
 
 /* What the meter words in struct cpu do not hold. */
 struct vex_meter {
-    int32_t slice;         /* what `budget` was when last drained */
-    uint64_t loads, stores; /* by string instructions */
-    int64_t lookups;       /* data lookups beyond loads + stores */
-    uint64_t fetches;      /* fetch lookups beyond instructions */
+    int32_t slice;                   /* what `budget` was when last drained */
+    uint64_t loads, stores;          /* by string instructions */
+    int64_t lookups;                 /* data lookups beyond loads + stores */
+    uint64_t fetches;                /* fetch lookups beyond instructions */
     uint64_t l1d_misses, l1i_misses; /* the process's counters when last drained */
-    uint64_t retired;      /* instructions since cpu_run began */
-    uint64_t total;        /* instructions since the engine was made */
+    uint64_t retired;                /* instructions since cpu_run began */
+    uint64_t total;                  /* instructions since the engine was made */
 };
 
 struct cpu_engine {
@@ -246,12 +249,12 @@ struct cpu_engine {
     struct vex_pages pages;
     struct vex_meter meter;
     struct vex_translation *translation; /* under way */
-    struct cpu *running; /* inside cpu_run */
+    struct cpu *running;                 /* inside cpu_run */
     struct mmu_root root;
-    bool kicked;       /* set by signal handlers */
-    bool raised;       /* RAISE was taken off the running budget */
-    bool code_stored;  /* a store hit a frame with a code mark: fetch again */
-    void *tables;      /* low memory: front arrays, indirect cache */
+    bool kicked;      /* set by signal handlers */
+    bool raised;      /* RAISE was taken off the running budget */
+    bool code_stored; /* a store hit a frame with a code mark: fetch again */
+    void *tables;     /* low memory: front arrays, indirect cache */
     size_t tables_len;
 };
 

@@ -202,7 +202,7 @@ static void cut(struct vex_pass *p)
         sites += insn->sites;
         if (p->kept == 0)
             continue;
-        if (p->insns[0].slow || insn->slow || sites > VEX_SITES_PER_BLOCK ||
+        if (p->t->second || p->insns[0].slow || insn->slow || sites > VEX_SITES_PER_BLOCK ||
             reaches_next_page(p->t, insn) || is_repeated_string(p->t, insn))
             return;
     }

@@ -35,10 +35,8 @@ static bool joins(const struct vex_pass *p, const struct vex_group *group,
 static struct vex_group *new_group(struct vex_pass *p, const struct vex_access *a)
 {
     struct vex_group *group = &p->groups[p->ngroups++];
-    *group = (struct vex_group){.base = a->key.base,
-                                .low = a->key.disp,
-                                .high = a->key.disp + a->len,
-                                .insn = a->insn};
+    *group = (struct vex_group){
+        .base = a->key.base, .low = a->key.disp, .high = a->key.disp + a->len, .insn = a->insn};
     return group;
 }
 
@@ -75,8 +73,8 @@ static IRExpr *front_field(struct vex_pass *p, const struct vex_group *group, si
 static void write_stamp(struct vex_pass *p, struct vex_group *group)
 {
     IRExpr *stamp = vex_add(p, IRExpr_RdTmp(p->clock), group->stamp);
-    vex_emit(p, IRStmt_Store(Iend_LE, front_field(p, group, offsetof(struct tlb_front, stamp)),
-                             stamp));
+    vex_emit(
+        p, IRStmt_Store(Iend_LE, front_field(p, group, offsetof(struct tlb_front, stamp)), stamp));
     group->stamp = 0;
 }
 
@@ -133,8 +131,8 @@ static void emit_check(struct vex_pass *p, struct vex_group *group, const struct
     IRExpr *page = vex_binop(p, Ity_I64, Iop_And64, last_byte, vex_u64(~PAGE_MASK));
     size_t field =
         group->writes ? offsetof(struct tlb_front, wtag) : offsetof(struct tlb_front, rtag);
-    IRExpr *tag = vex_value(
-        p, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, front_field(p, group, field)));
+    IRExpr *tag =
+        vex_value(p, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, front_field(p, group, field)));
     vex_write_stamps(p);
     new_miss_site(p, group, a);
     vex_emit_exit(p, vex_binop(p, Ity_I1, Iop_CmpNE64, page, tag));

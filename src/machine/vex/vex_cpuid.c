@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What CPUID and RDTSC tell the guest: a processor with SSE4.2, POPCNT and CMPXCHG16B (x86-64-v2),
- * because that is what VEX does well. Hidden is what it does not decode (AVX-512, SHA, RDFSBASE...),
- * does badly (FMA, AES and CLMUL by slow helpers), or what leads libraries astray (ERMS: `rep movs`
- * is one helper call here, but a block for each). No XSAVE, so the dynamic linker uses FXSAVE.
+ * because that is what VEX does well. Hidden is what it does not decode (AVX-512, SHA,
+ * RDFSBASE...), does badly (FMA, AES and CLMUL by slow helpers), or what leads libraries astray
+ * (ERMS: `rep movs` is one helper call here, but a block for each). No XSAVE, so the dynamic linker
+ * uses FXSAVE.
  *
  * Sources: Intel SDM vol. 2A, "CPUID"; AMD64 APM vol. 3, appendix E.
  */

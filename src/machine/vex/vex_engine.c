@@ -236,11 +236,10 @@ static void at_page_entry(struct cpu *cpu, uint64_t back, struct vex_next *next)
     uint32_t number;
     memcpy(&number, (const void *)(uintptr_t)back, sizeof(number));
     const struct vex_block *block = &cache->blocks[number];
-    *next = (struct vex_next){
-        .pc = block->pc,
-        .flavour = (enum vex_flavour)block->flavour,
-        .from = VEX_NONE,
-        .entered = number};
+    *next = (struct vex_next){.pc = block->pc,
+                              .flavour = (enum vex_flavour)block->flavour,
+                              .from = VEX_NONE,
+                              .entered = number};
 }
 
 static bool after(struct cpu *cpu, struct vex_leave leave, struct vex_next *next)
@@ -313,8 +312,7 @@ static struct vex_block *find_block(struct cpu *cpu, struct vex_next *next)
         next->page = vex_page_fetch(cpu, vaddr(next->pc));
     if (!next->page)
         return NULL;
-    struct vex_block *block =
-        vex_cache_find(&engine->cache, next->pc, next->page, next->flavour);
+    struct vex_block *block = vex_cache_find(&engine->cache, next->pc, next->page, next->flavour);
     if (block && block->last != block->page)
         return find_straddling(cpu, next, block);
     if (!block)

@@ -72,7 +72,7 @@ static enum cpu_vector undecoded(const struct vex_translation *t, uint64_t pc)
         return (op[2] >> 3 & 7) == 2 || (op[2] >> 3 & 7) == 3 ? CPU_VECTOR_GP : CPU_VECTOR_UD;
     case 0x01: /* lgdt, lidt, lmsw, invlpg, swapgs */
         return op[2] == 0xf8 || (op[2] < 0xc0 && (op[2] >> 3 & 7) >= 2) ? CPU_VECTOR_GP
-                                                                       : CPU_VECTOR_UD;
+                                                                        : CPU_VECTOR_UD;
     case 0x06: /* clts, sysret, invd, wbinvd */
     case 0x07:
     case 0x08:
@@ -173,8 +173,8 @@ static void fast_cas(struct vex_pass *p, const IRStmt *s)
 {
     const IRCAS *cas = s->Ist.CAS.details;
     IRExpr *host = vex_check(p, cas->addr, vex_cas_len(p, cas));
-    vex_emit(p, IRStmt_CAS(mkIRCAS(cas->oldHi, cas->oldLo, cas->end, host, cas->expdHi,
-                                   cas->expdLo, cas->dataHi, cas->dataLo)));
+    vex_emit(p, IRStmt_CAS(mkIRCAS(cas->oldHi, cas->oldLo, cas->end, host, cas->expdHi, cas->expdLo,
+                                   cas->dataHi, cas->dataLo)));
     p->now.stores++;
 }
 
@@ -315,8 +315,8 @@ static void check_second_page(struct vex_pass *p)
 {
     struct vex_translation *t = p->t;
     struct tlb_ifront *slot = &t->engine->ifront[vex_page_slot(t->second)];
-    IRExpr *tag = vex_value(p, Ity_I64,
-                            IRExpr_Load(Iend_LE, Ity_I64, vex_u64((uintptr_t)&slot->tag)));
+    IRExpr *tag =
+        vex_value(p, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, vex_u64((uintptr_t)&slot->tag)));
     vex_new_site(p, VEX_SITE_STRADDLE, t->pc, p->now);
     vex_emit_exit(p, vex_binop(p, Ity_I1, Iop_CmpNE64, tag, vex_u64(vex_page_tag(t->second))));
     IRExpr *clock = vex_value(p, Ity_I64, IRExpr_Get(VEX_OFF_CLOCK, Ity_I64));
@@ -357,14 +357,15 @@ static void end_block(struct vex_pass *p)
     p->out->offsIP = VEX_OFF_RIP;
 }
 
-/* An instruction that VEX could not decode may only have been cut off by the page's end. */
+/* An instruction that VEX could not decode may only have been cut off by the page's end, or lie
+ * behind it. */
 static bool undecoded_at_page_end(const struct vex_pass *p)
 {
     const struct vex_translation *t = p->t;
     if (p->in->jumpkind != Ijk_NoDecode || p->kept < p->ninsns || t->second)
         return false;
     uint64_t pc = p->in->next->Iex.Const.con->Ico.U64;
-    return (pc & PAGE_MASK) > PAGE_SIZE - VEX_CODE_SLACK;
+    return vaddr_vpn(vaddr(pc)) != t->page->vpn || (pc & PAGE_MASK) > PAGE_SIZE - VEX_CODE_SLACK;
 }
 
 static void note_len(struct vex_pass *p)
@@ -377,7 +378,9 @@ static void note_len(struct vex_pass *p)
     }
     if (p->in->jumpkind == Ijk_NoDecode && p->kept == p->ninsns) {
         uint64_t pc = p->in->next->Iex.Const.con->Ico.U64;
-        t->len = (unsigned)(pc - t->pc) + VEX_CODE_SLACK - 1;
+        t->len = (unsigned)(pc - t->pc);
+        if (!undecoded_at_page_end(p))
+            t->len += VEX_CODE_SLACK - 1;
     }
     if (t->needs_second)
         t->len = 0;
@@ -399,9 +402,9 @@ IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
     t->len = 0;
     vex_analyse(p);
     vex_group_accesses(p);
-    t->needs_second = !t->second && ((p->ninsns && (p->insns[0].pc & PAGE_MASK) + p->insns[0].len >
-                                                       PAGE_SIZE) ||
-                                     (!p->kept && undecoded_at_page_end(p)));
+    t->needs_second =
+        !t->second && ((p->ninsns && (p->insns[0].pc & PAGE_MASK) + p->insns[0].len > PAGE_SIZE) ||
+                       (!p->kept && undecoded_at_page_end(p)));
     int first = p->ninsns ? p->insns[0].first : in->stmts_used;
     bool slow = t->flavour == VEX_SLOW || (p->ninsns && p->insns[0].slow);
     if (t->second)

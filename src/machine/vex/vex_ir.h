@@ -14,7 +14,7 @@
 
 enum {
     VEX_SITES_PER_BLOCK = 640,
-    VEX_CODE_SLACK = 16, /* bytes behind the page that a decoder may read */
+    VEX_CODE_SLACK = 16,  /* bytes behind the page that a decoder may read */
     VEX_GROUP_SPAN = 256, /* bytes that one check may cover */
 };
 
@@ -22,7 +22,8 @@ enum {
 #define VEX_MAGIC_DIRECT ((uint64_t)0x5057e417d19ec701)
 #define VEX_MAGIC_INDIRECT ((uint64_t)0x5057e417d19ec702)
 #define VEX_MAGIC_ASSISTED ((uint64_t)0x5057e417d19ec703)
-/* The target of an exit in IR: its site's index in the translation. Short to load into a register. */
+/* The target of an exit in IR: its site's index in the translation. Short to load into a register.
+ */
 #define VEX_SITE_TARGET(index) ((uint64_t)(int64_t)(int32_t)(0x80000000u + (index)))
 
 struct vex_translation {
@@ -36,9 +37,9 @@ struct vex_translation {
     const uint8_t *bytes;    /* the page's, and VEX_CODE_SLACK more */
     struct vex_site sites[VEX_SITES_PER_BLOCK];
     uint32_t nsites;
-    uint32_t indirect;   /* index of its indirect site, or VEX_NONE */
-    unsigned len;        /* guest bytes translated */
-    bool needs_second;   /* not translated: the first instruction reaches into the next page */
+    uint32_t indirect; /* index of its indirect site, or VEX_NONE */
+    unsigned len;      /* guest bytes translated */
+    bool needs_second; /* not translated: the first instruction reaches into the next page */
 };
 
 /* An instruction: statements [first, end). */
@@ -46,11 +47,11 @@ struct vex_insn {
     uint64_t pc;
     unsigned len;
     int first, end;
-    int escape;    /* last statement that may leave the instruction undone; -1 */
+    int escape;     /* last statement that may leave the instruction undone; -1 */
     unsigned sites; /* at most */
-    bool slow;     /* only the slow flavour can do it */
-    bool retries;  /* an exit to its own address does it again: it was not done */
-    bool snapshot; /* its writes to registers cannot be put off until it is sure to succeed */
+    bool slow;      /* only the slow flavour can do it */
+    bool retries;   /* an exit to its own address does it again: it was not done */
+    bool snapshot;  /* its writes to registers cannot be put off until it is sure to succeed */
 };
 
 enum vex_access_kind { VEX_LOAD, VEX_STORE, VEX_CAS };
@@ -88,7 +89,7 @@ struct vex_pass {
     const IRSB *in;
     IRSB *out;
     struct vex_insn *insns;
-    int ninsns, kept; /* instructions in the block, and how many of them are translated */
+    int ninsns, kept;     /* instructions in the block, and how many of them are translated */
     struct vex_key *keys; /* of the block's temporaries */
     struct vex_access *accesses;
     int naccesses, access; /* next one */
@@ -190,7 +191,8 @@ void vex_drop_dead_puts(IRSB *block);
 /* vex_simd.c: joins VEX's partial writes to XMM registers and forwards them. */
 void vex_forward_xmm(IRSB *block);
 
-/* vex_helpers.c, called by the slow flavour. `spec` is a length and, above bit 16, an mmu_access. */
+/* vex_helpers.c, called by the slow flavour. `spec` is a length and, above bit 16, an mmu_access.
+ */
 #define VEX_SPEC(len, access) ((uint64_t)(len) | (uint64_t)(access) << 16)
 void vex_slow_load(struct cpu *cpu, uint64_t va, uint64_t spec);
 void vex_slow_store(struct cpu *cpu, uint64_t va, uint64_t spec);

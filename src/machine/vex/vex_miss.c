@@ -34,12 +34,11 @@ static uint64_t go_on(struct cpu *cpu, const struct vex_site *site, enum vex_fla
     if (block->last != block->page)
         cpu->shadow.straddles--; /* the instruction will count again */
     settle(cpu, site);
-    cpu->elsewhere = (struct vex_next){
-        .pc = site->pc,
-        .flavour = flavour,
-        .page = block->page,
-        .from = VEX_NONE,
-        .entered = VEX_NONE};
+    cpu->elsewhere = (struct vex_next){.pc = site->pc,
+                                       .flavour = flavour,
+                                       .page = block->page,
+                                       .from = VEX_NONE,
+                                       .entered = VEX_NONE};
     cpu->ends = false;
     return 1;
 }
@@ -91,9 +90,8 @@ uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
     }
     if (!mmu_is_canonical(engine->root.levels, va))
         return end(cpu, site,
-                   (struct cpu_exit){.kind = CPU_EXIT_TRAP,
-                                     .vector = CPU_VECTOR_GP,
-                                     .pc = vaddr(site->pc)});
+                   (struct cpu_exit){
+                       .kind = CPU_EXIT_TRAP, .vector = CPU_VECTOR_GP, .pc = vaddr(site->pc)});
     uint64_t page = vaddr_page(va).v;
     if (may_disturb(engine, site, page, start)) {
         cpu->meter.clock = start + site->amounts.clock;

@@ -177,8 +177,7 @@ static void indirect(struct writer *w, struct vex_site *site, const struct cpu_e
     /* mov clock, %rsi; add $n, %rsi; mov %rsi, clock; mov %rsi, 8(%rdx): the slot's stamp */
     CODE(w, 0x48, 0x8b, 0x75, VEX_OFF_CLOCK, 0x48, 0x81, 0xc6);
     imm32(w, clock + 1);
-    CODE(w, 0x48, 0x89, 0x75, VEX_OFF_CLOCK, 0x48, 0x89, 0x72,
-         offsetof(struct tlb_ifront, stamp));
+    CODE(w, 0x48, 0x89, 0x75, VEX_OFF_CLOCK, 0x48, 0x89, 0x72, offsetof(struct tlb_ifront, stamp));
     CODE(w, 0xff, 0xa1); /* jmp *code(%rcx) */
     imm32(w, table + (uint32_t)offsetof(struct vex_indirect, code));
     uint8_t *const outs[] = {out1, out2, out3};
@@ -203,11 +202,11 @@ uint32_t vex_patch_page_entry(struct cpu_engine *engine, uint8_t *at, const stru
     imm64(&w, vex_page_tag(page));
     CODE(&w, 0x48, 0x39, 0x04, 0x25); /* cmp %rax, slot */
     imm32(&w, slot + (uint32_t)offsetof(struct tlb_ifront, tag));
-    CODE(&w, 0x75, 24);                                    /* jne to the call */
-    CODE(&w, 0x48, 0x8b, 0x45, VEX_OFF_CLOCK);             /* mov clock, %rax */
-    CODE(&w, 0x48, 0xff, 0xc0);                            /* inc %rax */
-    CODE(&w, 0x48, 0x89, 0x45, VEX_OFF_CLOCK);             /* mov %rax, clock */
-    CODE(&w, 0x48, 0x89, 0x04, 0x25);                      /* mov %rax, stamp */
+    CODE(&w, 0x75, 24);                        /* jne to the call */
+    CODE(&w, 0x48, 0x8b, 0x45, VEX_OFF_CLOCK); /* mov clock, %rax */
+    CODE(&w, 0x48, 0xff, 0xc0);                /* inc %rax */
+    CODE(&w, 0x48, 0x89, 0x45, VEX_OFF_CLOCK); /* mov %rax, clock */
+    CODE(&w, 0x48, 0x89, 0x04, 0x25);          /* mov %rax, stamp */
     imm32(&w, slot + (uint32_t)offsetof(struct tlb_ifront, stamp));
     CODE(&w, 0xe9); /* jmp block */
     imm32(&w, distance(w.at, block->code));
@@ -239,10 +238,10 @@ static bool read_last_reg(struct vex_site *site, const uint8_t *exit)
         return false;
     if (page == RAX && cmp[-6] == 0x48 && cmp[-5] == 0x25)
         and = cmp - 6;
-    else if ((and[0] & 0xfe) != 0x48 || and[1] != 0x81 ||
-             and[2] != (0xe0 | (page & 7)) || (and[0] & 1) != page >> 3)
+    else if ((and[0] & 0xfe) != 0x48 || and[1] != 0x81 || and[2] != (0xe0 | (page & 7)) ||
+             (and[0] & 1) != page >> 3)
         return false;
-    const uint8_t *mov = and - 3;
+    const uint8_t *mov = and-3;
     if ((mov[0] & 0xf8) != 0x48 || mov[2] >> 6 != 3)
         return false;
     unsigned reg = (mov[2] >> 3 & 7) | (mov[0] & 4) << 1, rm = (mov[2] & 7) | (mov[0] & 1) << 3;

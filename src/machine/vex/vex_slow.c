@@ -12,8 +12,7 @@
 #include "base/check.h"
 #include "machine/vex/vex_ir.h"
 
-static void call(struct vex_pass *p, const char *name, void *function, IRExpr **args,
-                 IRExpr *guard)
+static void call(struct vex_pass *p, const char *name, void *function, IRExpr **args, IRExpr *guard)
 {
     IRDirty *d = unsafeIRDirty_0_N(0, name, function, args);
     if (guard)
@@ -87,12 +86,12 @@ static void divide(struct vex_pass *p, IRTemp temp, const IRExpr *e)
     IRExpr *a = e->Iex.Binop.arg1;
     vex_emit(p, IRStmt_Put(VEX_OFF_VALUE,
                            vex_value(p, type, IRExpr_Unop(is_wide ? Iop_128to64 : Iop_64to32, a))));
-    vex_emit(p, IRStmt_Put(VEX_OFF_VALUE + half,
-                           vex_value(p, type,
-                                     IRExpr_Unop(is_wide ? Iop_128HIto64 : Iop_64HIto32, a))));
+    vex_emit(
+        p, IRStmt_Put(VEX_OFF_VALUE + half,
+                      vex_value(p, type, IRExpr_Unop(is_wide ? Iop_128HIto64 : Iop_64HIto32, a))));
     vex_emit(p, IRStmt_Put(VEX_OFF_EXPECTED, e->Iex.Binop.arg2));
-    call(p, "vex_slow_divide", (void *)vex_slow_divide,
-         mkIRExprVec_2(IRExpr_GSPTR(), vex_u64(op)), NULL);
+    call(p, "vex_slow_divide", (void *)vex_slow_divide, mkIRExprVec_2(IRExpr_GSPTR(), vex_u64(op)),
+         NULL);
     IRExpr *quotient = vex_value(p, type, IRExpr_Get(VEX_OFF_VALUE, type));
     IRExpr *remainder = vex_value(p, type, IRExpr_Get(VEX_OFF_VALUE + half, type));
     vex_emit(p, IRStmt_WrTmp(temp, IRExpr_Binop(is_wide ? Iop_64HLto128 : Iop_32HLto64, remainder,
@@ -121,9 +120,8 @@ static void helper(struct vex_pass *p, const IRDirty *s)
     unsigned len;
     helper_operand(d, &addr, &len);
     IRTemp host = newIRTemp(p->out->tyenv, Ity_I64);
-    IRDirty *pointer =
-        unsafeIRDirty_1_N(host, 0, "vex_slow_pointer", (void *)vex_slow_pointer,
-                          access_args(addr, len, writes ? MMU_STORE : MMU_LOAD));
+    IRDirty *pointer = unsafeIRDirty_1_N(host, 0, "vex_slow_pointer", (void *)vex_slow_pointer,
+                                         access_args(addr, len, writes ? MMU_STORE : MMU_LOAD));
     pointer->guard = d->guard;
     vex_emit(p, vex_call(pointer));
     unsigned replaced = 0;

@@ -13,7 +13,7 @@
 #include "machine/vex/vex_ir.h"
 
 enum {
-    CODE_LEN_MAX = 96 << 10, /* of a block, exits rewritten */
+    CODE_LEN_MAX = 96 << 10,  /* of a block, exits rewritten */
     STUBS_LEN_MAX = 48 << 10, /* of that, for what vex_patch.c writes behind it */
     INSNS_MAX = 60,
     NO_CODE = 0x06, /* an opcode that is invalid in 64-bit mode */
@@ -129,7 +129,7 @@ static uint32_t run(struct vex_translation *t, uint8_t *code)
 {
     static const uint8_t no_code[PAGE_SIZE + 2 * VEX_CODE_SLACK] = {
         [0 ... PAGE_SIZE + 2 * VEX_CODE_SLACK - 1] = NO_CODE};
-    uint32_t len = run_vex(t, code, t->flavour == VEX_SLOW ? 1 : INSNS_MAX);
+    uint32_t len = run_vex(t, code, t->flavour == VEX_SLOW || t->second ? 1 : INSNS_MAX);
     if (!len)
         len = run_vex(t, code, 1);
     if (!len) {
@@ -155,8 +155,7 @@ static void cover(const struct vex_translation *t)
     vex_page_cover(t->page, offset, len);
 }
 
-static struct vex_block *install(struct vex_translation *t, struct vex_sector *sector,
-                                 uint32_t len)
+static struct vex_block *install(struct vex_translation *t, struct vex_sector *sector, uint32_t len)
 {
     struct vex_cache *cache = &t->engine->cache;
     uint32_t first_site = sector->first_site + sector->nsites;
@@ -167,8 +166,7 @@ static struct vex_block *install(struct vex_translation *t, struct vex_sector *s
     struct vex_block block = {.pc = t->pc,
                               .page = t->page,
                               .last = t->second ? t->second : t->page,
-                              .code = sector->cursor +
-                                      (uint32_t)LibVEX_evCheckSzB(VexArchAMD64),
+                              .code = sector->cursor + (uint32_t)LibVEX_evCheckSzB(VexArchAMD64),
                               .end = (end + 15) & ~(uint32_t)15,
                               .sites = first_site,
                               .nsites = t->nsites,
@@ -190,8 +188,7 @@ static void copy_bytes(uint8_t *bytes, const struct vex_page *page, const struct
 static struct vex_block *translate(struct vex_translation *t, struct vex_page *second)
 {
     uint8_t bytes[PAGE_SIZE + 2 * VEX_CODE_SLACK];
-    struct vex_sector *sector =
-        vex_cache_reserve(t->engine, CODE_LEN_MAX, VEX_SITES_PER_BLOCK);
+    struct vex_sector *sector = vex_cache_reserve(t->engine, CODE_LEN_MAX, VEX_SITES_PER_BLOCK);
     copy_bytes(bytes, t->page, second);
     t->bytes = bytes;
     t->second = second;

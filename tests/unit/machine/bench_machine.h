@@ -19,7 +19,7 @@ enum { CODE_PAGES = 4, STACK_PAGES = 2, BENCH_FRAMES = 1024, BUDGET = 1 << 30 };
 
 /* GUEST(name, "assembly"): guest_name .. guest_name_end hold its machine code. */
 #define GUEST(name, text)                                                                          \
-    __asm__(".pushsection .rodata\n.globl guest_" #name ", guest_" #name "_end\nguest_" #name     \
+    __asm__(".pushsection .rodata\n.globl guest_" #name ", guest_" #name "_end\nguest_" #name      \
             ":\n" text "\nguest_" #name "_end:\n.byte 0\n.popsection\n");                          \
     extern const uint8_t guest_##name[], guest_##name##_end[]
 
@@ -64,7 +64,8 @@ static inline void bench_write(struct bench *b, uint64_t va, const void *bytes, 
     for (size_t i = 0; i < len; i++) {
         uint8_t *at = bench_at(b, va + i);
         *at = ((const uint8_t *)bytes)[i];
-        ram_changed(b->machine->ram, (pfn_t)((uint64_t)(at - b->machine->ram->bytes) >> PAGE_SHIFT));
+        ram_changed(b->machine->ram,
+                    (pfn_t)((uint64_t)(at - b->machine->ram->bytes) >> PAGE_SHIFT));
     }
 }
 
@@ -110,8 +111,7 @@ static inline void bench_create(struct bench *b, const char *tlb, const struct c
 }
 
 /* Loads code at `at` and points the CPU there. */
-static inline void bench_load(struct bench *b, uint64_t at, const uint8_t *code,
-                              const uint8_t *end)
+static inline void bench_load(struct bench *b, uint64_t at, const uint8_t *code, const uint8_t *end)
 {
     bench_write(b, at, code, (size_t)(end - code));
     struct cpu_regs regs = bench_regs(b);
