@@ -104,8 +104,7 @@ static void consider(struct batch *batch, struct frame *frame)
 static void collect(struct batch *batch, unsigned want, uint64_t *attempts)
 {
     struct kernel *kernel = batch->kernel;
-    while (batch->count<want && * attempts> 0) {
-        --*attempts;
+    for (; batch->count < want && *attempts != 0; --*attempts) {
         pfn_t pfn = policy_victim(&kernel->policy);
         if (pfn == PFN_NONE)
             return;
@@ -115,11 +114,21 @@ static void collect(struct batch *batch, unsigned want, uint64_t *attempts)
 
 /* ---- unmapping and dropping ---- */
 
-static void locate(struct victim *victim)
+/* The number of the first victim that has the same owner: orders by object without depending on
+ * host addresses, so that the same run writes in the same order. */
+static uint64_t first_of_owner(const struct batch *batch, const struct frame *frame)
+{
+    unsigned i = 0;
+    while (batch->victims[i].frame->owner != frame->owner)
+        i++;
+    return i;
+}
+
+static void locate(const struct batch *batch, struct victim *victim)
 {
     const struct frame *frame = victim->frame;
     if (frame->kind == FRAME_OBJECT) {
-        victim->group = frame->owner;
+        victim->group = first_of_owner(batch, frame);
         victim->place = frame->index;
     } else if (frame->nmaps > 0) {
         struct rmap_entry map = rmap_get(frame, 0);
@@ -133,7 +142,7 @@ static void locate(struct victim *victim)
 static void unmap_all(struct batch *batch)
 {
     for (unsigned i = 0; i < batch->count; i++) {
-        locate(&batch->victims[i]);
+        locate(batch, &batch->victims[i]);
         pagetable_unmap_frame(batch->kernel, batch->victims[i].frame);
     }
 }
