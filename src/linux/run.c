@@ -51,8 +51,9 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
     enum fault_result result = fault_handle(task->process->space, why->addr, access_of(why->error));
     if (result == FAULT_DONE)
         return;
-    task->fault =
-        (struct cpu_fault_record){.trapno = 14, .error = why->error | PF_USER, .cr2 = why->addr.v};
+    /* Linux hides whether the kernel's half is mapped. */
+    uint32_t error = why->error | PF_USER | (why->addr.v >= SPACE_END ? PF_PRESENT : 0);
+    task->fault = (struct cpu_fault_record){.trapno = 14, .error = error, .cr2 = why->addr.v};
     switch (result) {
     case FAULT_SEGV_MAPERR:
         signal_force_fault(task, SIGSEGV, SEGV_MAPERR, why->addr.v);
