@@ -8,7 +8,7 @@ DESTDIR ?=
 .PHONY: all help deps test test-long bench demo install sanitize check clean
 
 all: $(BUILD)/build.ninja ## build the command: build/pagewalk
-	ninja -C $(BUILD)
+	ninja -C $(BUILD) src/cli/pagewalk
 	@ln -sfn src/cli/pagewalk $(BUILD)/pagewalk
 
 help: ## this list
@@ -46,14 +46,11 @@ install: all ## install to PREFIX (/usr/local), below DESTDIR if given
 sanitize: ## unit and model tests with address and undefined-behaviour sanitizers
 	@test -e $(SANITIZE)/build.ninja || meson setup $(SANITIZE) --buildtype debugoptimized \
 	    -Dchecks=whole -Db_sanitize=address,undefined -Db_lundef=false
-	ninja -C $(SANITIZE)
 	@tools/run-tests $(SANITIZE) --suite unit --suite model --timeout-multiplier 5
 
 check: ## layers, headers, format and static analysis
-	tools/check-layers
-	tools/check-headers
-	tools/check-format
-	tools/check-lint
+	@status=0; for check in layers headers format lint; do \
+	    tools/check-$$check || status=1; done; exit $$status
 
 clean: ## remove what was built
 	rm -rf $(BUILD) $(SANITIZE)
