@@ -284,13 +284,12 @@ static void check_slots(const struct swapdisk *disk, swap_slot_t first, unsigned
 /* The pages still to be moved when `done` bytes are, BATCH_PAGES at most. Result: how many. */
 static int gather(uint8_t *const *pages, unsigned npages, uint64_t done, struct iovec *iov)
 {
-    unsigned first = (unsigned)(done / PAGE_SIZE);
-    unsigned n = npages - first < BATCH_PAGES ? npages - first : BATCH_PAGES;
-    for (unsigned i = 0; i < n; i++)
-        iov[i] = (struct iovec){pages[first + i], PAGE_SIZE};
-    iov[0].iov_base = pages[first] + done % PAGE_SIZE;
+    int n = 0;
+    for (uint64_t i = done / PAGE_SIZE; i < npages && n < BATCH_PAGES; i++)
+        iov[n++] = (struct iovec){pages[i], PAGE_SIZE};
+    iov[0].iov_base = (uint8_t *)iov[0].iov_base + done % PAGE_SIZE;
     iov[0].iov_len = PAGE_SIZE - done % PAGE_SIZE;
-    return (int)n;
+    return n;
 }
 
 static ssize_t request(const struct swapdisk *disk, bool write, const struct iovec *iov, int n,
