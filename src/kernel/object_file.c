@@ -412,15 +412,23 @@ void object_after_write(struct kernel *kernel, int host_fd, uint64_t offset, uin
     refresh_range(kernel, file, offset, len > UINT64_MAX - offset ? UINT64_MAX : offset + len);
 }
 
+/* Nothing from page `npages` on is in the file any more. */
+static void drop_beyond(struct kernel *kernel, struct file *file, uint64_t npages)
+{
+    space_pages_truncate(kernel, file->object, npages);
+    object_drop(kernel, file->object, npages, UINT64_MAX);
+}
+
 void object_after_truncate(struct kernel *kernel, int host_fd, uint64_t new_len)
 {
     struct file *file = file_of_fd(kernel, host_fd);
     if (!file)
         return;
+    uint64_t old_len = file->len; /* no page beyond it was ever cached */
     notice_growth(kernel, file);
-    uint64_t npages = (new_len >> PAGE_SHIFT) + ((new_len & PAGE_MASK) != 0);
-    space_pages_truncate(kernel, file->object, npages);
-    object_drop(kernel, file->object, npages, UINT64_MAX);
+    if (new_len >= old_len)
+        return;
+    drop_beyond(kernel, file, (new_len >> PAGE_SHIFT) + ((new_len & PAGE_MASK) != 0));
     if (new_len & PAGE_MASK)
         refresh_page(kernel, file, new_len >> PAGE_SHIFT, (unsigned)(new_len & PAGE_MASK),
                      PAGE_SIZE);

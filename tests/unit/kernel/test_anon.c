@@ -8,12 +8,14 @@
 
 #include "space_rig.h"
 
-static struct anon *make(struct fixture *f, uint8_t byte)
+/* A new anon at that place of the space's amap, which has the reference. */
+static struct anon *make(struct fixture *f, uint64_t vpn, uint8_t byte)
 {
     assert_int_equal(frame_reserve(f->kernel, 1), 0);
     struct frame *frame = frame_take_zeroed(f->kernel, FRAME_ANON);
     memset(rig_bytes(f->rig, frame), byte, PAGE_SIZE);
     struct anon *anon = anon_create(f->kernel, frame);
+    amap_insert(&f->space->amap, vpn, anon);
     frame_unreserve(f->kernel);
     return anon;
 }
@@ -37,7 +39,7 @@ static void test_a_new_anon_owns_its_frame_and_counts_as_a_page(void **state)
 {
     struct fixture f = fixture_create((struct rig_options){.nslots = 10});
     uint64_t nfree = f.kernel->frames.nfree;
-    struct anon *anon = make(&f, 7);
+    struct anon *anon = make(&f, 1, 7);
     struct frame *frame = load(&f, anon);
     (void)state;
     assert_int_equal(f.kernel->pages_live, 1);
@@ -46,7 +48,7 @@ static void test_a_new_anon_owns_its_frame_and_counts_as_a_page(void **state)
     assert_true(frame->flags & FRAME_DIRTY);
     assert_true(policy_contains(&f.kernel->policy, frame_pfn(&f.kernel->frames, frame)));
     assert_int_equal(f.rig->counters.pages_in, 0);
-    anon_put(f.kernel, anon);
+    amap_drop(f.kernel, &f.space->amap, 1, 2);
     assert_int_equal(f.kernel->frames.nfree, nfree);
     fixture_destroy(&f);
 }
@@ -54,7 +56,7 @@ static void test_a_new_anon_owns_its_frame_and_counts_as_a_page(void **state)
 static void test_a_page_survives_swap_and_keeps_a_clean_copy(void **state)
 {
     struct fixture f = fixture_create((struct rig_options){.nslots = 10});
-    struct anon *anon = make(&f, 0x5a);
+    struct anon *anon = make(&f, 1, 0x5a);
     (void)state;
     out(&f, anon);
     assert_int_equal(f.rig->counters.swap_pages_out, 1);
@@ -67,21 +69,23 @@ static void test_a_page_survives_swap_and_keeps_a_clean_copy(void **state)
     out(&f, anon); /* clean: nothing is written */
     assert_int_equal(f.rig->counters.swap_pages_out, 1);
     assert_int_equal(rig_bytes(f.rig, load(&f, anon))[0], 0x5a);
-    anon_put(f.kernel, anon);
+    amap_drop(f.kernel, &f.space->amap, 1, 2);
     fixture_destroy(&f);
 }
 
 static void test_the_last_reference_gives_back_what_it_has(void **state)
 {
     struct fixture f = fixture_create((struct rig_options){.nslots = 10});
-    struct anon *resident = make(&f, 1), *swapped = make(&f, 2);
+    struct anon *resident = make(&f, 1, 1), *swapped = make(&f, 2, 2);
     (void)state;
     out(&f, swapped);
     assert_ptr_equal(anon_get(swapped), swapped);
     anon_put(f.kernel, swapped);
     assert_int_equal(swapdisk_used(f.kernel->swap), 1);
+    assert_ptr_equal(amap_remove(&f.space->amap, 2), swapped);
     anon_put(f.kernel, swapped);
     assert_int_equal(swapdisk_used(f.kernel->swap), 0);
+    assert_ptr_equal(amap_remove(&f.space->amap, 1), resident);
     anon_put(f.kernel, resident);
     fixture_destroy(&f);
 }
@@ -92,7 +96,7 @@ static void test_a_damaged_copy_is_never_used(void **state)
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     struct fixture f = fixture_create((struct rig_options){.nslots = 10, .path = path});
-    struct anon *anon = make(&f, 3);
+    struct anon *anon = make(&f, 1, 3);
     struct frame *frame;
     (void)state;
     out(&f, anon);
@@ -106,7 +110,7 @@ static void test_a_damaged_copy_is_never_used(void **state)
     assert_int_equal(anon_load(f.kernel, anon, &frame), -EIO);
     frame_unreserve(f.kernel);
     assert_int_equal(f.rig->counters.pages_in, 0);
-    anon_put(f.kernel, anon);
+    amap_drop(f.kernel, &f.space->amap, 1, 2);
     fixture_destroy(&f);
     close(fd);
     unlink(path);
@@ -120,7 +124,7 @@ static void test_amap_finds_walks_and_drops(void **state)
     struct anon *anons[3], *found;
     (void)state;
     for (int i = 0; i < 3; i++)
-        amap_insert(amap, places[i], anons[i] = make(&f, (uint8_t)i));
+        anons[i] = make(&f, places[i], (uint8_t)i);
     assert_ptr_equal(amap_find(amap, 5), anons[1]);
     assert_null(amap_find(amap, 4));
     uint64_t at = 1;

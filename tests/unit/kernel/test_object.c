@@ -322,6 +322,7 @@ static void test_shared_memory_starts_as_zeros_and_goes_to_swap(void **state)
     assert_int_equal(f.rig->counters.swap_pages_in, 1);
     assert_int_equal(swapdisk_used(f.kernel->swap), 0);
     assert_int_equal(fault_handle(f.space, vaddr(P(4)), MMU_LOAD), FAULT_BUS_ADRERR);
+    assert_true(frame_at(&f, P(11))->flags & FRAME_DIRTY);
     evict(&f, P(11)); /* still its only copy: written again */
     assert_int_equal(f.rig->counters.swap_pages_out, 2);
     fixture_destroy(&f);

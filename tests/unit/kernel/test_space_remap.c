@@ -156,6 +156,19 @@ static void test_part_of_a_region_moves(void **state)
     fixture_destroy(&f);
 }
 
+static void test_a_moved_heap_is_no_heap(void **state)
+{
+    struct fixture f = make();
+    uint64_t at;
+    (void)state;
+    f.space->brk_start = f.space->brk_end = vaddr(P(40));
+    assert_int_equal(space_brk(f.space, vaddr(P(42))).v, P(42));
+    assert_int_equal(remap(&f, P(40), 2, 2, FIX, P(4), &at), 0);
+    assert_int_equal(space_region_at(f.space, vaddr(P(4)))->flags & REGION_HEAP, 0);
+    assert_int_equal(f.space->regions.count, 1);
+    fixture_destroy(&f);
+}
+
 static void test_dontunmap_leaves_an_empty_range(void **state)
 {
     struct fixture f = make();
@@ -257,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_moving_takes_pages_and_leaves_nothing),
         cmocka_unit_test(test_moving_to_a_place_replaces_it),
         cmocka_unit_test(test_part_of_a_region_moves),
+        cmocka_unit_test(test_a_moved_heap_is_no_heap),
         cmocka_unit_test(test_dontunmap_leaves_an_empty_range),
         cmocka_unit_test(test_file_mappings_keep_their_pages),
         cmocka_unit_test(test_locked_regions_grow_within_their_limit),
