@@ -50,10 +50,10 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
 {
     struct naive_walk walk = {.page = {.writable = true, .executable = true}};
     bool user = true, present = true, reserved = false, forbidden = false;
-    uint64_t *used[5], table = (uint64_t)root.table << 12;
+    uint64_t *used[5], base = (uint64_t)root.table << 12;
     for (unsigned level = root.levels; level >= 1; level--) {
         uint64_t index = va >> (12 + 9 * (level - 1)) & 511;
-        uint64_t *entry = (uint64_t *)(void *)(ram->bytes + table + index * 8);
+        uint64_t *entry = (uint64_t *)(void *)(ram->bytes + base + index * 8);
         used[walk.reads++] = entry;
         present = *entry & 1;
         reserved = present && naive_reserved(*entry, level);
@@ -62,7 +62,7 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
         walk.page.writable &= *entry >> 1 & 1;
         user &= *entry >> 2 & 1;
         walk.page.executable &= !(*entry >> 63);
-        table = *entry & 0x000ffffffffff000;
+        base = *entry & 0x000ffffffffff000;
         walk.page.shift = 12 + 9 * (level - 1);
         if (*entry >> 7 & 1)
             break;
@@ -80,7 +80,7 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
         *used[walk.reads - 1] |= 0x40;
     walk.page.dirty = *used[walk.reads - 1] >> 6 & 1;
     uint64_t len = (uint64_t)1 << walk.page.shift;
-    walk.page.pa = table / len * len + va % len;
+    walk.page.pa = base / len * len + va % len;
     return walk;
 }
 
@@ -126,14 +126,14 @@ static inline uint64_t naive_fill(struct naive_level *level, struct naive_entry 
 {
     unsigned sets = level->entries / level->ways;
     unsigned set = (unsigned)((new.va >> 12 & (((uint64_t)1 << 45) - 1)) % sets);
-    struct naive_entry *oldest = NULL;
+    struct naive_entry *oldest = &level->entry[set * level->ways];
     for (unsigned i = set * level->ways; i < (set + 1) * level->ways; i++) {
         struct naive_entry *entry = &level->entry[i];
         if (!entry->valid) {
             *entry = new;
             return 0;
         }
-        if (!oldest || entry->used < oldest->used)
+        if (entry->used < oldest->used)
             oldest = entry;
     }
     uint64_t gone = oldest->used;
