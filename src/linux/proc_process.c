@@ -305,7 +305,7 @@ static void limits(const struct proc_subject *subject, FILE *out)
         fprintf(out, "%-25s ", rows[i].name);
         put_limit(out, subject->process->limits[i].cur);
         put_limit(out, subject->process->limits[i].max);
-        fprintf(out, "%s%s\n", rows[i].unit, *rows[i].unit ? "" : "");
+        fprintf(out, *rows[i].unit ? "%-10s\n" : "%s\n", rows[i].unit);
     }
 }
 

@@ -217,6 +217,7 @@ static inline int rig_setup(void **state)
     rig->data = (uint64_t)rig_call(rig, SYS_mmap, 0, RIG_DATA_LEN, PROT_READ | PROT_WRITE,
                                    MAP_PRIVATE | MAP_ANONYMOUS, (uint64_t)-1, 0);
     assert_int_equal(rig->data & PAGE_MASK, 0);
+    rig_put(rig, rig->data, "", 1); /* resident, as it is the buffer of most tests */
     *state = rig;
     return 0;
 }
