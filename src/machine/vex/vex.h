@@ -292,6 +292,7 @@ struct vex_block *vex_cache_add(struct vex_cache *cache, const struct vex_block 
 void vex_cache_link(struct cpu_engine *engine, uint32_t site, uint32_t block);
 void vex_cache_unlink_incoming(struct vex_cache *cache, uint32_t block);
 void vex_cache_flush(struct cpu_engine *engine); /* empties all sectors */
+void vex_indirect_clear(struct cpu_engine *engine);
 bool vex_cache_is_valid(const struct vex_cache *cache);
 
 /* vex_page.c */

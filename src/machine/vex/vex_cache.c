@@ -238,6 +238,14 @@ static void remove_block(struct vex_cache *cache, uint32_t number)
         block->last->nblocks--;
 }
 
+/* No jump must match an empty entry. One for pc 0 would: its slot 0 gets a pc that belongs in
+ * slot 1. */
+void vex_indirect_clear(struct cpu_engine *engine)
+{
+    memset(engine->indirect, 0, VEX_INDIRECT_SLOTS * sizeof(*engine->indirect));
+    engine->indirect[0].pc = 1;
+}
+
 static void empty(struct cpu_engine *engine, struct vex_sector *sector)
 {
     struct vex_cache *cache = &engine->cache;
@@ -245,7 +253,7 @@ static void empty(struct cpu_engine *engine, struct vex_sector *sector)
         remove_block(cache, sector->first_block + i);
     sector->nblocks = sector->nsites = 0;
     sector->cursor = sector->start;
-    memset(engine->indirect, 0, VEX_INDIRECT_SLOTS * sizeof(*engine->indirect));
+    vex_indirect_clear(engine);
     cache->evictions++;
 }
 

@@ -34,6 +34,7 @@ static int create_tables(struct cpu_engine *engine)
     engine->front = (void *)tables;
     engine->ifront = (void *)(tables + front_len);
     engine->indirect = (void *)(tables + front_len + ifront_len);
+    vex_indirect_clear(engine);
     return 0;
 }
 
