@@ -234,7 +234,9 @@ static int open_program(struct exec_plan *plan, int dir, const char *path, int f
         file_close(&plan->program);
         int rc = file_open(dir, path, flags, &plan->program);
         if (rc < 0)
-            return fail(plan, rc, depth ? "its interpreter %s: %s" : "%s: %s", name, strerror(-rc));
+            return depth ? fail(plan, rc, "%s: its interpreter %s: %s", plan->name, name,
+                                strerror(-rc))
+                         : fail(plan, rc, "%s: %s", name, strerror(-rc));
         rc = script_step(plan, &name, line);
         if (rc <= 0)
             return rc;
@@ -258,11 +260,11 @@ static int read_program(struct exec_plan *plan)
         return 0;
     rc = file_open(plan->task->process->cwd_fd, interp, 0, &plan->interp);
     if (rc < 0)
-        return fail(plan, rc, "its interpreter %s: %s", interp, strerror(-rc));
+        return fail(plan, rc, "%s: its interpreter %s: %s", plan->name, interp, strerror(-rc));
     rc = elf_read(plan->interp.fd, &plan->interp.image, &why);
     if (rc < 0)
-        return fail(plan, rc == -ENOEXEC ? -ELIBBAD : rc, "its interpreter %s: %s", interp,
-                    *why ? why : strerror(-rc));
+        return fail(plan, rc == -ENOEXEC ? -ELIBBAD : rc, "%s: its interpreter %s: %s", plan->name,
+                    interp, *why ? why : strerror(-rc));
     return 0;
 }
 
