@@ -12,15 +12,17 @@
 
 enum { PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXEC, PROT_SEMAPHORE = 8 /* no effect on x86 */ };
 
-/* Every page must be in a region that may have the protection; the first that is not decides. */
-static int check_regions(const struct space *space, uint64_t start, uint64_t end, unsigned prot)
+/* Every page must be in a region that may have the protection. The first that is not decides the
+ * error and becomes *end: as on Linux, what lies before it is changed all the same. */
+static int check_regions(const struct space *space, uint64_t start, uint64_t *end, unsigned prot)
 {
-    for (uint64_t at = start; at < end;) {
+    for (uint64_t at = start; at < *end;) {
         const struct region *region = space_region_at(space, vaddr(at));
-        if (!region)
-            return -ENOMEM;
-        if (prot & ~region->max_prot)
-            return -EACCES;
+        int error = !region ? -ENOMEM : (prot & ~region->max_prot) ? -EACCES : 0;
+        if (error) {
+            *end = at;
+            return error;
+        }
         at = region->range.end;
     }
     return 0;
@@ -56,9 +58,9 @@ static int change(struct space *space, uint64_t start, uint64_t end, unsigned pr
 {
     struct region_change wanted = {.sets_prot = true, .prot = prot};
     struct region_change_cost cost;
-    int error = check_regions(space, start, end, prot);
-    if (error)
-        return error;
+    int refused = check_regions(space, start, &end, prot);
+    if (start == end)
+        return refused;
     region_set_change_cost(space, start, end, &wanted, &cost);
     if ((cost.splits > 0 && space->regions.count + cost.splits > SPACE_REGIONS_MAX) ||
         !space_limit_allows(space, 0, cost.data) ||
@@ -68,7 +70,7 @@ static int change(struct space *space, uint64_t start, uint64_t end, unsigned pr
     pagetable_restrict_range(space->kernel, &space->table, vaddr(start), vaddr(end), prot);
     if (prot & PROT_MASK_W)
         populate_locked(space, start, end);
-    return 0;
+    return refused;
 }
 
 int space_protect(struct space *space, vaddr_t addr, uint64_t len, unsigned prot)

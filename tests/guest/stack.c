@@ -65,7 +65,7 @@ int main(void)
 
         printf("overflow: SIG%s code %d, %s\n", sigabbrev_np(probe_info.si_signo),
                probe_info.si_code,
-               depth > 7 << 20 && depth <= 8 << 20 ? "near 8 MiB" : "elsewhere");
+               depth > 7 << 20 && depth < 8257 << 10 ? "near 8 MiB" : "elsewhere");
     }
     printf("goes on: %ld %ld\n", (long)result, recurse(1000));
     return 0;

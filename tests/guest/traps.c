@@ -71,10 +71,6 @@ static void bad_addresses(void)
     PROBE("non-canonical load", NULL, load(strange));
     PROBE("non-canonical store", NULL, store(strange, 1));
     PROBE("non-canonical jump", NULL, wild());
-    PROBE("non-canonical push", NULL,
-          __asm__ volatile(
-              "mov %%rsp, %%rbx; mov %0, %%rsp; push %%rax; mov %%rbx, %%rsp" ::"r"(strange)
-              : "rbx", "memory"));
     PROBE("misaligned movaps", NULL,
           __asm__ volatile("movaps 8(%0), %%xmm0" ::"r"(p)
                            : "xmm0", "memory"));
