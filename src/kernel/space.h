@@ -45,6 +45,7 @@ struct space {
     bool lock_future, lock_future_on_fault; /* MCL_FUTURE, MCL_ONFAULT */
     vaddr_t brk_start, brk_end;
     uint64_t rss_peak; /* pages */
+    bool starved;      /* a system call's access found no frame (uaccess.c): its process must end */
     /* Limits in bytes, UINT64_MAX for none; the owner of the space sets them. */
     uint64_t limit_as, limit_data, limit_stack, limit_memlock;
 };

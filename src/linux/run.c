@@ -27,21 +27,14 @@ static enum mmu_access access_of(uint32_t error)
     return error & PF_WRITE ? MMU_STORE : MMU_LOAD;
 }
 
-/* There is no page left to give. The process that wants one ends; the others go on. */
+/* There is no page left to give. The process that wants one ends; the others go on. What is in use
+ * is in the kernel's own message (report_trouble()). */
 static void kill_for_memory(struct task *task)
 {
     struct process *process = task->process;
     struct linux_system *system = process->system;
-    const struct kernel *kernel = system->kernel;
-    const struct frame_table *frames = &kernel->frames;
-    uint64_t used = frames->nframes - frames->nfree;
-    uint64_t swap = kernel->swap ? swapdisk_used(kernel->swap) : 0;
-    snprintf(system->message, sizeof system->message,
-             "out of memory: killed process %d (%s): %" PRIu64 " of %" PRIu64
-             " KiB of RAM and %" PRIu64 " of %" PRIu64 " KiB of swap are in use",
-             process->pid, task->comm, used * (PAGE_SIZE / 1024),
-             frames->nframes * (PAGE_SIZE / 1024), swap * (PAGE_SIZE / 1024),
-             kernel->swap ? swapdisk_slots(kernel->swap) * (PAGE_SIZE / 1024) : 0);
+    snprintf(system->message, sizeof system->message, "process %d (%s) was killed: out of memory",
+             process->pid, task->comm);
     linux_note(system, "%s", system->message);
     process_exit(process, (struct process_exit){.signal = SIGKILL});
 }
@@ -85,6 +78,8 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
         break;
     case CPU_EXIT_SYSCALL:
         syscall_dispatch(task);
+        if (!task->exiting && task->process->space->starved)
+            kill_for_memory(task);
         break;
     case CPU_EXIT_TRAP:
         signal_force_trap(task, why);
