@@ -23,7 +23,9 @@ struct kernel {
     struct machine *machine;
     struct frame_table frames;
     struct policy policy;
-    struct swapdisk *swap; /* NULL: none */
+    struct swapdisk *swap;  /* NULL: none */
+    uint64_t swap_lost;     /* slots it has but cannot be written to (swap.c) */
+    unsigned swap_failures; /* writes to it in a row that failed */
     struct commit commit;
     struct object_table *objects; /* file objects by device and inode (object_file.c) */
     struct object *all_objects;   /* list of every object, mapped or not (object.c) */

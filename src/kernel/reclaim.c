@@ -441,6 +441,8 @@ int frame_reserve(struct kernel *kernel, unsigned count)
         reclaim(kernel, count + high_mark(table));
         XCHECK(kernel_is_valid(kernel));
     }
+    if (table->nfree < count && swap_retry(kernel))
+        reclaim(kernel, count);
     if (table->nfree < count) {
         explain_exhaustion(kernel);
         return -ENOMEM;

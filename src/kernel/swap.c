@@ -5,16 +5,24 @@
  */
 #include "kernel/swap.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "kernel/trouble.h"
 
-enum { SQUEEZE_BATCH = 64 }; /* slots at once, so that the scan is paid for once in as many pages */
+enum {
+    SQUEEZE_BATCH = 64, /* slots at once, so that the scan is paid for once in as many pages */
+    FAILURES_MAX = 16,  /* writes in a row that fail before the device counts as full */
+};
 
 uint64_t swap_free(const struct kernel *kernel)
 {
-    return kernel->swap ? swapdisk_slots(kernel->swap) - swapdisk_used(kernel->swap) : 0;
+    if (!kernel->swap)
+        return 0;
+    uint64_t there = swapdisk_slots(kernel->swap) - kernel->swap_lost;
+    uint64_t used = swapdisk_used(kernel->swap);
+    return used < there ? there - used : 0;
 }
 
 void swap_give(struct kernel *kernel, swap_slot_t slot)
@@ -45,10 +53,31 @@ unsigned swap_take(struct kernel *kernel, unsigned want, swap_slot_t *first)
         return 0;
     if (swap_free(kernel) == 0)
         swap_squeeze(kernel, want > SQUEEZE_BATCH ? want : SQUEEZE_BATCH);
-    unsigned got = swapdisk_take(kernel->swap, want, first);
+    uint64_t available = swap_free(kernel);
+    if (available == 0)
+        return 0;
+    unsigned got =
+        swapdisk_take(kernel->swap, want < available ? want : (unsigned)available, first);
     if (swapdisk_used(kernel->swap) > kernel->gauges.swap_peak)
         kernel->gauges.swap_peak = swapdisk_used(kernel->swap);
     return got;
+}
+
+/*
+ * A write of `npages` taken slots failed. If that goes on (the disk below a sparse file is full, or
+ * the device is broken), it is taken to hold no more than it holds already: else each fault would
+ * try to write all of memory once more.
+ */
+static void note_failure(struct kernel *kernel, unsigned npages, int error)
+{
+    snprintf(kernel->trouble, sizeof(kernel->trouble), "swap device %s cannot be written: %s",
+             swapdisk_name(kernel->swap), strerror(-error));
+    if (++kernel->swap_failures < FAILURES_MAX)
+        return;
+    uint64_t holds = swapdisk_used(kernel->swap) - npages;
+    uint64_t lost = swapdisk_slots(kernel->swap) - holds;
+    if (lost > kernel->swap_lost)
+        kernel->swap_lost = lost;
 }
 
 int swap_write(struct kernel *kernel, swap_slot_t first, unsigned npages,
@@ -56,14 +85,21 @@ int swap_write(struct kernel *kernel, swap_slot_t first, unsigned npages,
 {
     int error = swapdisk_write(kernel->swap, first, npages, pages);
     if (error) {
-        snprintf(kernel->trouble, sizeof(kernel->trouble),
-                 "swap device %s: slot %u cannot be written: %s", swapdisk_name(kernel->swap),
-                 first, strerror(-error));
+        note_failure(kernel, npages, error);
         return error;
     }
+    kernel->swap_failures = 0;
     kernel->machine->now->pages_out += npages;
     kernel->machine->now->swap_pages_out += npages;
     return 0;
+}
+
+bool swap_retry(struct kernel *kernel)
+{
+    bool was_lost = kernel->swap_lost > 0;
+    kernel->swap_lost = 0;
+    kernel->swap_failures = 0;
+    return was_lost;
 }
 
 int swap_read(struct kernel *kernel, swap_slot_t slot, uint8_t *page)

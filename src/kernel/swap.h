@@ -27,9 +27,14 @@ void swap_give(struct kernel *kernel, swap_slot_t slot);
 unsigned swap_squeeze(struct kernel *kernel, unsigned want);
 
 /* Writes neighbouring slots, as swapdisk_write(). Effect: counts pages_out and swap_pages_out, or
- * sets kernel->trouble. Errors: the device's; the slots stay taken and hold nothing readable. */
+ * sets kernel->trouble. A device that fails again and again counts as full from then on. Errors:
+ * the device's; the slots stay taken and hold nothing readable. */
 int swap_write(struct kernel *kernel, swap_slot_t first, unsigned npages,
                const uint8_t *const *pages);
+
+/* The last resort before memory is exhausted: has the device tried again if it counts as full only
+ * because writes failed. Result: it did. */
+bool swap_retry(struct kernel *kernel);
 
 /* Reads one slot into a page. Effect: counts pages_in and swap_pages_in, or sets kernel->trouble.
  * Errors: the device's; -EBADMSG: the slot is damaged, *page must not be used. */
