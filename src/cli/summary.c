@@ -14,7 +14,12 @@
 
 #include "cli/human.h"
 
-enum { LABEL_WIDTH = 14, VALUE_WIDTH = 15, TEXT_COLUMN = 2 + LABEL_WIDTH + VALUE_WIDTH + 2 };
+enum {
+    LABEL_WIDTH = 14,
+    VALUE_WIDTH = 15,
+    TEXT_COLUMN = 2 + LABEL_WIDTH + VALUE_WIDTH + 2,
+    NOTES_MAX = 8
+};
 
 static const uint64_t page_bytes = 4096;
 
@@ -152,7 +157,7 @@ static void write_times(const struct sheet *sheet, const struct summary_times *t
     double rate = (double)value_of(sheet, "instructions") / 1e6;
     snprintf(value, sizeof(value), "%.2f s", times->wall);
     if (times->user >= 0.01)
-        line(sheet, "time", value, "%.2f s user, %.2f s system; %.0f M instructions/s", times->user,
+        line(sheet, "time", value, "%.2f s user, %.2f s system; %.0f M instr/s", times->user,
              times->system, rate / times->user);
     else
         line(sheet, "time", value, "%.2f s user, %.2f s system", times->user, times->system);
@@ -173,6 +178,17 @@ static void write_unknown_calls(const struct sheet *sheet)
         line(sheet, "unknown calls", "", "%s", text);
 }
 
+static void write_notes(const struct sheet *sheet)
+{
+    size_t i = 0;
+    for (; i < NOTES_MAX && pw_note(sheet->system, i); i++) {
+        fputs("  note: ", sheet->out);
+        human_wrap(sheet->out, 8, 8, pw_note(sheet->system, i));
+    }
+    if (pw_note(sheet->system, i))
+        fputs("  note: there are more of this kind\n", sheet->out);
+}
+
 void summary_write(FILE *out, const struct run_report *report, bool colour)
 {
     struct sheet sheet = {out, report->system, colour ? "\033[1m" : "", colour ? "\033[0m" : ""};
@@ -189,8 +205,5 @@ void summary_write(FILE *out, const struct run_report *report, bool colour)
     write_work(&sheet);
     write_times(&sheet, &report->times);
     write_unknown_calls(&sheet);
-    for (size_t i = 0; pw_note(report->system, i); i++) {
-        fputs("  note: ", out);
-        human_wrap(out, 8, 8, pw_note(report->system, i));
-    }
+    write_notes(&sheet);
 }

@@ -7,7 +7,7 @@ load common
     "$PAGEWALK" run -q -- cat <random >copy 2>error
     cmp random copy
     [ ! -s error ]
-    "$PAGEWALK" run -q -- sh -c 'cat >&2' <random >copy 2>error
+    "$PAGEWALK" run -q -- sh -c 'exec cat >&2' <random >copy 2>error
     cmp random error
     [ ! -s copy ]
 }

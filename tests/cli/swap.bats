@@ -38,10 +38,14 @@ load common
 
 @test "without room in RAM and swap the program is killed with a message" {
     for swap in none 1M; do
-        pagewalk run --ram 2M --swap $swap -- "$PAGES" 16 <<<go
+        pagewalk run --overcommit always --ram 2M --swap $swap -- "$PAGES" 16 <<<go
         [ "$status" -eq 137 ]
-        grep -qi 'out of memory\|exhausted' stderr
+        [ -z "$out" ]
+        grep -q 'killed: out of memory' stderr
         grep -q 'page faults' stderr
+        # What memory there is can be used to the end, and is refused beforehand if it is not.
+        pagewalk run -q --ram 2M --swap $swap -- "$PAGES" 16 <<<go
+        [ "$status" -eq 3 ]
     done
 }
 
@@ -76,10 +80,23 @@ PY
     [ ! -e swap ]
 }
 
-@test "a full disk under the swap file is not an error of the data" {
-    # /dev/full takes no byte: pages that cannot be written stay in RAM until that is exhausted.
-    pagewalk run --ram 2M --swap /dev/full:32M -- "$PAGES" 16 <<<go
-    [ "$status" -eq 137 ] || [ "$status" -eq 125 ]
-    lacks 'wrong data' stdout
-    [ -n "$err" ]
+@test "a full disk under the swap file costs no data, only room" {
+    mkdir disk
+    unshare -m mount -t tmpfs -o size=3M none disk 2>/dev/null || skip "no right to mount"
+    export PAGEWALK PAGES
+    unshare -m sh -c 'mount -t tmpfs -o size=3M none disk
+        echo go | "$PAGEWALK" run --overcommit always --ram 2M --swap disk/swap:32M -- "$PAGES" 3 >small
+        echo $? >>small
+        echo go | "$PAGEWALK" run --overcommit always --ram 2M --swap disk/swap:32M -- "$PAGES" 16 >large
+        echo $? >>large
+        ls disk >left' 2>stderr || true
+    [ "$(tail -n 2 small)" = "all there
+0" ]
+    [ "$(cat large)" = 137 ]
+    grep -q 'disk/swap cannot be written: No space left' stderr
+    [ ! -s left ]
+}
+
+@test "an unusable swap device is refused" {
+    fails 125 "--swap: cannot use /dev/full: Block device required" --swap /dev/full:32M -- true
 }
