@@ -325,6 +325,9 @@ int swapdisk_write(struct swapdisk *disk, swap_slot_t first, unsigned npages,
     uint64_t *sums = disk->sums + first - 1;
     memset(sums, 0, npages * sizeof(*sums));
     int error = transfer(disk, true, first, npages, (uint8_t *const *)pages);
+    /* A sparse file that cannot grow: go back to the slots that were written before. */
+    if (error == -ENOSPC || error == -EDQUOT || error == -EFBIG)
+        disk->cursor = 0;
     if (error)
         return error;
     for (unsigned i = 0; i < npages; i++)
