@@ -15,8 +15,10 @@
 #include "base/xalloc.h"
 #include "kernel/uaccess.h"
 #include "linux/exec.h"
+#include "linux/futex_table.h"
 #include "linux/hostsig.h"
 #include "linux/process.h"
+#include "linux/sched.h"
 #include "linux/timer.h"
 #include "machine/machine.h"
 
@@ -24,6 +26,7 @@ enum {
     INIT_PID = 1,       /* the parent, and session, of what the user starts */
     FD_GUEST_FIRST = 3, /* host descriptors of guests lie from here up */
     TIMER_SLACK_NS = 50000,
+    THREADS_MAX = 30000, /* of a process, as kernel.threads-max would have it */
 };
 
 /* ---- looking up ---- */
@@ -76,24 +79,47 @@ void process_set_limit(struct process *process, unsigned resource, uint64_t cur,
 
 /* ---- making ---- */
 
-int task_create(struct process *process, int tid, struct task **out)
+static struct task *task_start(struct process *process, int tid, struct cpu *cpu)
 {
-    struct linux_system *system = process->system;
     struct task *task = x_calloc(1, sizeof *task);
-    int rc = cpu_create(system->machine, &task->cpu);
-    if (rc < 0) {
-        free(task);
-        return rc;
-    }
     task->process = process;
     task->tid = tid;
+    task->cpu = cpu;
     task->timer_slack_ns = TIMER_SLACK_NS;
-    struct task **end = &system->tasks;
+    struct task **end = &process->system->tasks;
     while (*end)
         end = &(*end)->next;
     *end = task;
     process->ntasks++;
-    *out = task;
+    sched_add(task);
+    return task;
+}
+
+int task_create(struct process *process, int tid, struct task **out)
+{
+    struct cpu *cpu;
+    int rc = cpu_create(process->system->machine, &cpu);
+    if (rc == 0)
+        *out = task_start(process, tid, cpu);
+    return rc;
+}
+
+int task_create_thread(struct task *task, struct task **out)
+{
+    struct process *process = task->process;
+    struct linux_system *system = process->system;
+    struct cpu *cpu;
+    if (process->ntasks >= THREADS_MAX)
+        return -EAGAIN;
+    int rc = cpu_clone(task->cpu, &cpu);
+    if (rc < 0)
+        return rc;
+    struct task *thread = task_start(process, system->next_pid++, cpu);
+    memcpy(thread->comm, task->comm, sizeof thread->comm);
+    thread->signals.mask = task->signals.mask;
+    thread->fs_base = task->fs_base;
+    thread->timer_slack_ns = task->timer_slack_ns;
+    *out = thread;
     return 0;
 }
 
@@ -212,7 +238,7 @@ int process_spawn(struct linux_system *system, const char *path, char *const arg
                   char *const envp[], struct process **out)
 {
     struct process *process = process_make(system);
-    struct task *task;
+    struct task *task = NULL;
     int rc = process_fill(process, &task);
     if (rc < 0)
         snprintf(system->message, sizeof system->message, "cannot make a process: %s",
@@ -246,8 +272,25 @@ void process_exit(struct process *process, struct process_exit how)
 static void clear_child_tid(struct task *task)
 {
     uint32_t zero = 0;
-    if (task->clear_child_tid.v != 0)
-        uaccess_write(task->process->space, task->clear_child_tid, &zero, sizeof zero);
+    uint64_t addr = task->clear_child_tid.v;
+    bool is_seen = !task->process->exited || task->process->space->refs > 1;
+    if (addr == 0 || !is_seen)
+        return;
+    if (uaccess_write(task->process->space, vaddr(addr), &zero, sizeof zero) == 0)
+        futex_wake(task, addr, 1);
+}
+
+/* What a task that ends owes to those who share its memory. */
+static void leave_memory(struct task *task)
+{
+    struct machine *machine = task->process->system->machine;
+    struct counters *was = machine->now;
+    if (!task->process->space)
+        return;
+    machine->now = &task->process->counters;
+    futex_task_ends(task);
+    clear_child_tid(task);
+    machine->now = was;
 }
 
 static bool is_last_task(const struct task *task)
@@ -258,19 +301,41 @@ static bool is_last_task(const struct task *task)
     return true;
 }
 
+/* The process ends with the status of its first task, whoever is the last. */
 void task_exit(struct task *task, int status)
 {
-    if (is_last_task(task)) {
-        process_exit(task->process, (struct process_exit){.status = status & 0xff});
-        return;
-    }
-    clear_child_tid(task);
+    struct process *process = task->process;
+    if (task->tid == process->pid)
+        process->leader_status = status & 0xff;
     task->exiting = true;
-    task->process->system->must_reap = true;
+    process->system->must_reap = true;
+    if (is_last_task(task))
+        process_exit(process, (struct process_exit){.status = process->leader_status});
+}
+
+void task_exit_others(struct task *task)
+{
+    struct linux_system *system = task->process->system;
+    for (struct task *other = system->tasks; other; other = other->next)
+        if (other != task && other->process == task->process)
+            other->exiting = true;
+    process_reap(system);
+}
+
+/* A call in progress is told that the task ends, and comes to its own end. */
+static void finish_call(struct task *task)
+{
+    struct machine *machine = task->process->system->machine;
+    struct counters *was = machine->now;
+    machine->now = &task->process->counters;
+    while (task->fiber)
+        sched_call(task);
+    machine->now = was;
 }
 
 static void task_destroy(struct task *task)
 {
+    sched_remove(task);
     signal_queue_clear(&task->signals.pending);
     cpu_destroy(task->cpu);
     free(task);
@@ -302,6 +367,12 @@ static void process_release(struct process *process)
 
 void process_reap(struct linux_system *system)
 {
+    for (struct task *task = system->tasks; task; task = task->next)
+        if (task->exiting)
+            finish_call(task);
+    for (struct task *task = system->tasks; task; task = task->next)
+        if (task->exiting)
+            leave_memory(task);
     struct task **at = &system->tasks;
     while (*at) {
         struct task *task = *at;
@@ -319,6 +390,7 @@ void process_reap(struct linux_system *system)
         if (process->exited && process->ntasks == 0 && process->actions)
             process_release(process);
     system->must_reap = false;
+    sched_signal(system); /* what an ended task was to take is for another now */
 }
 
 void process_destroy(struct process *process)
