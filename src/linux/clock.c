@@ -80,24 +80,35 @@ static uint64_t wall_now(const struct linux_system *system, clockid_t id)
     return since + (counts_from_epoch(id) ? VIRTUAL_EPOCH_NS : VIRTUAL_UPTIME_NS);
 }
 
+/* Whose time a clock tells: a task's, or a whole process's. Errors: -EINVAL. */
+static int cpu_clock_of(const struct linux_system *system, clockid_t id, const struct task **task,
+                        const struct process **process)
+{
+    bool is_thread = id < 0 ? id & CPUCLOCK_PERTHREAD : id == CLOCK_THREAD_CPUTIME_ID;
+    int pid = id < 0 ? ~(id >> 3) : 0;
+    *task = is_thread && pid ? task_find(system, pid) : system->current;
+    *process = *task ? (*task)->process : NULL;
+    if (is_thread)
+        return *task ? 0 : -EINVAL;
+    *task = NULL;
+    if (pid)
+        *process = process_find(system, pid);
+    return *process ? 0 : -EINVAL;
+}
+
 static int cpu_now(const struct linux_system *system, clockid_t id, uint64_t *ns)
 {
-    const struct process *process = system->current ? system->current->process : NULL;
-    int which = CPUCLOCK_WHICH_MAX;
-    if (id < 0) {
-        int pid = ~(id >> 3);
-        which = id & CPUCLOCK_WHICH;
-        if (pid != 0 && (id & CPUCLOCK_PERTHREAD)) {
-            const struct task *task = task_find(system, pid);
-            process = task ? task->process : NULL;
-        } else if (pid != 0) {
-            process = process_find(system, pid);
-        }
-    }
-    if (!process || which > CPUCLOCK_WHICH_MAX)
-        return -EINVAL;
+    const struct process *process;
+    const struct task *task;
     uint64_t utime, stime;
-    clock_cpu_time(system, process, &utime, &stime);
+    int which = id < 0 ? id & CPUCLOCK_WHICH : CPUCLOCK_WHICH_MAX;
+    int rc = cpu_clock_of(system, id, &task, &process);
+    if (rc < 0 || which > CPUCLOCK_WHICH_MAX)
+        return -EINVAL;
+    if (task)
+        clock_task_time(system, task, &utime, &stime);
+    else
+        clock_cpu_time(system, process, &utime, &stime);
     *ns = which == CPUCLOCK_VIRT ? utime : utime + stime;
     return 0;
 }
@@ -146,33 +157,55 @@ void clock_sleep_until(struct linux_system *system, uint64_t ns)
         system->clock.slept_ns += ns - now;
 }
 
+/* Adds what is not charged yet. */
+static void add_uncharged(const struct clock *clock, uint64_t *utime_ns, uint64_t *stime_ns)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) < 0)
+        return;
+    *utime_ns += from_timeval(&usage.ru_utime) - clock->charged_utime_ns;
+    *stime_ns += from_timeval(&usage.ru_stime) - clock->charged_stime_ns;
+}
+
 void clock_cpu_time(const struct linux_system *system, const struct process *process,
                     uint64_t *utime_ns, uint64_t *stime_ns)
 {
     *utime_ns = process->utime_ns;
     *stime_ns = process->stime_ns;
-    struct rusage usage;
-    if (system->clock.is_virtual) {
+    if (system->clock.is_virtual)
         *utime_ns = process->counters.instructions;
-    } else if (system->current && system->current->process == process &&
-               getrusage(RUSAGE_THREAD, &usage) == 0) {
-        *utime_ns += from_timeval(&usage.ru_utime) - system->clock.charged_utime_ns;
-        *stime_ns += from_timeval(&usage.ru_stime) - system->clock.charged_stime_ns;
-    }
+    else if (system->current && system->current->process == process)
+        add_uncharged(&system->clock, utime_ns, stime_ns);
+}
+
+void clock_task_time(const struct linux_system *system, const struct task *task, uint64_t *utime_ns,
+                     uint64_t *stime_ns)
+{
+    *utime_ns = task->utime_ns;
+    *stime_ns = task->stime_ns;
+    if (system->clock.is_virtual)
+        *utime_ns = task->instructions;
+    else if (system->current == task)
+        add_uncharged(&system->clock, utime_ns, stime_ns);
 }
 
 void clock_charge(struct linux_system *system)
 {
     struct rusage usage;
-    struct process *process = system->current ? system->current->process : NULL;
-    if (process && system->clock.is_virtual)
+    struct task *task = system->current;
+    struct process *process = task ? task->process : NULL;
+    if (process && system->clock.is_virtual) {
         process->utime_ns = process->counters.instructions;
+        task->utime_ns = task->instructions;
+    }
     if (system->clock.is_virtual || getrusage(RUSAGE_THREAD, &usage) < 0)
         return;
     uint64_t utime = from_timeval(&usage.ru_utime), stime = from_timeval(&usage.ru_stime);
     if (process) {
         process->utime_ns += utime - system->clock.charged_utime_ns;
         process->stime_ns += stime - system->clock.charged_stime_ns;
+        task->utime_ns += utime - system->clock.charged_utime_ns;
+        task->stime_ns += stime - system->clock.charged_stime_ns;
     }
     system->clock.charged_utime_ns = utime;
     system->clock.charged_stime_ns = stime;

@@ -12,6 +12,7 @@
 
 struct linux_system;
 struct process;
+struct task;
 
 #define CLOCK_NS_PER_S ((uint64_t)1000000000)
 
@@ -43,7 +44,11 @@ void clock_sleep_until(struct linux_system *system, uint64_t ns);
 /* CPU time of a process until now, in ns. */
 void clock_cpu_time(const struct linux_system *system, const struct process *process,
                     uint64_t *utime_ns, uint64_t *stime_ns);
-/* Charges the CPU time used since the last call to the current process (utime_ns, stime_ns). */
+/* The same of one task. */
+void clock_task_time(const struct linux_system *system, const struct task *task, uint64_t *utime_ns,
+                     uint64_t *stime_ns);
+/* Charges the CPU time used since the last call to the current task and its process (utime_ns,
+ * stime_ns). */
 void clock_charge(struct linux_system *system);
 
 #endif

@@ -18,6 +18,8 @@
 #include "base/xalloc.h"
 #include "linux/elf.h"
 #include "linux/exec.h"
+#include "linux/futex_table.h"
+#include "linux/process.h"
 #include "linux/signal_frame.h"
 #include "linux/stack.h"
 #include "linux/timer.h"
@@ -482,7 +484,10 @@ static void plan_commit(struct exec_plan *plan)
 {
     struct task *task = plan->task;
     struct process *process = task->process;
+    task_exit_others(task);
+    task->tid = process->pid;
     if (process->space) {
+        futex_task_ends(task);
         uint64_t peak = process_rss_peak(process);
         process->rss_peak = peak;
         space_put(process->space);

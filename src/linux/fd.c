@@ -16,10 +16,18 @@
 
 #include "base/check.h"
 #include "base/refstr.h"
+#include "base/xalloc.h"
 #include "linux/fd.h"
 #include "linux/fd_lock.h"
 
 enum { TABLE_LEN_MIN = 64, TABLE_LEN_MAX = 1 << 20 };
+
+/* A host descriptor that somebody waits for. */
+struct fd_pinned {
+    int host;
+    unsigned count;
+    bool must_close; /* the guest has closed it */
+};
 
 struct fd_table {
     uint32_t refs;
@@ -27,6 +35,8 @@ struct fd_table {
     int lowest; /* no entry below is free */
     struct fd_entry *entries;
     struct fd_locks locks;
+    struct fd_pinned *pinned;
+    unsigned npinned;
 };
 
 static const struct fd_entry free_entry = {.host = -1};
@@ -53,11 +63,55 @@ struct fd_locks *fd_table_locks(struct fd_table *table)
     return &table->locks;
 }
 
+/* ---- pins ---- */
+
+static struct fd_pinned *find_pinned(const struct fd_table *table, int host)
+{
+    for (unsigned i = 0; i < table->npinned; i++)
+        if (table->pinned[i].host == host)
+            return &table->pinned[i];
+    return NULL;
+}
+
+void fd_pin(struct fd_table *table, int host)
+{
+    struct fd_pinned *pinned = find_pinned(table, host);
+    if (pinned) {
+        pinned->count++;
+        return;
+    }
+    table->pinned = x_realloc(table->pinned, (table->npinned + 1) * sizeof *table->pinned);
+    table->pinned[table->npinned++] = (struct fd_pinned){.host = host, .count = 1};
+}
+
+void fd_unpin(struct fd_table *table, int host)
+{
+    struct fd_pinned *pinned = find_pinned(table, host);
+    CHECK(pinned);
+    if (--pinned->count > 0)
+        return;
+    if (pinned->must_close)
+        close(host);
+    *pinned = table->pinned[--table->npinned];
+}
+
+static int close_host(struct fd_table *table, int host)
+{
+    struct fd_pinned *pinned = find_pinned(table, host);
+    if (pinned) {
+        pinned->must_close = true;
+        return 0;
+    }
+    return close(host) < 0 && errno != EINTR ? -errno : 0;
+}
+
+/* ---- the table ---- */
+
 static int close_entry(struct fd_table *table, struct fd_entry *entry)
 {
     int fd = (int)(entry - table->entries);
     fd_locks_before_close(&table->locks, entry->host);
-    int result = close(entry->host) < 0 && errno != EINTR ? -errno : 0;
+    int result = close_host(table, entry->host);
     refstr_put(entry->proc_path);
     *entry = free_entry;
     if (fd < table->lowest)
@@ -71,6 +125,8 @@ void fd_table_put(struct fd_table *table)
         return;
     for (int fd = fd_next(table, 0); fd >= 0; fd = fd_next(table, fd + 1))
         close_entry(table, &table->entries[fd]);
+    CHECK(table->npinned == 0);
+    free(table->pinned);
     fd_locks_destroy(&table->locks);
     free(table->entries);
     free(table);

@@ -61,6 +61,10 @@ int fd_install_at(struct fd_table *table, int host, int fd, uint64_t limit, bool
 int fd_close(struct fd_table *table, int fd); /* 0 or -EBADF, or close's error */
 bool fd_cloexec(const struct fd_table *table, int fd);
 void fd_set_cloexec(struct fd_table *table, int fd, bool on);
+/* Keeps a host descriptor of the table open, though the guest may close it, until it is unpinned as
+ * often as it was pinned. */
+void fd_pin(struct fd_table *table, int host);
+void fd_unpin(struct fd_table *table, int host);
 /* The lowest guest number >= from in use; -1 if none. */
 int fd_next(const struct fd_table *table, int from);
 

@@ -25,6 +25,7 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "linux/hostsig.h"
+#include "linux/schedule.h"
 #include "linux/timer.h"
 #include "machine/machine.h"
 
@@ -304,72 +305,41 @@ int64_t hostsig_call(struct task *task, long number, uint64_t a, uint64_t b, uin
     return result;
 }
 
-/* Nanoseconds from now to the deadline, 0 if it has passed. */
-static uint64_t until(uint64_t deadline, uint64_t now)
+int hostsig_ppoll(struct linux_system *system, struct pollfd *fds, unsigned nfds,
+                  uint64_t timeout_ns)
 {
-    return deadline > now ? deadline - now : 0;
+    struct timespec ts = to_timespec(timeout_ns);
+    const uint64_t args[6] = {
+        (uint64_t)(uintptr_t)fds, nfds, timeout_ns == TIMER_NEVER ? 0 : (uint64_t)(uintptr_t)&ts, 0,
+        sizeof(sigbits_t),        0};
+    return (int)hostsig_enter(&system->hostsig->stop, SYS_ppoll, args);
 }
 
-static uint64_t host_monotonic(void)
+static int poll_now(struct pollfd *fds, unsigned nfds)
 {
-    struct timespec ts = {0};
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
+    int ready = poll(fds, nfds, 0);
+    return ready < 0 ? -errno : ready;
 }
 
-/* One wait in real time, which ends at `deadline` of the host's clock at the latest. Result: as
- * ppoll(2), -EINTR included. */
-static int poll_once(struct task *task, struct pollfd *fds, unsigned nfds, uint64_t deadline)
+/* The moment `timeout_ns` from now; < 0: never. */
+static uint64_t deadline_after(const struct linux_system *system, int64_t timeout_ns)
 {
-    struct timespec ts = to_timespec(until(deadline, host_monotonic()));
-    const uint64_t args[6] = {(uint64_t)(uintptr_t)fds,
-                              nfds,
-                              deadline == TIMER_NEVER ? 0 : (uint64_t)(uintptr_t)&ts,
-                              0,
-                              8,
-                              0};
-    return (int)hostsig_enter(&task->process->system->hostsig->stop, SYS_ppoll, args);
-}
-
-/* In a reproducible system descriptors are still waited for in real time, for as long as the guest
- * asked or until one of its timers is due, and the virtual clock follows. */
-static int poll_virtual(struct task *task, struct pollfd *fds, unsigned nfds, uint64_t timeout_ns)
-{
-    struct linux_system *system = task->process->system;
-    uint64_t start = clock_monotonic(system);
-    uint64_t end = timeout_ns > UINT64_MAX - 1 - start ? TIMER_NEVER : start + timeout_ns;
-    for (;;) {
-        if (is_interrupted(task))
-            return -ERESTARTSYS;
-        uint64_t now = clock_monotonic(system), stop = timers_next(system);
-        if (stop > end)
-            stop = end;
-        uint64_t deadline = stop == TIMER_NEVER ? stop : host_monotonic() + until(stop, now);
-        int ready = poll_once(task, fds, nfds, deadline);
-        if (ready == 0) {
-            clock_sleep_until(system, stop);
-            if (stop == end)
-                return 0;
-        } else if (ready != -EINTR) {
-            return ready;
-        }
-    }
+    uint64_t now = clock_monotonic(system);
+    if (timeout_ns < 0 || (uint64_t)timeout_ns > TIMER_NEVER - 1 - now)
+        return TIMER_NEVER;
+    return now + (uint64_t)timeout_ns;
 }
 
 int hostsig_poll(struct task *task, struct pollfd *fds, unsigned nfds, int64_t timeout_ns)
 {
-    uint64_t timeout = timeout_ns < 0 ? TIMER_NEVER : (uint64_t)timeout_ns;
-    if (task->process->system->clock.is_virtual)
-        return poll_virtual(task, fds, nfds, timeout);
-    uint64_t now = host_monotonic();
-    uint64_t deadline = timeout > UINT64_MAX - 1 - now ? TIMER_NEVER : now + timeout;
-    int ready;
-    do {
-        if (is_interrupted(task))
-            return -ERESTARTSYS;
-        ready = poll_once(task, fds, nfds, deadline);
-    } while (ready == -EINTR);
-    return ready;
+    struct linux_system *system = task->process->system;
+    if (timeout_ns == 0 || is_interrupted(task)) {
+        int ready = poll_now(fds, nfds);
+        return ready == 0 && is_interrupted(task) ? -ERESTARTSYS : ready;
+    }
+    struct task_wait wait = {
+        .fds = fds, .nfds = nfds, .deadline_ns = deadline_after(system, timeout_ns)};
+    return sched_wait(task, &wait);
 }
 
 int hostsig_wait_fd(struct task *task, int host_fd, short events, int64_t timeout_ns)
@@ -379,31 +349,8 @@ int hostsig_wait_fd(struct task *task, int host_fd, short events, int64_t timeou
     return ready > 0 ? fd.revents : ready;
 }
 
-static int sleep_virtual(struct task *task, uint64_t deadline_ns)
-{
-    struct linux_system *system = task->process->system;
-    for (;;) {
-        if (is_interrupted(task))
-            return -ERESTARTSYS;
-        if (clock_monotonic(system) >= deadline_ns)
-            return 0;
-        uint64_t next = timers_next(system);
-        if (next > deadline_ns)
-            next = deadline_ns;
-        if (next != TIMER_NEVER)
-            clock_sleep_until(system, next);
-        else /* only the host can wake us */
-            poll_once(task, NULL, 0, TIMER_NEVER);
-    }
-}
-
 int hostsig_sleep(struct task *task, uint64_t deadline_ns)
 {
-    if (task->process->system->clock.is_virtual)
-        return sleep_virtual(task, deadline_ns);
-    struct timespec ts = to_timespec(deadline_ns);
-    if (deadline_ns == TIMER_NEVER)
-        return (int)hostsig_call(task, SYS_pause, 0, 0, 0, 0, 0, 0);
-    return (int)hostsig_call(task, SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME,
-                             (uint64_t)(uintptr_t)&ts, 0, 0, 0);
+    struct task_wait wait = {.deadline_ns = deadline_ns};
+    return sched_wait(task, &wait);
 }

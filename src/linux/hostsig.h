@@ -47,22 +47,28 @@ void hostsig_collect(struct linux_system *system);
 int64_t hostsig_call(struct task *task, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                      uint64_t e, uint64_t f);
 
+/* ppoll(2) that no signal slips past; `timeout_ns` TIMER_NEVER: none. For schedule.c, which waits for
+ * all tasks at once. Result: as ppoll(2), or -EINTR. */
+struct pollfd;
+int hostsig_ppoll(struct linux_system *system, struct pollfd *fds, unsigned nfds,
+                  uint64_t timeout_ns);
+
 /*
- * Waits until the host descriptor has one of `events` (POLLIN ...; POLLERR and POLLHUP always
- * count) or `timeout_ns` (< 0: none) has passed. Result: the ready events, 0 at timeout,
- * -ERESTARTSYS, or another error of poll(2). For use before every call that may block on a
+ * Waits, while other tasks run, until the host descriptor has one of `events` (POLLIN ...; POLLERR
+ * and POLLHUP always count) or `timeout_ns` (< 0: none) has passed. Result: the ready events, 0 at
+ * timeout, -ERESTARTSYS, or another error of poll(2). For use before every call that may block on a
  * terminal, pipe, socket and the like. Costs one host call; free for regular files is the caller's
  * business.
  */
 int hostsig_wait_fd(struct task *task, int host_fd, short events, int64_t timeout_ns);
 
 /* Waits for several (poll(2)'s array). Result as poll(2): the number ready, 0 at timeout. */
-struct pollfd;
 int hostsig_poll(struct task *task, struct pollfd *fds, unsigned nfds, int64_t timeout_ns);
 
 /*
- * Sleeps until `deadline_ns` on the guest's CLOCK_MONOTONIC (UINT64_MAX: for ever) or a signal.
- * In a reproducible system the virtual clock jumps there. Result: 0 at the deadline, -ERESTARTSYS.
+ * Sleeps, while other tasks run, until `deadline_ns` on the guest's CLOCK_MONOTONIC (UINT64_MAX:
+ * for ever) or a signal. In a reproducible system the virtual clock jumps there. Result: 0 at the
+ * deadline, -ERESTARTSYS.
  */
 int hostsig_sleep(struct task *task, uint64_t deadline_ns);
 

@@ -18,7 +18,7 @@
 #include "linux/futex_table.h"
 #include "linux/hostsig.h"
 #include "linux/process.h"
-#include "linux/sched.h"
+#include "linux/schedule.h"
 #include "linux/timer.h"
 #include "machine/machine.h"
 

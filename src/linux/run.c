@@ -13,7 +13,7 @@
 #include "kernel/fault.h"
 #include "linux/hostsig.h"
 #include "linux/process.h"
-#include "linux/syscall.h"
+#include "linux/schedule.h"
 #include "linux/timer.h"
 #include "machine/machine.h"
 #include "machine/pte.h"
@@ -70,6 +70,14 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
 
 /* ---- one task ---- */
 
+/* Begins the task's system call, or goes on with the one it waits in. */
+static void make_call(struct task *task)
+{
+    sched_call(task);
+    if (!task->exiting && task->process->space->starved)
+        kill_for_memory(task);
+}
+
 static void handle_exit(struct task *task, const struct cpu_exit *why)
 {
     switch (why->kind) {
@@ -77,9 +85,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
         handle_fault(task, why);
         break;
     case CPU_EXIT_SYSCALL:
-        syscall_dispatch(task);
-        if (!task->exiting && task->process->space->starved)
-            kill_for_memory(task);
+        make_call(task);
         break;
     case CPU_EXIT_TRAP:
         signal_force_trap(task, why);
@@ -98,13 +104,13 @@ static void report_trouble(struct linux_system *system)
     system->kernel->trouble[0] = '\0';
 }
 
-/* On the way back to the guest. */
+/* On the way back to the guest, unless the task waits in a call. */
 static void before_return(struct task *task)
 {
     struct linux_system *system = task->process->system;
     hostsig_collect(system);
     report_trouble(system);
-    if (!task->exiting &&
+    if (!task->fiber && !task->exiting &&
         (task->restart_result != 0 || task->signals.has_saved_mask || signal_is_pending(task)))
         signal_deliver(task);
 }
@@ -128,18 +134,35 @@ static uint64_t run_once(struct task *task, uint64_t budget)
     uint64_t before = task->process->counters.instructions;
     cpu_run(task->cpu, task->process->space->table.root, until_timer(system, budget), &why);
     uint64_t ran = task->process->counters.instructions - before;
+    task->instructions += ran;
     clock_ran(system, ran);
     handle_exit(task, &why);
     before_return(task);
     return ran;
 }
 
+/* Instructions of a turn: in virtual time it is known when somebody else will be ready. */
+static uint64_t turn_len(const struct linux_system *system)
+{
+    uint64_t len = system->options.quantum;
+    if (!system->clock.is_virtual || sched_deadline(system) == TIMER_NEVER)
+        return len;
+    uint64_t now = clock_monotonic(system), next = sched_deadline(system);
+    uint64_t until = next > now ? next - now : 1;
+    return until < len ? until : len;
+}
+
 static void run_slice(struct linux_system *system, struct task *task)
 {
-    uint64_t left = system->options.quantum;
+    uint64_t left = turn_len(system);
     system->current = task;
     system->machine->now = &task->process->counters;
-    while (left > 0 && !task->exiting) {
+    task->yields = false;
+    if (task->fiber) {
+        make_call(task);
+        before_return(task);
+    }
+    while (left > 0 && !task->exiting && !task->fiber && !task->yields) {
         uint64_t ran = run_once(task, left);
         left -= ran < left ? ran : left;
     }
@@ -180,16 +203,13 @@ static void end_slice(struct linux_system *system)
 int linux_run(struct linux_system *system)
 {
     hostsig_start(system);
-    struct task *task = system->tasks;
-    while (task) {
+    while (system->tasks) {
+        struct task *task = sched_next(system);
         run_slice(system, task);
         end_slice(system);
-        struct task *next = task->next;
-        if (system->must_reap) {
-            process_reap(system); /* may take `next` too: start over */
-            next = NULL;
-        }
-        task = next ? next : system->tasks;
+        sched_put(task);
+        if (system->must_reap)
+            process_reap(system);
     }
     hostsig_stop(system);
     return 0;

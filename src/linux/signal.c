@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "linux/hostsig.h"
+#include "linux/schedule.h"
 #include "linux/signal.h"
 #include "linux/signal_frame.h"
 #include "linux/syscall.h"
@@ -152,7 +153,10 @@ static void drop_everywhere(struct process *process, sigbits_t set)
 
 void signal_set_mask(struct task *task, sigbits_t mask)
 {
+    struct process *process = task->process;
     task->signals.mask = mask & ~NEVER_BLOCKED;
+    if (process->pending.pending & task->signals.mask)
+        sched_signal(process->system); /* another must take it now */
 }
 
 void signal_set_mask_for_wait(struct task *task, sigbits_t mask)
@@ -167,17 +171,33 @@ static bool is_blocked_by_all(const struct process *process, const struct task *
     if (only)
         return only->signals.mask & sigbit(signal);
     for (const struct task *task = process->system->tasks; task; task = task->next)
-        if (task->process == process && !(task->signals.mask & sigbit(signal)))
+        if (task->process == process && !task->exiting && !(task->signals.mask & sigbit(signal)))
             return false;
     return true;
 }
 
-bool signal_is_pending(const struct task *task)
+static sigbits_t wanted_by(const struct task *task)
+{
+    return ~task->signals.mask | task->signals.wait_set;
+}
+
+/* Of the process's signals, those that this task is to take: each is for the oldest task that wants
+ * it. */
+static sigbits_t shared_for(const struct task *task)
 {
     const struct process *process = task->process;
-    sigbits_t pending = process->pending.pending | task->signals.pending.pending;
-    sigbits_t wanted = ~task->signals.mask | task->signals.wait_set;
-    return (pending & wanted) != 0 || process->exited;
+    sigbits_t left = process->pending.pending & wanted_by(task);
+    const struct task *other = process->system->tasks;
+    for (; left != 0 && other && other != task; other = other->next)
+        if (other->process == process && !other->exiting)
+            left &= ~wanted_by(other);
+    return left;
+}
+
+bool signal_is_pending(const struct task *task)
+{
+    return (task->signals.pending.pending & wanted_by(task)) != 0 || task->exiting ||
+           task->process->exited || shared_for(task) != 0;
 }
 
 int signal_take(struct task *task, sigbits_t set, struct signal_info *info)
@@ -227,6 +247,7 @@ int signal_send_info(struct process *process, struct task *task, int signal, con
     struct signal_info bytes = {{0}};
     memcpy(&bytes, info, sizeof bytes);
     queue_add(queue, signal, &bytes);
+    sched_signal(process->system);
     return 0;
 }
 

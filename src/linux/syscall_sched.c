@@ -37,6 +37,7 @@ static int check_tid(struct task *task, int tid)
 
 int64_t sys_sched_yield(struct task *task, const uint64_t args[6])
 {
+    task->yields = true;
     return 0;
 }
 

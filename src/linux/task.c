@@ -11,8 +11,10 @@
 
 #include "base/check.h"
 #include "base/xalloc.h"
+#include "linux/futex_table.h"
 #include "linux/hostsig.h"
 #include "linux/process.h"
+#include "linux/schedule.h"
 #include "linux/task.h"
 #include "machine/machine.h"
 
@@ -119,6 +121,8 @@ int linux_create(struct machine *machine, struct kernel *kernel,
         free(system);
         return rc;
     }
+    sched_create(system);
+    system->futexes = futex_table_create();
     *out = system;
     return 0;
 }
@@ -134,6 +138,8 @@ void linux_destroy(struct linux_system *system)
         system->processes = process->next;
         process_destroy(process);
     }
+    futex_table_destroy(system->futexes);
+    sched_destroy(system);
     hostsig_destroy(system);
     for (size_t i = 0; i < system->nnotes; i++)
         free(system->notes[i]);

@@ -16,8 +16,13 @@
 #include "linux/fd.h"
 #include "linux/signal.h"
 
+struct fiber;
+struct futex_table;
 struct process;
+struct sched;
 struct task;
+struct task_queue;
+struct task_wait;
 
 enum { TASK_COMM_LEN = 16, PROCESS_AUXV_MAX = 32 };
 
@@ -42,8 +47,10 @@ struct linux_system {
     struct machine *machine;
     struct kernel *kernel;
     struct linux_options options;
-    struct process *processes; /* list, in order of creation; ended ones stay for the summary */
-    struct task *tasks;        /* list: the run queue, round robin */
+    struct process *processes;   /* list, in order of creation; ended ones stay for the summary */
+    struct task *tasks;          /* list of all, in order of creation */
+    struct sched *sched;         /* which of them run next, and which wait (schedule.c) */
+    struct futex_table *futexes; /* who waits for which word of memory (futex.c) */
     struct task *current;
     int next_pid;
     struct clock clock;
@@ -97,6 +104,7 @@ struct process {
     bool exited;
     struct process_exit exit;
     int ntasks;
+    int leader_status; /* of the first task, if it ended by exit(2) before others */
 };
 
 struct task {
@@ -120,7 +128,16 @@ struct task {
     } fault;
     int pdeath_signal;       /* prctl */
     uint64_t timer_slack_ns; /* prctl */
-    bool exiting;            /* leaves the run queue as soon as it is off the CPU */
+    bool exiting;            /* is taken off as soon as it is off the CPU */
+    bool yields;             /* gives the rest of its turn to others */
+    uint64_t instructions;   /* run so far */
+    uint64_t utime_ns, stime_ns;
+    struct fiber *fiber;      /* the call it waits in; NULL: none */
+    struct task_wait *wait;   /* what that waits for (schedule.h) */
+    struct task_queue *queue; /* it is in; NULL: none */
+    struct task *queue_next, *queue_prev;
+    int *pins; /* host descriptors that the call in progress keeps open */
+    unsigned npins;
 };
 
 /* Internal results of system calls, never seen by a guest (numbers as in Linux). */

@@ -36,6 +36,14 @@ int cpu_create(struct machine *machine, struct cpu **out)
     return *out ? 0 : -ENOMEM;
 }
 
+int cpu_clone(struct cpu *cpu, struct cpu **out)
+{
+    int rc = cpu_create(NULL, out);
+    if (rc == 0)
+        **out = *cpu;
+    return rc;
+}
+
 void cpu_destroy(struct cpu *cpu)
 {
     free(cpu);

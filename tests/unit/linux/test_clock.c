@@ -72,14 +72,15 @@ static void virtual_time_is_instructions_and_sleep(void **state)
     assert_int_equal(now(&w, CLOCK_REALTIME), date + 5000000);
 }
 
-static void cpu_clocks_speak_of_a_process(void **state)
+static void cpu_clocks_speak_of_a_process_or_thread(void **state)
 {
     struct world w;
     uint64_t ns;
     make(&w, true);
     w.process.counters.instructions = 777;
+    w.task.instructions = 333;
     assert_int_equal(now(&w, CLOCK_PROCESS_CPUTIME_ID), 777);
-    assert_int_equal(now(&w, CLOCK_THREAD_CPUTIME_ID), 777);
+    assert_int_equal(now(&w, CLOCK_THREAD_CPUTIME_ID), 333);
     assert_int_equal(now(&w, (clockid_t)(~1000u << 3 | 2)), 777); /* clock_getcpuclockid(1000) */
     assert_int_equal(clock_now(&w.system, (clockid_t)(~1001u << 3 | 2), &ns), -EINVAL);
     assert_int_equal(clock_now(&w.system, (clockid_t)(~1000u << 3 | 3), &ns), -EINVAL);
@@ -130,7 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(host_clocks_pass_through),
         cmocka_unit_test(virtual_time_is_instructions_and_sleep),
-        cmocka_unit_test(cpu_clocks_speak_of_a_process),
+        cmocka_unit_test(cpu_clocks_speak_of_a_process_or_thread),
         cmocka_unit_test(host_cpu_time_is_charged_once),
         cmocka_unit_test(deadlines_convert_between_clocks),
         cmocka_unit_test(timespecs_are_checked),

@@ -18,6 +18,7 @@
 
 #include "linux/hostsig.h"
 #include "linux/process.h"
+#include "linux/schedule.h"
 #include "linux/timer.h"
 
 #define MS UINT64_C(1000000)
@@ -44,6 +45,7 @@ static int setup(void **state)
     w->second.tid = 1001;
     w->first.next = &w->second;
     assert_int_equal(hostsig_create(&w->system), 0);
+    sched_create(&w->system);
     *state = w;
     return 0;
 }
@@ -56,6 +58,7 @@ static int teardown(void **state)
     signal_queue_clear(&w->first.signals.pending);
     signal_queue_clear(&w->second.signals.pending);
     signal_actions_put(w->process.actions);
+    sched_destroy(&w->system);
     hostsig_destroy(&w->system);
     free(w);
     return 0;
@@ -82,12 +85,26 @@ static void standard_signals_do_not_queue(void **state)
     signal_send_process(&w->process, SIGUSR1, SI_USER, 7);
     signal_send_process(&w->process, SIGUSR1, SI_USER, 8);
     assert_true(signal_is_pending(&w->first));
-    assert_true(signal_is_pending(&w->second));
+    assert_false(signal_is_pending(&w->second)); /* one thread takes it: the oldest that wants it */
     assert_int_equal(take(&w->first, &info), SIGUSR1);
     assert_int_equal(info.si_pid, 7);
     assert_int_equal(info.si_code, SI_USER);
     assert_int_equal(take(&w->first, &info), 0);
     assert_false(signal_is_pending(&w->first));
+}
+
+static void a_process_signal_is_for_the_oldest_that_wants_it(void **state)
+{
+    struct world *w = *state;
+    signal_set_mask(&w->first, sigbit(SIGUSR1));
+    signal_send_process(&w->process, SIGUSR1, SI_USER, 7);
+    assert_false(signal_is_pending(&w->first));
+    assert_true(signal_is_pending(&w->second));
+    w->first.signals.wait_set = sigbit(SIGUSR1); /* sigwait: blocked, but wanted */
+    assert_true(signal_is_pending(&w->first));
+    assert_false(signal_is_pending(&w->second));
+    w->process.exited = true;
+    assert_true(signal_is_pending(&w->second));
 }
 
 static void realtime_signals_queue_in_order(void **state)
@@ -311,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(standard_signals_do_not_queue),
+        IN_WORLD(a_process_signal_is_for_the_oldest_that_wants_it),
         IN_WORLD(realtime_signals_queue_in_order),
         IN_WORLD(synchronous_signals_come_first),
         IN_WORLD(ignored_signals_are_dropped_unless_blocked),

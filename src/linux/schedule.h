@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who runs next, and who waits for what. Every task is in one of three places: running, in the
+ * ready queue (round robin), or waiting in the middle of a system call. A call that must wait does
+ * so in sched_wait() alone; it runs on a fiber of its own (base/fiber.h), so the others go on
+ * meanwhile. The host is waited for only when nobody is ready, for all waiting tasks at once.
+ *
+ * Invariants, checked by sched_is_valid():
+ *   Q1  a task is in at most one queue, and its `queue` says which
+ *   Q2  a task in the waiting queue has a `wait`
+ *   Q3  nfds is the number of descriptors that waiting tasks wait for
+ *   Q4  no waiting task's deadline is before next_deadline
+ */
+#ifndef LINUX_SCHEDULE_H
+#define LINUX_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct linux_system;
+struct task;
+struct pollfd;
+
+/* What a task waits for: any of it ends the wait. */
+struct task_wait {
+    struct pollfd *fds;   /* host descriptors; revents tell what happened */
+    unsigned nfds;        /* 0: none */
+    uint64_t deadline_ns; /* on the guest's CLOCK_MONOTONIC; TIMER_NEVER: none */
+    int result;           /* schedule.c's */
+};
+
+void sched_create(struct linux_system *system);
+void sched_destroy(struct linux_system *system);
+
+/* Puts a new task at the end of the ready queue; takes a task that ends off its queue. */
+void sched_add(struct task *task);
+void sched_remove(struct task *task);
+
+/* The next task to run, taken off the ready queue; waits in the host until there is one. => there
+ * is a task */
+struct task *sched_next(struct linux_system *system);
+/* The task's turn is over: to the end of the ready queue, unless it waits or ends. */
+void sched_put(struct task *task);
+
+/* Runs the system call that the task's registers ask for, or goes on with the one it waits in.
+ * Result: it is over. => the task is the running one, or ends */
+bool sched_call(struct task *task);
+
+/*
+ * Waits, while others run. Result: > 0: descriptors that are ready, or 1 if sched_wake() ended the
+ * wait; 0 at the deadline; -ERESTARTSYS: a signal is pending for the task, or it ends.
+ */
+int sched_wait(struct task *task, struct task_wait *wait);
+/* Ends the task's wait, or says why it ended if the task has not run since. => it waits */
+void sched_wake(struct task *task);
+/* Signals were sent, or another task must now take them: waiting tasks look again. */
+void sched_signal(struct linux_system *system);
+/* The earliest deadline of all waiting tasks, or earlier. */
+uint64_t sched_deadline(const struct linux_system *system);
+
+bool sched_is_valid(const struct linux_system *system);
+
+#endif

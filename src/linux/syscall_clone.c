@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * clone(2) and clone3(2): decoding, what Linux refuses, and the making of threads. Processes are
+ * not made here yet.
+ */
+#include <errno.h>
+#include <linux/sched.h>
+
+#include "linux/process.h"
+#include "linux/syscall_calls.h"
+#include "linux/user.h"
+
+enum {
+    CLONE_ARGS_LEN_MIN = 64, /* CLONE_ARGS_SIZE_VER0 */
+    SIGNAL_MASK = 0xff,      /* CSIGNAL: clone(2)'s flags begin with a signal */
+    SET_TID_MAX = 32,        /* MAX_PID_NS_LEVEL */
+};
+
+/* The kernel's struct clone_args. */
+struct guest_clone_args {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid,
+        set_tid_size, cgroup;
+};
+
+#define CLONE_LEGACY_FLAGS 0xffffffffu
+#define NAMESPACES                                                                                 \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
+     CLONE_NEWNET)
+/* What makes a thread of the caller's process that shares all there is to share. */
+#define THREAD_FLAGS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+
+/* Combinations that Linux refuses, whatever is made (copy_process() in kernel/fork.c). */
+static int check_flags(uint64_t flags)
+{
+    if ((flags & CLONE_FS) && (flags & (CLONE_NEWNS | CLONE_NEWUSER)))
+        return -EINVAL;
+    if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+        return -EINVAL;
+    if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+        return -EINVAL;
+    if ((flags & CLONE_THREAD) && (flags & (CLONE_NEWUSER | CLONE_NEWPID)))
+        return -EINVAL;
+    if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
+        return -EINVAL;
+    return flags & NAMESPACES ? -EPERM : 0;
+}
+
+/* Writes where the thread's number is asked for; as Linux, whether that works or not. */
+static void tell_tid(struct task *task, uint64_t flags, uint64_t flag, uint64_t addr, int tid)
+{
+    if (flags & flag)
+        user_write(task, addr, &tid, sizeof tid);
+}
+
+static int64_t make_thread(struct task *task, const struct guest_clone_args *args)
+{
+    uint64_t flags = args->flags;
+    struct task *thread;
+    struct cpu_regs regs;
+    if ((flags & CLONE_SETTLS) && args->tls >= SPACE_END)
+        return -EPERM;
+    int rc = task_create_thread(task, &thread);
+    if (rc < 0)
+        return rc;
+    cpu_get_regs(thread->cpu, &regs);
+    regs.rax = 0;
+    if (args->stack)
+        regs.rsp = args->stack + args->stack_size;
+    if (flags & CLONE_SETTLS)
+        regs.fs_base = thread->fs_base = args->tls;
+    cpu_set_regs(thread->cpu, &regs);
+    if (flags & CLONE_CHILD_CLEARTID)
+        thread->clear_child_tid = vaddr(args->child_tid);
+    tell_tid(task, flags, CLONE_PARENT_SETTID, args->parent_tid, thread->tid);
+    tell_tid(task, flags, CLONE_CHILD_SETTID, args->child_tid, thread->tid);
+    return thread->tid;
+}
+
+static int64_t make(struct task *task, const struct guest_clone_args *args)
+{
+    int rc = check_flags(args->flags);
+    if (rc < 0)
+        return rc;
+    if ((args->flags & THREAD_FLAGS) != THREAD_FLAGS || (args->flags & CLONE_VFORK))
+        return -ENOSYS;
+    return make_thread(task, args);
+}
+
+int64_t sys_clone(struct task *task, const uint64_t args[6])
+{
+    struct guest_clone_args clone = {
+        .flags = args[0] & CLONE_LEGACY_FLAGS & ~(uint64_t)SIGNAL_MASK,
+        .exit_signal = args[0] & SIGNAL_MASK,
+        .stack = args[1],
+        .parent_tid = args[2],
+        .pidfd = args[2],
+        .child_tid = args[3],
+        .tls = args[4],
+    };
+    if ((clone.flags & CLONE_PIDFD) && (clone.flags & CLONE_PARENT_SETTID))
+        return -EINVAL;
+    return make(task, &clone);
+}
+
+/* Bytes beyond the structure that is known here must be 0. */
+static int read_clone_args(struct task *task, uint64_t addr, uint64_t len,
+                           struct guest_clone_args *out)
+{
+    uint8_t rest[PAGE_SIZE];
+    size_t known = len < sizeof *out ? len : sizeof *out;
+    if (len > PAGE_SIZE)
+        return -E2BIG;
+    if (len < CLONE_ARGS_LEN_MIN)
+        return -EINVAL;
+    *out = (struct guest_clone_args){0};
+    if (user_read(task, out, addr, known) < 0 ||
+        user_read(task, rest, addr + known, len - known) < 0)
+        return -EFAULT;
+    for (size_t i = 0; i < len - known; i++)
+        if (rest[i])
+            return -E2BIG;
+    return 0;
+}
+
+static int check_clone_args(const struct guest_clone_args *args)
+{
+    const uint64_t known = CLONE_LEGACY_FLAGS | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
+    if (args->flags & ~known || args->flags & (CLONE_DETACHED | (SIGNAL_MASK & ~CLONE_NEWTIME)))
+        return -EINVAL;
+    if ((args->flags & CLONE_SIGHAND) && (args->flags & CLONE_CLEAR_SIGHAND))
+        return -EINVAL;
+    if (args->exit_signal & ~(uint64_t)SIGNAL_MASK || args->exit_signal > SIGNALS)
+        return -EINVAL;
+    if ((args->flags & (CLONE_THREAD | CLONE_PARENT)) && args->exit_signal)
+        return -EINVAL;
+    if (args->set_tid_size > SET_TID_MAX || !args->set_tid != !args->set_tid_size)
+        return -EINVAL;
+    if (args->set_tid)
+        return -EPERM;
+    if (!args->stack)
+        return args->stack_size ? -EINVAL : 0;
+    bool is_inside = args->stack < SPACE_END && args->stack_size <= SPACE_END - args->stack;
+    return args->stack_size && is_inside ? 0 : -EINVAL;
+}
+
+int64_t sys_clone3(struct task *task, const uint64_t args[6])
+{
+    struct guest_clone_args clone;
+    int rc = read_clone_args(task, args[0], args[1], &clone);
+    if (rc == 0)
+        rc = check_clone_args(&clone);
+    return rc < 0 ? rc : make(task, &clone);
+}
