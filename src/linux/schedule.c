@@ -326,19 +326,13 @@ static bool is_pinned(const struct task *task, int host)
     return false;
 }
 
-/* What a call waits for must stay open until its end, whatever other threads close meanwhile. */
-static void pin_fds(struct task *task, const struct task_wait *wait)
+void sched_keep_open(struct task *task, int host)
 {
-    if (task->process->ntasks < 2)
+    if (task->process->ntasks < 2 || host < 0 || is_pinned(task, host))
         return;
-    for (unsigned i = 0; i < wait->nfds; i++) {
-        int host = wait->fds[i].fd;
-        if (host < 0 || is_pinned(task, host))
-            continue;
-        task->pins = x_realloc(task->pins, (task->npins + 1) * sizeof *task->pins);
-        task->pins[task->npins++] = host;
-        fd_pin(task->process->fds, host);
-    }
+    task->pins = x_realloc(task->pins, (task->npins + 1) * sizeof *task->pins);
+    task->pins[task->npins++] = host;
+    fd_pin(task->process->fds, host);
 }
 
 static void begin_wait(struct task *task, struct task_wait *wait)
@@ -350,7 +344,8 @@ static void begin_wait(struct task *task, struct task_wait *wait)
     sched->nfds += wait->nfds;
     if (wait->deadline_ns < sched->next_deadline)
         sched->next_deadline = wait->deadline_ns;
-    pin_fds(task, wait);
+    for (unsigned i = 0; i < wait->nfds; i++)
+        sched_keep_open(task, wait->fds[i].fd);
 }
 
 /* Without a fiber (a call made outside the run loop) nobody else can run. */

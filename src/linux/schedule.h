@@ -53,6 +53,9 @@ bool sched_call(struct task *task);
 int sched_wait(struct task *task, struct task_wait *wait);
 /* Ends the task's wait, or says why it ended if the task has not run since. => it waits */
 void sched_wake(struct task *task);
+/* The host descriptor, which the task's call uses while it waits, stays open until the call's end,
+ * whatever other threads close. sched_wait() does so for those it waits for. */
+void sched_keep_open(struct task *task, int host);
 /* Signals were sent, or another task must now take them: waiting tasks look again. */
 void sched_signal(struct linux_system *system);
 /* The earliest deadline of all waiting tasks, or earlier. */

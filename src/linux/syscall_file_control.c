@@ -15,6 +15,7 @@
 #include "linux/fd_lock.h"
 #include "linux/hostcall.h"
 #include "linux/hostsig.h"
+#include "linux/schedule.h"
 #include "linux/syscall_calls.h"
 #include "linux/syscall_file.h"
 #include "linux/user.h"
@@ -30,8 +31,9 @@ enum { LOCK_RETRY_NS = 2000000 }; /* how often a lock that another process holds
 
 /* ---- locks ---- */
 
-static int lock_pause(struct task *task)
+static int lock_pause(struct task *task, int host)
 {
+    sched_keep_open(task, host);
     uint64_t now = clock_monotonic(task->process->system);
     return hostsig_sleep(task, now + LOCK_RETRY_NS);
 }
@@ -58,7 +60,7 @@ static int64_t do_lock(struct task *task, int host, int command, uint64_t addr)
             return user_write(task, addr, &copy, sizeof copy);
         if (!waits || (result != -EAGAIN && result != -EACCES))
             return result;
-        int error = lock_pause(task);
+        int error = lock_pause(task, host);
         if (error)
             return error;
     }
@@ -74,7 +76,7 @@ int64_t sys_flock(struct task *task, const uint64_t args[6])
         int64_t result = host_result(flock(host, operation | LOCK_NB));
         if (result != -EWOULDBLOCK || operation & LOCK_NB)
             return result;
-        int error = lock_pause(task);
+        int error = lock_pause(task, host);
         if (error)
             return error;
     }

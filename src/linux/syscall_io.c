@@ -317,7 +317,8 @@ int64_t io_read(struct task *task, int fd, struct user_vec *vec, int64_t offset,
         if (error)
             return error;
     }
-    struct transfer t = {task, entry, vec, offset, flags};
+    struct fd_entry own = *entry; /* the table may change while the call waits */
+    struct transfer t = {task, &own, vec, offset, flags};
     return io_may_block(entry) ? transfer_waiting(t, buf, false) : read_seekable(t, buf);
 }
 
@@ -327,7 +328,8 @@ int64_t io_write(struct task *task, int fd, struct user_vec *vec, int64_t offset
     struct fd_entry *entry = fd_entry(task->process->fds, fd);
     if (!entry)
         return -EBADF;
-    struct transfer t = {task, entry, vec, offset, flags};
+    struct fd_entry own = *entry;
+    struct transfer t = {task, &own, vec, offset, flags};
     return io_may_block(entry) ? transfer_waiting(t, buf, true) : write_seekable(t, buf);
 }
 

@@ -14,23 +14,25 @@
 #include "linux/fd.h"
 #include "linux/hostcall.h"
 #include "linux/proc.h"
+#include "linux/schedule.h"
 #include "linux/syscall_calls.h"
 #include "linux/syscall_io.h"
 
 /* One end of a copy: a descriptor and, if the guest gave a pointer, an offset. */
 struct end {
-    struct fd_entry *entry;
-    uint64_t addr; /* of the offset in the guest's memory; 0: the descriptor's position */
+    struct fd_entry entry; /* a copy: the table may change while a call waits */
+    uint64_t addr;         /* of the offset in the guest's memory; 0: the descriptor's position */
     off_t offset;
 };
 
 static int get_end(struct task *task, int fd, uint64_t addr, struct end *out)
 {
-    out->entry = fd_entry(task->process->fds, fd);
+    const struct fd_entry *entry = fd_entry(task->process->fds, fd);
     out->addr = addr;
     out->offset = -1;
-    if (!out->entry)
+    if (!entry)
         return -EBADF;
+    out->entry = *entry;
     if (addr && user_read(task, &out->offset, addr, sizeof out->offset))
         return -EFAULT;
     return addr && out->offset < 0 ? -EINVAL : 0;
@@ -44,12 +46,12 @@ static off_t *offset_of(struct end *end)
 /* What must be true before bytes are taken from `in`. */
 static int before_copy(struct task *task, const struct end *in, uint64_t len)
 {
-    if (in->entry->proc_path) {
-        int error = proc_before_read(task, in->entry, in->offset);
+    if (in->entry.proc_path) {
+        int error = proc_before_read(task, &in->entry, in->offset);
         if (error)
             return error;
     }
-    return io_before_read(task, in->entry, in->offset, len);
+    return io_before_read(task, &in->entry, in->offset, len);
 }
 
 /* After `n` bytes were moved: mapped files hear of it, new offsets go to the guest. */
@@ -57,7 +59,7 @@ static int64_t after_copy(struct task *task, struct end *in, struct end *out, in
 {
     if (n <= 0)
         return io_broken_pipe(task, n);
-    io_after_write(task, out->entry, out->addr ? out->offset - n : -1, (uint64_t)n);
+    io_after_write(task, &out->entry, out->addr ? out->offset - n : -1, (uint64_t)n);
     if (in->addr && user_write(task, in->addr, &in->offset, sizeof in->offset))
         return -EFAULT;
     if (out->addr && user_write(task, out->addr, &out->offset, sizeof out->offset))
@@ -69,10 +71,12 @@ static int64_t after_copy(struct task *task, struct end *in, struct end *out, in
 static int wait_for_ends(struct task *task, const struct end *in, const struct end *out)
 {
     int error = 0;
-    if (io_may_block(in->entry) && !io_is_nonblocking(in->entry->host))
-        error = io_wait(task, in->entry, POLLIN);
-    if (!error && io_may_block(out->entry) && !io_is_nonblocking(out->entry->host))
-        error = io_wait(task, out->entry, POLLOUT);
+    sched_keep_open(task, in->entry.host);
+    sched_keep_open(task, out->entry.host);
+    if (io_may_block(&in->entry) && !io_is_nonblocking(in->entry.host))
+        error = io_wait(task, &in->entry, POLLIN);
+    if (!error && io_may_block(&out->entry) && !io_is_nonblocking(out->entry.host))
+        error = io_wait(task, &out->entry, POLLOUT);
     return error;
 }
 
@@ -80,7 +84,7 @@ static int wait_for_ends(struct task *task, const struct end *in, const struct e
 static size_t limit_len(const struct end *out, uint64_t len)
 {
     size_t max =
-        io_may_block(out->entry) && !io_is_nonblocking(out->entry->host) ? PIPE_BUF : USER_IO_MAX;
+        io_may_block(&out->entry) && !io_is_nonblocking(out->entry.host) ? PIPE_BUF : USER_IO_MAX;
     return len < max ? len : max;
 }
 
@@ -101,10 +105,10 @@ int64_t sys_sendfile(struct task *task, const uint64_t args[6])
         if (n == 0)
             n = before_copy(task, &in, len);
         if (n == 0)
-            n = host_result(sendfile(out.entry->host, in.entry->host, offset_of(&in), len));
+            n = host_result(sendfile(out.entry.host, in.entry.host, offset_of(&in), len));
         if (n <= 0)
             break;
-        io_after_write(task, out.entry, -1, (uint64_t)n);
+        io_after_write(task, &out.entry, -1, (uint64_t)n);
         total += n;
         left -= (uint64_t)n;
     }
@@ -122,13 +126,13 @@ int64_t sys_copy_file_range(struct task *task, const uint64_t args[6])
     if (!error)
         error = get_end(task, (int)args[2], args[3], &out);
     uint64_t len = args[4] < USER_IO_MAX ? args[4] : USER_IO_MAX;
-    if (!error && in.entry->proc_path)
+    if (!error && in.entry.proc_path)
         error = -EXDEV; /* as between two filesystems: the caller reads and writes */
     if (!error)
         error = before_copy(task, &in, len);
     if (error)
         return error;
-    int64_t n = host_result(copy_file_range(in.entry->host, offset_of(&in), out.entry->host,
+    int64_t n = host_result(copy_file_range(in.entry.host, offset_of(&in), out.entry.host,
                                             offset_of(&out), len, (unsigned)args[5]));
     return after_copy(task, &in, &out, n);
 }
@@ -140,7 +144,7 @@ int64_t sys_splice(struct task *task, const uint64_t args[6])
     int error = get_end(task, (int)args[0], args[1], &in);
     if (!error)
         error = get_end(task, (int)args[2], args[3], &out);
-    if (!error && in.entry->kind != FD_STREAM && out.entry->kind != FD_STREAM)
+    if (!error && in.entry.kind != FD_STREAM && out.entry.kind != FD_STREAM)
         error = -EINVAL;
     if (!error && !(flags & SPLICE_F_NONBLOCK))
         error = wait_for_ends(task, &in, &out);
@@ -149,7 +153,7 @@ int64_t sys_splice(struct task *task, const uint64_t args[6])
         error = before_copy(task, &in, len);
     if (error)
         return error;
-    int64_t n = host_result(splice(in.entry->host, offset_of(&in), out.entry->host, offset_of(&out),
+    int64_t n = host_result(splice(in.entry.host, offset_of(&in), out.entry.host, offset_of(&out),
                                    len, flags | SPLICE_F_NONBLOCK));
     return after_copy(task, &in, &out, n);
 }
@@ -161,14 +165,14 @@ int64_t sys_tee(struct task *task, const uint64_t args[6])
     int error = get_end(task, (int)args[0], 0, &in);
     if (!error)
         error = get_end(task, (int)args[1], 0, &out);
-    if (!error && (in.entry->kind != FD_STREAM || out.entry->kind != FD_STREAM))
+    if (!error && (in.entry.kind != FD_STREAM || out.entry.kind != FD_STREAM))
         error = -EINVAL;
     if (!error && !(flags & SPLICE_F_NONBLOCK))
         error = wait_for_ends(task, &in, &out);
     if (error)
         return error;
-    return io_broken_pipe(task, host_result(tee(in.entry->host, out.entry->host, args[2],
-                                                flags | SPLICE_F_NONBLOCK)));
+    return io_broken_pipe(
+        task, host_result(tee(in.entry.host, out.entry.host, args[2], flags | SPLICE_F_NONBLOCK)));
 }
 
 /* Gives pages of the guest to a pipe: a copy is what the reader sees. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * System calls about the process itself: execve, exit, its family and groups, thread pointers,
- * prctl. Making processes (fork, clone) is not here yet, so there are no children to wait for.
+ * prctl. Making processes is not here yet, so there are no children to wait for; threads are
+ * syscall_clone.c's.
  */
 #include <asm/prctl.h>
 #include <errno.h>

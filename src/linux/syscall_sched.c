@@ -279,7 +279,10 @@ int64_t sys_getrusage(struct task *task, const uint64_t args[6])
         return -EINVAL;
     memset(&usage, 0, sizeof usage);
     if (who != RUSAGE_CHILDREN) {
-        clock_cpu_time(process->system, process, &utime, &stime);
+        if (who == RUSAGE_THREAD)
+            clock_task_time(process->system, task, &utime, &stime);
+        else
+            clock_cpu_time(process->system, process, &utime, &stime);
         usage.ru_utime = (struct timeval){(time_t)(utime / CLOCK_NS_PER_S),
                                           (suseconds_t)(utime % CLOCK_NS_PER_S / 1000)};
         usage.ru_stime = (struct timeval){(time_t)(stime / CLOCK_NS_PER_S),

@@ -200,7 +200,10 @@ static int64_t send_to_task(struct task *task, int tgid, int tid, int signal, co
 {
     if (tid <= 0 || tgid == 0 || tgid < -1 || signal < 0 || signal > SIGNALS)
         return -EINVAL;
-    struct task *target = task_find(task->process->system, tid);
+    struct linux_system *system = task->process->system;
+    struct task *target = task_find(system, tid);
+    if (!target && tgid == tid && process_find(system, tid))
+        return 0; /* the first thread ended before others: as a zombie it hears nothing */
     if (!target || (tgid != -1 && target->process->pid != tgid))
         return -ESRCH;
     return send(target->process, target, signal, info);

@@ -24,12 +24,13 @@
 #include "linux/syscall_socket.h"
 #include "linux/user.h"
 
-int socket_entry(struct task *task, int fd, struct fd_entry **out)
+int socket_entry(struct task *task, int fd, struct fd_entry *out)
 {
-    *out = fd_entry(task->process->fds, fd);
-    if (!*out)
+    const struct fd_entry *entry = fd_entry(task->process->fds, fd);
+    if (!entry)
         return -EBADF;
-    return (*out)->kind == FD_SOCKET ? 0 : -ENOTSOCK;
+    *out = *entry;
+    return entry->kind == FD_SOCKET ? 0 : -ENOTSOCK;
 }
 
 /* ---- addresses ---- */
@@ -130,7 +131,7 @@ int64_t sys_socketpair(struct task *task, const uint64_t args[6])
 
 int64_t sys_bind(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     struct socket_address address;
     int error = socket_entry(task, (int)args[0], &entry);
     if (!error)
@@ -138,28 +139,28 @@ int64_t sys_bind(struct task *task, const uint64_t args[6])
     if (error)
         return error;
     mode_t old = umask(task->process->umask);
-    int64_t result = host_result(bind(entry->host, (struct sockaddr *)&address.bytes, address.len));
+    int64_t result = host_result(bind(entry.host, (struct sockaddr *)&address.bytes, address.len));
     umask(old);
     return result;
 }
 
 int64_t sys_listen(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     int error = socket_entry(task, (int)args[0], &entry);
-    return error ? error : host_result(listen(entry->host, (int)args[1]));
+    return error ? error : host_result(listen(entry.host, (int)args[1]));
 }
 
 typedef int name_call(int, struct sockaddr *, socklen_t *);
 
 static int64_t get_name(struct task *task, const uint64_t args[6], name_call *call)
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     struct socket_address address = {.len = sizeof address.bytes};
     int error = socket_entry(task, (int)args[0], &entry);
     if (error)
         return error;
-    if (call(entry->host, (struct sockaddr *)&address.bytes, &address.len) < 0)
+    if (call(entry.host, (struct sockaddr *)&address.bytes, &address.len) < 0)
         return -errno;
     if (!args[1] || !args[2])
         return -EFAULT;
@@ -213,43 +214,43 @@ static int socket_error(int host)
 
 int64_t sys_connect(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     struct socket_address address;
     int error = socket_entry(task, (int)args[0], &entry);
     if (!error)
         error = socket_read_address(task, args[1], args[2], &address);
     if (error)
         return error;
-    bool waits = !io_is_nonblocking(entry->host);
+    bool waits = !io_is_nonblocking(entry.host);
     for (;;) {
-        error = connect_now(entry, &address);
+        error = connect_now(&entry, &address);
         if (!waits || (error != -EINPROGRESS && error != -EALREADY && error != -EAGAIN))
             return error;
-        int wait = io_wait(task, entry, POLLOUT);
+        int wait = io_wait(task, &entry, POLLOUT);
         if (wait)
             return wait == -EAGAIN ? -EINPROGRESS : wait;
         if (error != -EAGAIN) /* a full Unix backlog is tried again; all else has an answer now */
-            return socket_error(entry->host);
+            return socket_error(entry.host);
     }
 }
 
 static int64_t do_accept(struct task *task, const uint64_t args[6], int flags)
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))
         return -EINVAL;
     int error = socket_entry(task, (int)args[0], &entry);
     if (error)
         return error;
     struct socket_address address = {.len = sizeof address.bytes};
-    struct pollfd ready = {.fd = entry->host, .events = POLLIN};
-    if (!io_is_nonblocking(entry->host) && poll(&ready, 1, 0) == 0) {
-        error = io_wait(task, entry, POLLIN);
+    struct pollfd ready = {.fd = entry.host, .events = POLLIN};
+    if (!io_is_nonblocking(entry.host) && poll(&ready, 1, 0) == 0) {
+        error = io_wait(task, &entry, POLLIN);
         if (error)
             return error;
     }
     int host =
-        accept4(entry->host, (struct sockaddr *)&address.bytes, &address.len, flags | SOCK_CLOEXEC);
+        accept4(entry.host, (struct sockaddr *)&address.bytes, &address.len, flags | SOCK_CLOEXEC);
     if (host < 0)
         return -errno;
     error = socket_write_address(task, &address, args[1], args[2]);
@@ -272,9 +273,9 @@ int64_t sys_accept4(struct task *task, const uint64_t args[6])
 
 int64_t sys_shutdown(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     int error = socket_entry(task, (int)args[0], &entry);
-    return error ? error : host_result(shutdown(entry->host, (int)args[1]));
+    return error ? error : host_result(shutdown(entry.host, (int)args[1]));
 }
 
 /* ---- options ---- */
@@ -292,7 +293,7 @@ static bool is_refused_option(int level, int option)
 
 int64_t sys_setsockopt(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     uint8_t value[OPTION_MAX];
     int len = (int)args[4];
     int error = socket_entry(task, (int)args[0], &entry);
@@ -304,12 +305,12 @@ int64_t sys_setsockopt(struct task *task, const uint64_t args[6])
         return -ENOPROTOOPT;
     if (len && user_read(task, value, args[3], (size_t)len))
         return -EFAULT;
-    return host_result(setsockopt(entry->host, (int)args[1], (int)args[2], value, (socklen_t)len));
+    return host_result(setsockopt(entry.host, (int)args[1], (int)args[2], value, (socklen_t)len));
 }
 
 int64_t sys_getsockopt(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     uint8_t value[OPTION_MAX] = {0};
     int room;
     int error = socket_entry(task, (int)args[0], &entry);
@@ -322,7 +323,7 @@ int64_t sys_getsockopt(struct task *task, const uint64_t args[6])
     if (is_refused_option((int)args[1], (int)args[2]))
         return -ENOPROTOOPT;
     socklen_t len = room < OPTION_MAX ? (socklen_t)room : OPTION_MAX;
-    if (getsockopt(entry->host, (int)args[1], (int)args[2], value, &len) < 0)
+    if (getsockopt(entry.host, (int)args[1], (int)args[2], value, &len) < 0)
         return -errno;
     if ((int)args[1] == SOL_SOCKET && (int)args[2] == SO_PEERCRED && len >= sizeof(struct ucred)) {
         struct ucred *peer = (struct ucred *)value;

@@ -13,8 +13,9 @@ struct socket_address {
     socklen_t len;
 };
 
-/* The descriptor's entry. Errors: -EBADF, -ENOTSOCK. */
-int socket_entry(struct task *task, int fd, struct fd_entry **out);
+/* A copy of the descriptor's entry, as the table may change while a call waits. Errors: -EBADF,
+ * -ENOTSOCK. */
+int socket_entry(struct task *task, int fd, struct fd_entry *out);
 /* A guest's address, as the host is to see it. Errors: -EINVAL, -EFAULT, -ENAMETOOLONG. */
 int socket_read_address(struct task *task, uint64_t addr, uint64_t len, struct socket_address *out);
 /* Stores an address and its length, cut to the room the guest says there is; nothing if either

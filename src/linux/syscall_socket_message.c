@@ -137,10 +137,10 @@ static int64_t finish_send(struct message *m, int flags)
 int64_t sys_sendto(struct task *task, const uint64_t args[6])
 {
     struct message m;
-    struct fd_entry *entry;
+    struct fd_entry entry;
     int error = socket_entry(task, (int)args[0], &entry);
     m.task = task;
-    m.entry = entry;
+    m.entry = &entry;
     m.control_len = 0;
     m.has_address = args[4] != 0;
     if (!error)
@@ -208,17 +208,17 @@ static int64_t send_header(struct task *task, const struct fd_entry *entry,
 
 int64_t sys_sendmsg(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     struct user_msghdr header;
     int error = socket_entry(task, (int)args[0], &entry);
     if (!error)
         error = user_read(task, &header, args[1], sizeof header);
-    return error ? error : send_header(task, entry, &header, (int)args[2]);
+    return error ? error : send_header(task, &entry, &header, (int)args[2]);
 }
 
 int64_t sys_sendmmsg(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     int error = socket_entry(task, (int)args[0], &entry);
     if (error)
         return error;
@@ -228,7 +228,7 @@ int64_t sys_sendmmsg(struct task *task, const uint64_t args[6])
         uint64_t addr = args[1] + i * sizeof(struct user_mmsghdr);
         int64_t n = user_read(task, &header, addr, sizeof header);
         if (n == 0)
-            n = send_header(task, entry, &header, (int)args[3]);
+            n = send_header(task, &entry, &header, (int)args[3]);
         uint32_t len = (uint32_t)n;
         if (n >= 0 && user_write(task, addr + offsetof(struct user_mmsghdr, len), &len, 4))
             n = -EFAULT;
@@ -316,10 +316,10 @@ int64_t sys_recvfrom(struct task *task, const uint64_t args[6])
 {
     struct message m;
     struct msghdr out;
-    struct fd_entry *entry;
+    struct fd_entry entry;
     int error = socket_entry(task, (int)args[0], &entry);
     m.task = task;
-    m.entry = entry;
+    m.entry = &entry;
     m.has_address = true;
     m.control_len = 0;
     if (!error)
@@ -402,15 +402,15 @@ static int64_t receive_header(struct task *task, const struct fd_entry *entry, u
 
 int64_t sys_recvmsg(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     int error = socket_entry(task, (int)args[0], &entry);
-    return error ? error : receive_header(task, entry, args[1], (int)args[2]);
+    return error ? error : receive_header(task, &entry, args[1], (int)args[2]);
 }
 
 /* A timeout counts only between messages (recvmmsg(2), BUGS): with one that has come it is over. */
 int64_t sys_recvmmsg(struct task *task, const uint64_t args[6])
 {
-    struct fd_entry *entry;
+    struct fd_entry entry;
     int flags = (int)args[3];
     int error = socket_entry(task, (int)args[0], &entry);
     if (error)
@@ -419,7 +419,7 @@ int64_t sys_recvmmsg(struct task *task, const uint64_t args[6])
     for (unsigned i = 0; i < count; i++) {
         uint64_t addr = args[1] + i * sizeof(struct user_mmsghdr);
         bool later = i > 0 && (flags & MSG_WAITFORONE || args[4]);
-        int64_t n = receive_header(task, entry, addr,
+        int64_t n = receive_header(task, &entry, addr,
                                    (flags & ~MSG_WAITFORONE) | (later ? MSG_DONTWAIT : 0));
         uint32_t len = (uint32_t)n;
         if (n >= 0 && user_write(task, addr + offsetof(struct user_mmsghdr, len), &len, 4))
