@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest: fills N MiB of memory with numbers, says so, waits for a line, and reads all of it again.
- * Exit status 0 only if every number is as it was. Use: pages N
+ * A guest: fills N MiB of memory with numbers, says so, waits for a line, and reads all of it
+ * again. Exit status 0 only if every number is as it was. Use: pages N
  */
 #include <stdint.h>
 #include <stdio.h>
