@@ -16,7 +16,7 @@
 #include "machine/addr.h"
 
 struct ram {
-    uint8_t *bytes;      /* nframes * PAGE_SIZE, page aligned */
+    uint8_t *bytes;      /* nframes * PAGE_SIZE, page aligned; a spare page follows */
     uint8_t *code_marks; /* one bit a frame */
     uint64_t nframes;
     bool code_changed; /* a marked frame lost its mark since the CPU last cleared this */
