@@ -19,9 +19,12 @@ static uint64_t sieve(long rounds)
 
     for (long r = 0; r < rounds; r++) {
         memset(composite, 0, LIMIT + 1);
-        for (long i = 2; i * i <= LIMIT; i++)
-            for (long j = i * i; !composite[i] && j <= LIMIT; j += i)
+        for (long i = 2; i * i <= LIMIT; i++) {
+            if (composite[i])
+                continue;
+            for (long j = i * i; j <= LIMIT; j += i)
                 composite[j] = 1;
+        }
         for (long i = 2; i <= LIMIT; i++)
             primes += !composite[i];
         for (long i = 0; i < 5000000; i++) {
