@@ -205,12 +205,15 @@ static void shared_memory(void)
 
 static pthread_mutex_t robust[3], inheriting;
 
+static volatile int taken;
+
 static void *take_and_end(void *argument)
 {
     for (int i = 0; i < 3; i++)
         pthread_mutex_lock(&robust[i]);
     pthread_mutex_unlock(&robust[1]);
-    usleep(4000);
+    taken = 1;
+    until_asleep(getpid()); /* main waits for the first */
     return argument;
 }
 
@@ -224,9 +227,11 @@ static void robust_locks(int protocol)
     pthread_mutexattr_setprotocol(&attr, protocol);
     for (int i = 0; i < 3; i++)
         pthread_mutex_init(&robust[i], &attr);
-    pthread_create(&thread, NULL, take_and_end, NULL);
-    usleep(1500);
-    for (int i = 0; i < 3; i++) { /* the first is waited for */
+    taken = 0;
+    thread = start(take_and_end, NULL);
+    while (!taken)
+        ;
+    for (int i = 0; i < 3; i++) {
         int error = pthread_mutex_lock(&robust[i]);
         printf("robust %d: %s\n", i, error ? strerrorname_np(error) : "0");
         if (error == EOWNERDEAD && i == 0)

@@ -35,7 +35,7 @@ static void locks(void)
     long sum = 0;
 
     for (long i = 0; i < THREADS; i++)
-        threads[i] = start(add, (void *)(long)(i * i));
+        threads[i] = start(add, (void *)(i * i));
     for (long i = 0; i < THREADS; i++)
         sum += join(threads[i]);
     printf("locks: counted %ld, results %ld\n", counter, sum);
@@ -62,7 +62,7 @@ static void atomics(void)
     pthread_t threads[4];
 
     for (int i = 0; i < 4; i++)
-        threads[i] = start(add_atomically, (void *)(long)((long)sums));
+        threads[i] = start(add_atomically, (void *)sums);
     for (int i = 0; i < 4; i++)
         join(threads[i]);
     printf("atomics: %ld %ld\n", sums[0], sums[1]);
@@ -91,8 +91,8 @@ static void ping_pong(void)
 {
     pthread_t a, b;
 
-    a = start(play, (void *)(long)(0));
-    b = start(play, (void *)(long)(1));
+    a = start(play, NULL);
+    b = start(play, (void *)1L);
     long sum = join(a) + join(b);
     printf("ping pong: %ld, turn %d\n", sum, turn);
 }
@@ -114,7 +114,7 @@ static void broadcast(void)
     pthread_t threads[THREADS];
 
     for (int i = 0; i < THREADS; i++)
-        threads[i] = start(pass, (void *)(long)(0));
+        threads[i] = start(pass, NULL);
     usleep(3000);
     pthread_mutex_lock(&lock);
     gate = 1;
@@ -172,7 +172,7 @@ static void meetings(void)
     pthread_barrier_init(&barrier, NULL, THREADS);
     sem_init(&slots, 0, 2);
     for (int i = 0; i < THREADS; i++)
-        threads[i] = start(meet, (void *)(long)(0));
+        threads[i] = start(meet, NULL);
     for (int i = 0; i < THREADS; i++)
         serial += join(threads[i]);
     printf("meetings: serial %ld, started %d, never more than two: %d\n", serial, started,
@@ -214,7 +214,7 @@ static void storage(void)
 
     pthread_key_create(&key, destroy);
     for (long i = 0; i < THREADS; i++)
-        threads[i] = start(own, (void *)(long)(i + 1));
+        threads[i] = start(own, (void *)(i + 1));
     for (int i = 0; i < THREADS; i++)
         printf("storage: %ld\n", join(threads[i]));
     printf("storage: main has %ld %s, destroyed %d\n", mine, name, destroyed);
@@ -320,7 +320,7 @@ static void wait_in_time(void)
     int error = 0;
 
     pthread_mutex_lock(&lock);
-    thread = start(signal_later, (void *)(long)(5));
+    thread = start(signal_later, (void *)5L);
     while (gate != 2 && !error)
         error = pthread_cond_timedwait(&changed, &lock, &until);
     pthread_mutex_unlock(&lock);
@@ -344,7 +344,7 @@ static void sleepers(void)
     pthread_t threads[4];
 
     for (int i = 0; i < 4; i++)
-        threads[i] = start(sleep_for, (void *)(long)(order[i]));
+        threads[i] = start(sleep_for, (void *)order[i]);
     for (int i = 0; i < 4; i++)
         join(threads[i]);
     printf("sleepers: %d %d %d %d\n", woken[0], woken[1], woken[2], woken[3]);
@@ -365,7 +365,7 @@ static void spinners(void)
 {
     pthread_t thread;
 
-    thread = start(spin, (void *)(long)(9));
+    thread = start(spin, (void *)9L);
     while (!spinning)
         ;
     usleep(1000);
@@ -393,7 +393,7 @@ static void times(void)
     clockid_t clock;
     pthread_t thread;
 
-    thread = start(use_time, (void *)(long)(0));
+    thread = start(use_time, NULL);
     printf("CPU time: %ld\n", join(thread));
     TRY(pthread_getcpuclockid(pthread_self(), &clock));
     TRY(clock_gettime(clock, &own_time));
@@ -409,7 +409,7 @@ static void misuse(void)
     pthread_t thread;
     pthread_attr_t attr;
 
-    thread = start(nothing, (void *)(long)(0));
+    thread = start(nothing, NULL);
     TRY(pthread_detach(thread));
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
