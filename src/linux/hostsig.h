@@ -47,8 +47,8 @@ void hostsig_collect(struct linux_system *system);
 int64_t hostsig_call(struct task *task, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
                      uint64_t e, uint64_t f);
 
-/* ppoll(2) that no signal slips past; `timeout_ns` TIMER_NEVER: none. For schedule.c, which waits for
- * all tasks at once. Result: as ppoll(2), or -EINTR. */
+/* ppoll(2) that no signal slips past; `timeout_ns` TIMER_NEVER: none. For schedule.c, which waits
+ * for all tasks at once. Result: as ppoll(2), or -EINTR. */
 struct pollfd;
 int hostsig_ppoll(struct linux_system *system, struct pollfd *fds, unsigned nfds,
                   uint64_t timeout_ns);
