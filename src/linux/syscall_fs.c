@@ -68,7 +68,7 @@ static int enter_node(struct process *process, const struct proc_node *node)
 /* Takes over the host descriptor. */
 static int enter_directory(struct process *process, int host)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX] = "";
     struct stat st;
     int error = fstat(host, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
     if (!error && faccessat(host, ".", X_OK, AT_EACCESS) < 0)

@@ -136,7 +136,7 @@ static int64_t finish_send(struct message *m, int flags)
 
 int64_t sys_sendto(struct task *task, const uint64_t args[6])
 {
-    struct message m;
+    struct message m = {0};
     struct fd_entry entry;
     int error = socket_entry(task, (int)args[0], &entry);
     m.task = task;
@@ -192,7 +192,7 @@ static int read_control(struct task *task, const struct user_msghdr *header, str
 static int64_t send_header(struct task *task, const struct fd_entry *entry,
                            const struct user_msghdr *header, int flags)
 {
-    struct message m;
+    struct message m = {0};
     m.task = task;
     m.entry = entry;
     m.has_address = header->name && header->namelen;

@@ -169,6 +169,7 @@ static void divide_narrow(struct cpu *cpu, bool is_signed)
     uint32_t d = minus_b ? -b : b;
     if (!d)
         vex_escape_trap(cpu, CPU_VECTOR_DE);
+    /* cppcheck-suppress zerodivcond ; what is above does not return */
     uint64_t q = n / d, most = is_signed ? (uint32_t)INT32_MAX + (minus_a != minus_b) : UINT32_MAX;
     if (q > most)
         vex_escape_trap(cpu, CPU_VECTOR_DE);
