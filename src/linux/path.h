@@ -31,6 +31,9 @@ struct path_place {
  */
 bool path_normalise(const char *base, const char *text, char *out);
 
+/* Is the normal path this directory or something below it? */
+bool path_is_below(const char *path, const char *directory);
+
 /* Reads a guest's string. Errors: -EFAULT, -ENAMETOOLONG. */
 int path_read(struct task *task, uint64_t addr, char out[PATH_MAX]);
 
