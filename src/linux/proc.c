@@ -345,7 +345,10 @@ void proc_stat(const struct proc_node *node, struct stat *out)
         out->st_uid = geteuid();
         out->st_gid = getegid();
     }
-    clock_gettime(CLOCK_REALTIME, &out->st_mtim);
+    uint64_t now = 0;
+    clock_now(node->subject.system, CLOCK_REALTIME, &now);
+    out->st_mtim.tv_sec = (time_t)(now / CLOCK_NS_PER_S);
+    out->st_mtim.tv_nsec = (long)(now % CLOCK_NS_PER_S);
     out->st_atim = out->st_ctim = out->st_mtim;
 }
 

@@ -102,18 +102,18 @@ static void meminfo(const struct proc_subject *subject, FILE *out)
 
 /* ---- the processor ---- */
 
-/* The model that the CPU engine's CPUID presents: SSE4.2, no AVX. */
+/* What the CPU engine's CPUID presents (machine/vex/vex_cpuid.c): SSE4.2, no AVX. The clock is the
+ * virtual one's, an instruction a nanosecond. */
 static void cpuinfo(const struct proc_subject *subject, FILE *out)
 {
     fputs("processor\t: 0\n"
           "vendor_id\t: GenuineIntel\n"
           "cpu family\t: 6\n"
-          "model\t\t: 37\n"
-          "model name\t: Intel(R) Core(TM) i5 CPU         670  @ 3.47GHz\n"
+          "model\t\t: 44\n"
+          "model name\t: pagewalk virtual processor (SSE4.2)\n"
           "stepping\t: 2\n"
-          "microcode\t: 0x1\n"
-          "cpu MHz\t\t: 3470.000\n"
-          "cache size\t: 4096 KB\n"
+          "cpu MHz\t\t: 1000.000\n"
+          "cache size\t: 8192 KB\n"
           "physical id\t: 0\n"
           "siblings\t: 1\n"
           "core id\t\t: 0\n"
@@ -124,11 +124,10 @@ static void cpuinfo(const struct proc_subject *subject, FILE *out)
           "fpu_exception\t: yes\n"
           "cpuid level\t: 11\n"
           "wp\t\t: yes\n"
-          "flags\t\t: fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 "
-          "clflush mmx fxsr sse sse2 ht syscall nx rdtscp lm constant_tsc rep_good nopl "
-          "nonstop_tsc pni pclmulqdq ssse3 cx16 sse4_1 sse4_2 popcnt aes lahf_lm\n"
+          "flags\t\t: fpu de pse tsc msr pae cx8 sep pge cmov pat clflush mmx fxsr sse sse2 "
+          "syscall nx lm pni ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm\n"
           "bugs\t\t:\n"
-          "bogomips\t: 6940.00\n"
+          "bogomips\t: 2000.00\n"
           "clflush size\t: 64\n"
           "cache_alignment\t: 64\n"
           "address sizes\t: 40 bits physical, 48 bits virtual\n"
@@ -153,8 +152,10 @@ static uint64_t busy_ns(const struct linux_system *system, uint64_t *stime)
     uint64_t utime = 0;
     *stime = 0;
     for (const struct process *p = system->processes; p; p = p->next) {
-        utime += p->utime_ns;
-        *stime += p->stime_ns;
+        uint64_t user, kernel;
+        clock_cpu_time(system, p, &user, &kernel);
+        utime += user;
+        *stime += kernel;
     }
     return utime;
 }

@@ -208,11 +208,13 @@ static void stat_line(const struct proc_subject *subject, FILE *out)
     uint64_t pending = subject->task ? subject->task->signals.pending.pending : 0;
     uint64_t mask = subject->task ? subject->task->signals.mask : 0;
     struct space *space = p->space;
+    uint64_t utime, stime;
+    clock_cpu_time(subject->system, p, &utime, &stime);
 
     fprintf(out, "%d (%s) %c %d %d %d 0 -1 4194304 ", number_of(subject), comm_of(subject),
             state_of(subject), p->ppid, p->pgid, p->sid);
     fprintf(out, "%" PRIu64 " 0 %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 20 0 %d 0 %" PRIu64 " ",
-            c->faults_minor, c->faults_major, ticks(p->utime_ns), ticks(p->stime_ns), p->ntasks,
+            c->faults_minor, c->faults_major, ticks(utime), ticks(stime), p->ntasks,
             ticks(p->start_ns));
     fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " ", space ? space->npages * PAGE_SIZE : 0,
             space ? space_resident(space) : 0, p->limits[RLIMIT_RSS].cur);

@@ -318,12 +318,13 @@ int64_t sys_recvfrom(struct task *task, const uint64_t args[6])
     struct msghdr out;
     struct fd_entry entry;
     int error = socket_entry(task, (int)args[0], &entry);
+    if (error)
+        return error;
     m.task = task;
     m.entry = &entry;
     m.has_address = true;
     m.control_len = 0;
-    if (!error)
-        error = user_vec_single(&m.vec, args[1], args[2]);
+    error = user_vec_single(&m.vec, args[1], args[2]);
     if (error)
         return error;
     int64_t n = start_receive(&m, &out, (int)args[3]);
