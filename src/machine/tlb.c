@@ -496,6 +496,20 @@ bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hi
     return true;
 }
 
+uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va)
+{
+    struct side *side = &tlb->data;
+    struct tlb_level *level = &side->level;
+    uint64_t key = tlb_key(tlb->space, va), newest = 0;
+    const struct tlb_front *slot = &tlb->front[slot_of(key)];
+    if (slot->rtag != TLB_TAG_NONE && slot->rtag != vaddr_page(va).v)
+        newest = slot->stamp;
+    unsigned set = tlb_level_set(level, key);
+    if (tlb_level_find(level, set, key))
+        return newest;
+    return newer(newest, *tlb_level_victim(level, set)->where);
+}
+
 void tlb_data_again(struct tlb *tlb, vaddr_t va, uint64_t count)
 {
     struct tlb_front *slot = &tlb->front[slot_of(tlb_key(tlb->space, va))];

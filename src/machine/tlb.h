@@ -128,6 +128,9 @@ struct tlb_hit {
  */
 bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out);
 
+/* What tlb_data() would give as victim_stamp, were it asked now (and if it finds the page). */
+uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va);
+
 /* Further hits on the page looked up last by tlb_data(): advances the clock by `count` lookups and
  * stamps the entry (string instructions work a page at a time). */
 void tlb_data_again(struct tlb *tlb, vaddr_t va, uint64_t count);

@@ -277,6 +277,7 @@ uint64_t vex_instructions(const struct cpu *cpu); /* retired, as of the block's 
 uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame);
 
 /* vex_cache.c */
+uint8_t *vex_low_memory(size_t len, int protection); /* multiples of pages */
 int vex_cache_create(struct vex_cache *cache, uint64_t len);
 void vex_cache_destroy(struct vex_cache *cache);
 struct vex_block *vex_cache_find(const struct vex_cache *cache, uint64_t pc,

@@ -19,18 +19,32 @@ enum {
     BLOCK_LEN_LEAST = 48, /* bytes of code; a sector may be full by its tables first */
     SITE_LEN_LEAST = 16,
     DOORS_LEN = PAGE_SIZE,
+    HUGE_LEN = 2 << 20,
 };
 #define CACHE_LEN_DEFAULT ((uint64_t)256 << 20)
 #define CACHE_LEN_MAX ((uint64_t)1 << 30)
 
 /* ---- creation ---- */
 
-/* Executable memory in the first 2 GiB: translated code and we reach each other by 32 bits. */
-static uint8_t *low_memory(size_t len)
+/*
+ * Memory in the first 2 GiB, so that 32 bits reach it, in huge host pages if the host has them.
+ * Result: NULL: there is none.
+ */
+uint8_t *vex_low_memory(size_t len, int protection)
 {
-    void *at = mmap(NULL, len, PROT_READ | PROT_WRITE | PROT_EXEC,
+    size_t whole = len + HUGE_LEN;
+    void *at = mmap(NULL, whole, protection,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
-    return at == MAP_FAILED ? NULL : at;
+    if (at == MAP_FAILED)
+        return NULL;
+    uintptr_t start = ((uintptr_t)at + HUGE_LEN - 1) & ~(uintptr_t)(HUGE_LEN - 1);
+    size_t before = start - (uintptr_t)at;
+    if (before)
+        CHECK(munmap(at, before) == 0);
+    if (HUGE_LEN - before)
+        CHECK(munmap((uint8_t *)start + len, HUGE_LEN - before) == 0);
+    (void)madvise((void *)start, len, MADV_HUGEPAGE);
+    return (uint8_t *)start;
 }
 
 static void cut_sectors(struct vex_cache *cache)
@@ -73,7 +87,7 @@ int vex_cache_create(struct vex_cache *cache, uint64_t len)
     if (len < 2 * SECTOR_LEN_MIN)
         len = 2 * SECTOR_LEN_MIN;
     cache->arena_len = (len & ~PAGE_MASK) + DOORS_LEN;
-    cache->arena = low_memory(cache->arena_len);
+    cache->arena = vex_low_memory(cache->arena_len, PROT_READ | PROT_WRITE | PROT_EXEC);
     if (!cache->arena)
         return -ENOMEM;
     CHECK(vex_patch_doors(&cache->doors, cache->arena) <= cache->arena + DOORS_LEN);

@@ -123,6 +123,7 @@ static void emit_check(struct vex_pass *p, struct vex_group *group, const struct
                        IRExpr *addr)
 {
     int64_t low = group->low - a->key.disp, last = group->high - 1 - a->key.disp;
+    vex_write_stamps(p); /* not between the tag's load and its use, which are to be one */
     IRExpr *page_bits = vex_binop(p, Ity_I64, Iop_Shr64, vex_add(p, addr, low),
                                   IRExpr_Const(IRConst_U8(PAGE_SHIFT - FRONT_LEN_SHIFT)));
     uint64_t mask = (uint64_t)(TLB_FRONT_SLOTS - 1) << FRONT_LEN_SHIFT;
@@ -133,7 +134,6 @@ static void emit_check(struct vex_pass *p, struct vex_group *group, const struct
         group->writes ? offsetof(struct tlb_front, wtag) : offsetof(struct tlb_front, rtag);
     IRExpr *tag =
         vex_value(p, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, front_field(p, group, field)));
-    vex_write_stamps(p);
     new_miss_site(p, group, a);
     vex_emit_exit(p, vex_binop(p, Ity_I1, Iop_CmpNE64, page, tag));
     IRExpr *addend = vex_value(

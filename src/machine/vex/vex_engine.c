@@ -26,9 +26,8 @@ static int create_tables(struct cpu_engine *engine)
     size_t front_len = TLB_FRONT_SLOTS * sizeof(*engine->front);
     size_t ifront_len = TLB_IFRONT_SLOTS * sizeof(*engine->ifront);
     engine->tables_len = front_len + ifront_len + VEX_INDIRECT_SLOTS * sizeof(*engine->indirect);
-    uint8_t *tables = mmap(NULL, engine->tables_len, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_32BIT, -1, 0);
-    if (tables == MAP_FAILED)
+    uint8_t *tables = vex_low_memory(engine->tables_len, PROT_READ | PROT_WRITE);
+    if (!tables)
         return -ENOMEM;
     engine->tables = tables;
     engine->front = (void *)tables;

@@ -158,7 +158,11 @@ static void fast_load(struct vex_pass *p, const IRStmt *s)
 {
     const IRExpr *load = s->Ist.WrTmp.data;
     IRExpr *host = vex_check(p, load->Iex.Load.addr, (unsigned)sizeofIRType(load->Iex.Load.ty));
-    vex_emit(p, IRStmt_WrTmp(s->Ist.WrTmp.tmp, IRExpr_Load(Iend_LE, load->Iex.Load.ty, host)));
+    IRTemp temp = s->Ist.WrTmp.tmp;
+    if (p->wide[temp] != IRTemp_INVALID)
+        vex_load_wide(p, temp, load->Iex.Load.ty, host);
+    else
+        vex_emit(p, IRStmt_WrTmp(temp, IRExpr_Load(Iend_LE, load->Iex.Load.ty, host)));
     p->now.loads++;
 }
 
@@ -257,7 +261,8 @@ static void fast_stmt(struct vex_pass *p, IRStmt *s)
         }
         if (vex_is_division(s))
             check_division(p, s->Ist.WrTmp.data);
-        vex_emit(p, s);
+        if (!vex_is_widened(p, s))
+            vex_emit(p, s);
         break;
     }
 }
@@ -394,13 +399,13 @@ IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
     struct vex_pass *p = LibVEX_Alloc(sizeof(*p));
     memset(p, 0, sizeof(*p));
     p->t = t;
-    p->in = in;
-    vex_forward_xmm(in);
+    p->in = in = vex_forward_xmm(vex_forward_regs(in));
     p->out = deepCopyIRSBExceptStmts(in);
     t->nsites = 0;
     t->indirect = VEX_NONE;
     t->len = 0;
     vex_analyse(p);
+    vex_find_wide(p);
     vex_group_accesses(p);
     t->needs_second =
         !t->second && ((p->ninsns && (p->insns[0].pc & PAGE_MASK) + p->insns[0].len > PAGE_SIZE) ||

@@ -14,7 +14,8 @@
 
 enum {
     VEX_SITES_PER_BLOCK = 640,
-    VEX_CODE_SLACK = 16,  /* bytes behind the page that a decoder may read */
+    VEX_CODE_SLACK = 16, /* bytes behind the page that a decoder may read */
+    VEX_LOADED_WIDE = UINT8_MAX,
     VEX_GROUP_SPAN = 256, /* bytes that one check may cover */
 };
 
@@ -91,6 +92,8 @@ struct vex_pass {
     struct vex_insn *insns;
     int ninsns, kept;     /* instructions in the block, and how many of them are translated */
     struct vex_key *keys; /* of the block's temporaries */
+    uint8_t *uses;        /* of a temporary; VEX_LOADED_WIDE: there is only the wide one */
+    IRTemp *wide;         /* the temporary that this one becomes the low part of */
     struct vex_access *accesses;
     int naccesses, access; /* next one */
     struct vex_group *groups;
@@ -188,8 +191,14 @@ bool vex_slow_stmt(struct vex_pass *p, IRStmt *s); /* false: the statement needs
 /* vex_deadput.c: takes out writes to registers that nothing can see. */
 void vex_drop_dead_puts(IRSB *block);
 
+/* vex_forward.c: follows integer registers through the block. */
+IRSB *vex_forward_regs(IRSB *block);
+
 /* vex_simd.c: joins VEX's partial writes to XMM registers and forwards them. */
-void vex_forward_xmm(IRSB *block);
+IRSB *vex_forward_xmm(IRSB *block);
+void vex_find_wide(struct vex_pass *p);
+void vex_load_wide(struct vex_pass *p, IRTemp narrow, IRType type, IRExpr *host);
+bool vex_is_widened(const struct vex_pass *p, const IRStmt *s);
 
 /* vex_helpers.c, called by the slow flavour. `spec` is a length and, above bit 16, an mmu_access.
  */

@@ -12,7 +12,7 @@
 #define VEX_LAYOUT_H
 
 #define VEX_OFF_CLOCK 0  /* 64 bits: the TLB's clock (tlb.h) */
-#define VEX_OFF_BUDGET 8 /* 32 bits, signed: instructions left; negative: leave at a block's end   \
+#define VEX_OFF_BUDGET 8 /* 32 bits, signed: instructions left; negative: leave when a block ends  \
                           */
 #define VEX_OFF_ACCESSES 12 /* 32 bits: loads since the last drain, + 65536 * stores */
 #define VEX_OFF_RIP 184
@@ -27,9 +27,9 @@
 
 #define VEX_LEAVE_EXIT 1     /* from a block's exit; value: return address in its site */
 #define VEX_LEAVE_INDIRECT 2 /* from an indirect jump; the state's RIP is where to */
-#define VEX_LEAVE_FETCH 3  /* from a page entry stub; value: return address, before a block number \
-                            */
-#define VEX_LEAVE_MISS 4   /* vex_miss() did not resume */
+#define VEX_LEAVE_FETCH                                                                            \
+    3                    /* from a page entry stub; value: return address; a block number follows */
+#define VEX_LEAVE_MISS 4 /* vex_miss() did not resume */
 #define VEX_LEAVE_ESCAPE 5 /* vex_escape() */
 
 #endif

@@ -6,9 +6,9 @@
  * time, or faults.
  *
  * Resuming is exact only if the lookup displaces no page that the block relies on: one whose check
- * it has passed and whose accesses are not over. Where that is not certain, the block is left
- * without a lookup. A lookup made for an instruction that is done over by another flavour counts
- * its miss now and its access then.
+ * it has passed and whose accesses are not over. Then the block is left without a lookup. A lookup
+ * made for an instruction that is done over by another flavour counts its miss now and its access
+ * then.
  */
 #include <string.h>
 
@@ -53,18 +53,12 @@ static uint64_t end(struct cpu *cpu, const struct vex_site *site, struct cpu_exi
     return 1;
 }
 
-/* Whether the lookup could take away what the block still uses. `start`: the clock when it began.
- * An L1D set gives up its least recently used way, which is older than the block if the block has
- * not used as many pages as the set has ways. */
-static bool may_disturb(const struct cpu_engine *engine, const struct vex_site *site, uint64_t page,
-                        uint64_t start)
+/* Whether the lookup would take away what the block may still use. `start`: the clock when the
+ * block began. */
+static bool disturbs(const struct cpu_engine *engine, const struct vex_site *site, vaddr_t va,
+                     uint64_t start)
 {
-    const struct tlb_front *slot = &engine->front[page >> PAGE_SHIFT & (TLB_FRONT_SLOTS - 1)];
-    if (!site->open)
-        return false;
-    if (slot->rtag != TLB_TAG_NONE && slot->rtag != page && slot->stamp > start)
-        return true;
-    return site->lookups >= engine->machine->tlb_spec.l1d.ways;
+    return site->open && tlb_data_victim(engine->machine->tlb, va) > start;
 }
 
 static uint64_t fault(struct cpu *cpu, const struct vex_site *site, vaddr_t va, uint32_t error)
@@ -93,7 +87,7 @@ uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
                    (struct cpu_exit){
                        .kind = CPU_EXIT_TRAP, .vector = CPU_VECTOR_GP, .pc = vaddr(site->pc)});
     uint64_t page = vaddr_page(va).v;
-    if (may_disturb(engine, site, page, start)) {
+    if (disturbs(engine, site, va, start)) {
         cpu->meter.clock = start + site->amounts.clock;
         return go_on(cpu, site, VEX_SLOW);
     }
