@@ -11,9 +11,8 @@
 #ifndef VEX_LAYOUT_H
 #define VEX_LAYOUT_H
 
-#define VEX_OFF_CLOCK 0  /* 64 bits: the TLB's clock (tlb.h) */
-#define VEX_OFF_BUDGET 8 /* 32 bits, signed: instructions left; negative: leave when a block ends  \
-                          */
+#define VEX_OFF_CLOCK 0     /* 64 bits: the TLB's clock (tlb.h) */
+#define VEX_OFF_BUDGET 8    /* 32 bits, signed: instructions left; negative: leave */
 #define VEX_OFF_ACCESSES 12 /* 32 bits: loads since the last drain, + 65536 * stores */
 #define VEX_OFF_RIP 184
 #define VEX_STATE_LEN 928 /* of VEX's register state; two shadows of this size follow */
@@ -27,9 +26,8 @@
 
 #define VEX_LEAVE_EXIT 1     /* from a block's exit; value: return address in its site */
 #define VEX_LEAVE_INDIRECT 2 /* from an indirect jump; the state's RIP is where to */
-#define VEX_LEAVE_FETCH                                                                            \
-    3                    /* from a page entry stub; value: return address; a block number follows */
-#define VEX_LEAVE_MISS 4 /* vex_miss() did not resume */
-#define VEX_LEAVE_ESCAPE 5 /* vex_escape() */
+#define VEX_LEAVE_FETCH 3    /* from a page entry stub; value: where a block number follows */
+#define VEX_LEAVE_MISS 4     /* vex_miss() did not resume */
+#define VEX_LEAVE_ESCAPE 5   /* vex_escape() */
 
 #endif
