@@ -520,7 +520,7 @@ static void round_of(uint64_t seed)
 int main(int argc, char **argv)
 {
     uint64_t seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
-    int rounds = argc > 2 ? atoi(argv[2]) : 60;
+    int rounds = argc > 2 ? atoi(argv[2]) : 40;
 
     map_all();
     for (int i = 0; i < NPAGES * PAGE; i++)
