@@ -138,6 +138,7 @@ struct vex_site {
     uint8_t kind;
     uint8_t flavour;   /* JUMP: of the target */
     uint8_t vector;    /* TRAP */
+    uint8_t crossed;   /* MISS: times that the check failed because it crossed a page */
     bool writes : 1;   /* MISS: the check was for stores */
     bool is_const : 1; /* MISS: address known at translation */
     bool in_place : 1; /* MISS: the registers are known: can look up and resume */
@@ -156,6 +157,8 @@ struct vex_block {
     uint32_t incoming; /* first of the jump sites linked here */
     uint32_t next;     /* in the hash */
     uint8_t flavour;
+    bool splits;  /* FAST: its accesses do not share checks */
+    bool retired; /* no longer in the hash; nothing leads here */
 };
 
 /* Indirect jumps look their target up here, by its low 16 bits. */
@@ -166,7 +169,7 @@ struct vex_indirect {
     uint64_t slot;
 };
 
-enum { VEX_INDIRECT_SLOTS = 1 << 16, VEX_SECTORS_MAX = 16 };
+enum { VEX_INDIRECT_SLOTS = 1 << 16, VEX_SECTORS_MAX = 16, VEX_GRANULE = 64 };
 
 /* Code addresses by which translated code reaches vex_dispatch.S. */
 struct vex_doors {
@@ -196,6 +199,8 @@ struct vex_cache {
     size_t blocks_len;
     struct vex_site *sites; /* lazily backed */
     size_t sites_len;
+    uint32_t *owners; /* by VEX_GRANULE bytes of the arena: first block there; lazily backed */
+    size_t owners_len;
     uint32_t *hash; /* [hash_mask + 1] */
     uint32_t hash_mask;
     uint64_t evictions; /* sectors emptied */
@@ -216,6 +221,7 @@ struct vex_page {
     uint64_t verified; /* when */
     uint8_t bytes[PAGE_SIZE] __attribute__((aligned(16)));
     uint8_t covered[PAGE_SIZE] __attribute__((aligned(16))); /* 0xff where a block was translated */
+    uint8_t splits[PAGE_SIZE / 8]; /* bit: blocks that start here had better not share checks */
 };
 
 struct vex_pages {
@@ -292,6 +298,8 @@ void vex_cache_next_sector(struct cpu_engine *engine);
 struct vex_block *vex_cache_add(struct vex_cache *cache, const struct vex_block *block);
 void vex_cache_link(struct cpu_engine *engine, uint32_t site, uint32_t block);
 void vex_cache_unlink_incoming(struct vex_cache *cache, uint32_t block);
+/* Takes a block out of use; it will be made anew. */
+void vex_cache_retire(struct cpu_engine *engine, struct vex_block *block);
 void vex_cache_flush(struct cpu_engine *engine); /* empties all sectors */
 void vex_indirect_clear(struct cpu_engine *engine);
 bool vex_cache_is_valid(const struct vex_cache *cache);
@@ -305,6 +313,8 @@ void vex_pages_sweep(struct cpu_engine *engine); /* frees those that no block na
 void vex_page_cover(struct vex_page *page, unsigned offset, unsigned len);
 /* A store changed a frame with a code mark. */
 void vex_page_stored(struct cpu_engine *engine, pfn_t pfn);
+bool vex_page_splits(const struct vex_page *page, uint64_t pc);
+void vex_page_set_splits(struct vex_page *page, uint64_t pc);
 uint64_t vex_page_tag(const struct vex_page *page);
 uint64_t vex_page_slot(const struct vex_page *page); /* index of its instruction front slot */
 

@@ -97,9 +97,11 @@ int vex_cache_create(struct vex_cache *cache, uint64_t len)
     cache->sites_len = (last->first_site + last->max_sites) * sizeof(*cache->sites);
     cache->blocks = lazy_create(cache->blocks_len);
     cache->sites = lazy_create(cache->sites_len);
+    cache->owners_len = (cache->arena_len / VEX_GRANULE + 1) * sizeof(*cache->owners);
+    cache->owners = lazy_create(cache->owners_len);
     cache->hash_mask = hash_len(cache->arena_len) - 1;
     cache->hash = malloc(((size_t)cache->hash_mask + 1) * sizeof(*cache->hash));
-    if (!cache->blocks || !cache->sites || !cache->hash)
+    if (!cache->blocks || !cache->sites || !cache->owners || !cache->hash)
         return -ENOMEM;
     memset(cache->hash, 0xff, ((size_t)cache->hash_mask + 1) * sizeof(*cache->hash));
     return 0;
@@ -111,6 +113,7 @@ void vex_cache_destroy(struct vex_cache *cache)
         munmap(cache->arena, cache->arena_len);
     lazy_destroy(cache->blocks, cache->blocks_len);
     lazy_destroy(cache->sites, cache->sites_len);
+    lazy_destroy(cache->owners, cache->owners_len);
     free(cache->hash);
 }
 
@@ -145,29 +148,29 @@ struct vex_block *vex_cache_find_next(const struct vex_cache *cache, const struc
     return search(cache, block->next, block->pc, block->page, block->flavour);
 }
 
-static const struct vex_sector *sector_at(const struct vex_cache *cache, uint64_t code)
+static uint32_t *owner(const struct vex_cache *cache, uint64_t code)
 {
-    uint64_t len = cache->sectors[0].end - cache->sectors[0].start;
-    uint64_t i = (code - cache->sectors[0].start) / len;
-    CHECK(i < cache->nsectors);
-    return &cache->sectors[i];
+    return &cache->owners[(code - (uint64_t)(uintptr_t)cache->arena) / VEX_GRANULE];
 }
 
 /* The block whose code holds an address; blocks of a sector stand in the order of their code. */
 struct vex_block *vex_cache_block_at(const struct vex_cache *cache, uint64_t code)
 {
-    const struct vex_sector *sector = sector_at(cache, code);
-    uint32_t low = 0, high = sector->nblocks;
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-        if (cache->blocks[sector->first_block + middle].code <= code)
-            low = middle;
-        else
-            high = middle;
-    }
-    struct vex_block *block = &cache->blocks[sector->first_block + low];
-    CHECK(high > low && code >= block->code && code <= block->end);
+    struct vex_block *block = &cache->blocks[*owner(cache, code)];
+    while (code > block->end)
+        block++;
+    CHECK(code >= block->code);
     return block;
+}
+
+static void own(struct vex_cache *cache, uint32_t number)
+{
+    const struct vex_block *block = &cache->blocks[number];
+    const struct vex_sector *sector = &cache->sectors[cache->current];
+    uint32_t *first = owner(cache, block->code), *last = owner(cache, block->end);
+    bool shared = number > sector->first_block && owner(cache, block[-1].end) == first;
+    for (uint32_t *at = first + shared; at <= last; at++)
+        *at = number;
 }
 
 struct vex_site *vex_cache_site_at(const struct vex_cache *cache, uint64_t back)
@@ -237,13 +240,30 @@ void vex_cache_link(struct cpu_engine *engine, uint32_t from, uint32_t to)
 
 /* ---- filling and emptying ---- */
 
+static void take_from_hash(struct vex_cache *cache, uint32_t number)
+{
+    uint32_t *link = bucket(cache, cache->blocks[number].pc);
+    while (*link != number)
+        link = &cache->blocks[*link].next;
+    *link = cache->blocks[number].next;
+}
+
+void vex_cache_retire(struct cpu_engine *engine, struct vex_block *block)
+{
+    uint32_t number = (uint32_t)(block - engine->cache.blocks);
+    struct vex_indirect *indirect = &engine->indirect[block->pc & (VEX_INDIRECT_SLOTS - 1)];
+    take_from_hash(&engine->cache, number);
+    vex_cache_unlink_incoming(&engine->cache, number);
+    if (indirect->code == block->code)
+        *indirect = (struct vex_indirect){0};
+    block->retired = true;
+}
+
 static void remove_block(struct vex_cache *cache, uint32_t number)
 {
     struct vex_block *block = &cache->blocks[number];
-    uint32_t *link = bucket(cache, block->pc);
-    while (*link != number)
-        link = &cache->blocks[*link].next;
-    *link = block->next;
+    if (!block->retired)
+        take_from_hash(cache, number);
     vex_cache_unlink_incoming(cache, number);
     for (uint32_t i = block->sites; i < block->sites + block->nsites; i++)
         unlink_site(cache, i);
@@ -314,6 +334,7 @@ struct vex_block *vex_cache_add(struct vex_cache *cache, const struct vex_block 
         block->last->nblocks++;
     for (uint32_t i = block->sites; i < block->sites + block->nsites; i++)
         cache->sites[i].block = number;
+    own(cache, number);
     return &cache->blocks[number];
 }
 
@@ -344,7 +365,7 @@ bool vex_cache_is_valid(const struct vex_cache *cache)
             uint32_t at = *bucket(cache, block->pc);
             while (at != number && at != VEX_NONE)
                 at = cache->blocks[at].next;
-            if (at == VEX_NONE)
+            if ((at == VEX_NONE) != block->retired)
                 return false;
             code = block->end;
         }

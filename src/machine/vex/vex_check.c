@@ -26,7 +26,7 @@ static bool joins(const struct vex_pass *p, const struct vex_group *group,
         return false;
     int64_t low = a->key.disp < group->low ? a->key.disp : group->low;
     int64_t end = a->key.disp + a->len, high = end > group->high ? end : group->high;
-    if (p->t->flavour == VEX_FAST)
+    if (!p->t->splits)
         return (uint64_t)(high - low) <= VEX_GROUP_SPAN;
     bool same_bytes = a->key.disp == group->low && end == group->high;
     return same_bytes && group->insn == a->insn && group->writes;

@@ -34,6 +34,7 @@ struct vex_translation {
     struct vex_page *page;
     struct vex_page *second; /* the instruction straddles into this page */
     enum vex_flavour flavour;
+    bool splits;             /* accesses do not share checks */
     enum vex_flavour onward; /* flavour of the blocks it jumps to */
     const uint8_t *bytes;    /* the page's, and VEX_CODE_SLACK more */
     struct vex_site sites[VEX_SITES_PER_BLOCK];

@@ -14,6 +14,8 @@
 
 #include "machine/vex/vex.h"
 
+enum { CROSSINGS_BORNE = 8 }; /* by a block with shared checks */
+
 static struct vex_site *site_of(const struct cpu_engine *engine, const struct vex_frame *frame)
 {
     uint32_t number;
@@ -69,18 +71,31 @@ static uint64_t fault(struct cpu *cpu, const struct vex_site *site, vaddr_t va, 
                    .kind = CPU_EXIT_FAULT, .addr = va, .error = error, .pc = vaddr(site->pc)});
 }
 
+/* A check crosses a page. Where its accesses each have their own, one of them does and is done
+ * slowly. Shared checks are given up for once, or for good if it happens often. */
+static enum vex_flavour after_crossing(struct cpu_engine *engine, struct vex_site *site)
+{
+    struct vex_block *block = &engine->cache.blocks[site->block];
+    if (block->splits)
+        return VEX_SLOW;
+    if (++site->crossed == CROSSINGS_BORNE && !block->retired) {
+        vex_page_set_splits(block->page, block->pc);
+        vex_cache_retire(engine, block);
+    }
+    return VEX_SINGLE;
+}
+
 uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
 {
     struct cpu_engine *engine = cpu->engine;
-    const struct vex_site *site = site_of(engine, frame);
+    struct vex_site *site = site_of(engine, frame);
     uint64_t start = cpu->meter.clock;
     uint64_t last = site->is_const ? site->va + site->behind : frame->gpr[site->last_reg];
     vaddr_t va = vaddr(last - site->behind);
     bool straddles = (last ^ (last - site->span + 1)) & ~PAGE_MASK;
     if (!site->in_place || straddles) {
         cpu->meter.clock = start + site->amounts.clock;
-        const struct vex_block *block = &engine->cache.blocks[site->block];
-        return go_on(cpu, site, block->flavour == VEX_FAST && straddles ? VEX_SINGLE : VEX_SLOW);
+        return go_on(cpu, site, straddles ? after_crossing(engine, site) : VEX_SLOW);
     }
     if (!mmu_is_canonical(engine->root.levels, va))
         return end(cpu, site,

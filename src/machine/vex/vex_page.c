@@ -108,6 +108,18 @@ void vex_pages_sweep(struct cpu_engine *engine)
     }
 }
 
+bool vex_page_splits(const struct vex_page *page, uint64_t pc)
+{
+    uint64_t offset = pc & PAGE_MASK;
+    return page->splits[offset / 8] >> offset % 8 & 1;
+}
+
+void vex_page_set_splits(struct vex_page *page, uint64_t pc)
+{
+    uint64_t offset = pc & PAGE_MASK;
+    page->splits[offset / 8] |= (uint8_t)(1u << offset % 8);
+}
+
 void vex_page_cover(struct vex_page *page, unsigned offset, unsigned len)
 {
     memset(page->covered + offset, 0xff, len);

@@ -46,6 +46,35 @@ static void initialise(void)
     library.is_initialised = true;
 }
 
+/*
+ * VEX checks its intermediate code four times a block; the linker leads those calls here. It is
+ * right to check it once our passes have changed (debug builds), not in the field.
+ */
+void __wrap_sanityCheckIRSB(const IRSB *block, const HChar *caller, Bool require_flat,
+                            IRType guest_word);
+void __real_sanityCheckIRSB(const IRSB *block, const HChar *caller, Bool require_flat,
+                            IRType guest_word);
+Bool __wrap_isFlatIRSB(const IRSB *block);
+Bool __real_isFlatIRSB(const IRSB *block);
+
+#ifdef PW_DEBUG
+enum { CHECKS_IR = true };
+#else
+enum { CHECKS_IR = false };
+#endif
+
+void __wrap_sanityCheckIRSB(const IRSB *block, const HChar *caller, Bool require_flat,
+                            IRType guest_word)
+{
+    if (CHECKS_IR)
+        __real_sanityCheckIRSB(block, caller, require_flat, guest_word);
+}
+
+Bool __wrap_isFlatIRSB(const IRSB *block)
+{
+    return CHECKS_IR ? __real_isFlatIRSB(block) : True;
+}
+
 /* ---- callbacks ---- */
 
 static Bool no_chase(void *translation, Addr to)
@@ -171,7 +200,8 @@ static struct vex_block *install(struct vex_translation *t, struct vex_sector *s
                               .sites = first_site,
                               .nsites = t->nsites,
                               .incoming = VEX_NONE,
-                              .flavour = (uint8_t)t->flavour};
+                              .flavour = (uint8_t)t->flavour,
+                              .splits = t->splits};
     cache->translations[t->flavour]++;
     return vex_cache_add(cache, &block);
 }
@@ -211,6 +241,7 @@ struct vex_block *vex_translate(struct cpu *cpu, uint64_t pc, struct vex_page *p
     t->pc = pc;
     t->page = page;
     t->flavour = flavour;
+    t->splits = flavour == VEX_SINGLE || vex_page_splits(page, pc);
     t->onward = engine->options.check_each_access ? VEX_SLOW : VEX_FAST;
     return translate(t, second);
 }
