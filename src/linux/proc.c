@@ -127,7 +127,7 @@ static int found_file(struct proc_node *node, const struct proc_file *file, cons
 
 static int find_descriptor(struct proc_node *node, enum proc_directory directory, const char **rest)
 {
-    static const struct proc_file fdinfo = {"fdinfo", proc_text_fdinfo, 0444};
+    static const struct proc_file fdinfo = {"fdinfo", proc_text_fdinfo, 0444, NULL};
     char name[NAME_MAX + 1];
     if (!**rest)
         return found_directory(node, directory);
@@ -272,6 +272,15 @@ static int fill_from(int host, const struct proc_node *node)
     return error;
 }
 
+/* A description of its own with the guest's access; ours may always write. */
+static int reopen(int host, int flags)
+{
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", host);
+    int own = open(link, flags | O_CLOEXEC);
+    return own < 0 ? -errno : own;
+}
+
 int proc_open(const struct proc_node *node, int flags)
 {
     bool is_writing = (flags & O_ACCMODE) != O_RDONLY;
@@ -282,7 +291,11 @@ int proc_open(const struct proc_node *node, int flags)
     if (is_writing && !(node->file->mode & 0200))
         return -EACCES;
     int host = memfd_create("proc", MFD_CLOEXEC);
-    return host < 0 ? -errno : host;
+    if (host < 0)
+        return -errno;
+    int own = reopen(host, flags & (O_ACCMODE | O_NONBLOCK));
+    close(host);
+    return own;
 }
 
 /* The listing of the tables is a listing of the moment; a node may be gone by now. */
@@ -293,7 +306,12 @@ static int refresh(struct task *task, const struct fd_entry *entry)
     int error = proc_find(task, entry->proc_path, &node, &rest);
     if (error || (node.kind != PROC_FILE && node.kind != PROC_DIRECTORY))
         return -ESRCH;
-    return fill_from(entry->host, &node);
+    int own = reopen(entry->host, O_RDWR);
+    if (own < 0)
+        return own;
+    error = fill_from(own, &node);
+    close(own);
+    return error;
 }
 
 static bool is_directory(struct task *task, const struct fd_entry *entry)
@@ -317,6 +335,19 @@ int proc_before_list(struct task *task, const struct fd_entry *entry)
     if (!is_directory(task, entry))
         return -ENOTDIR;
     return lseek(entry->host, 0, SEEK_CUR) == 0 ? refresh(task, entry) : 0;
+}
+
+int proc_store(struct task *task, const struct fd_entry *entry, const char *text)
+{
+    struct proc_node node;
+    const char *rest;
+    int flags = fcntl(entry->host, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+        return -EBADF;
+    int error = proc_find(task, entry->proc_path, &node, &rest);
+    if (error || node.kind != PROC_FILE)
+        return -ESRCH;
+    return node.file->store ? node.file->store(&node.subject, text) : 0;
 }
 
 /* ---- what stat, access and readlink say ---- */

@@ -50,6 +50,8 @@ struct proc_file {
     const char *name;                                             /* below its directory */
     void (*write)(const struct proc_subject *subject, FILE *out); /* its content */
     mode_t mode;
+    /* What writing to it does; `text` ends in NUL. NULL: nothing. Result: 0 or -errno. */
+    int (*store)(const struct proc_subject *subject, const char *text);
 };
 
 enum { PROC_PATH_MAX = 128 };
@@ -79,6 +81,10 @@ int proc_before_read(struct task *task, const struct fd_entry *entry, int64_t of
 /* The same for getdents: -ENOTDIR if it is not a directory. The memfd then holds linux_dirent64s.
  */
 int proc_before_list(struct task *task, const struct fd_entry *entry);
+
+/* Writes `text` (NUL-terminated) to a descriptor with a proc_path. Result: 0; -EBADF it is not open
+ * for writing, -EINVAL, -ESRCH. */
+int proc_store(struct task *task, const struct fd_entry *entry, const char *text);
 
 /* What stat(2) and access(2) say of a node. */
 void proc_stat(const struct proc_node *node, struct stat *out);

@@ -261,6 +261,15 @@ static void comm(const struct proc_subject *subject, FILE *out)
     fprintf(out, "%s\n", comm_of(subject));
 }
 
+static int store_comm(const struct proc_subject *subject, const char *text)
+{
+    struct task *task = subject->task;
+    if (!task)
+        return -ESRCH;
+    snprintf(task->comm, sizeof task->comm, "%.*s", (int)strcspn(text, "\n"), text);
+    return 0;
+}
+
 /* The guest's machine knows no groups of control: no memory limit but its RAM. */
 static void cgroup(const struct proc_subject *subject, FILE *out)
 {
@@ -323,22 +332,22 @@ void proc_text_fdinfo(const struct proc_subject *subject, FILE *out)
 }
 
 const struct proc_file proc_process_files[] = {
-    {"auxv", auxv, 0400},
-    {"cgroup", cgroup, 0444},
-    {"cmdline", cmdline, 0444},
-    {"comm", comm, 0644},
-    {"coredump_filter", coredump_filter, 0644},
-    {"environ", environment, 0400},
-    {"limits", limits, 0444},
-    {"maps", proc_text_maps, 0444},
-    {"oom_adj", zero, 0644},
-    {"oom_score", zero, 0444},
-    {"oom_score_adj", zero, 0644},
-    {"personality", personality_bits, 0400},
-    {"smaps", proc_text_smaps, 0444},
-    {"smaps_rollup", proc_text_smaps_rollup, 0444},
-    {"stat", stat_line, 0444},
-    {"statm", statm, 0444},
-    {"status", status, 0444},
-    {NULL, NULL, 0},
+    {"auxv", auxv, 0400, NULL},
+    {"cgroup", cgroup, 0444, NULL},
+    {"cmdline", cmdline, 0444, NULL},
+    {"comm", comm, 0644, store_comm},
+    {"coredump_filter", coredump_filter, 0644, NULL},
+    {"environ", environment, 0400, NULL},
+    {"limits", limits, 0444, NULL},
+    {"maps", proc_text_maps, 0444, NULL},
+    {"oom_adj", zero, 0644, NULL},
+    {"oom_score", zero, 0444, NULL},
+    {"oom_score_adj", zero, 0644, NULL},
+    {"personality", personality_bits, 0400, NULL},
+    {"smaps", proc_text_smaps, 0444, NULL},
+    {"smaps_rollup", proc_text_smaps_rollup, 0444, NULL},
+    {"stat", stat_line, 0444, NULL},
+    {"statm", statm, 0444, NULL},
+    {"status", status, 0444, NULL},
+    {NULL, NULL, 0, NULL},
 };

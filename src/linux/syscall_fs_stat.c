@@ -244,8 +244,8 @@ static int64_t list_node(struct task *task, const struct fd_entry *entry, uint8_
     size_t whole = 0;
     while (whole + DIRENT64_HEAD <= (size_t)n) {
         const struct dirent64_head *head = (const struct dirent64_head *)(buf + whole);
-        if (whole + head->reclen > (size_t)n)
-            break;
+        if (head->reclen < DIRENT64_HEAD || whole + head->reclen > (size_t)n)
+            break; /* the guest may seek anywhere */
         whole += head->reclen;
     }
     if (lseek(entry->host, (off_t)whole - n, SEEK_CUR) < 0)

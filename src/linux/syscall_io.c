@@ -322,6 +322,19 @@ int64_t io_read(struct task *task, int fd, struct user_vec *vec, int64_t offset,
     return io_may_block(entry) ? transfer_waiting(t, buf, false) : read_seekable(t, buf);
 }
 
+/* A file of proc.c takes what fits a page in one go. */
+static int64_t write_proc(const struct transfer *t)
+{
+    char text[PAGE_SIZE];
+    size_t want = t->vec->left < sizeof text - 1 ? t->vec->left : sizeof text - 1;
+    size_t len = user_vec_get(t->task, t->vec, text, want);
+    if (len < want)
+        return -EFAULT;
+    text[len] = 0;
+    int error = proc_store(t->task, t->entry, text);
+    return error ? error : (int64_t)len;
+}
+
 int64_t io_write(struct task *task, int fd, struct user_vec *vec, int64_t offset, int flags)
 {
     _Alignas(PAGE_SIZE) uint8_t buf[IO_PIECE];
@@ -330,6 +343,8 @@ int64_t io_write(struct task *task, int fd, struct user_vec *vec, int64_t offset
         return -EBADF;
     struct fd_entry own = *entry;
     struct transfer t = {task, &own, vec, offset, flags};
+    if (own.proc_path)
+        return write_proc(&t);
     return io_may_block(entry) ? transfer_waiting(t, buf, true) : write_seekable(t, buf);
 }
 

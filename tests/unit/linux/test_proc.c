@@ -317,6 +317,24 @@ static void test_stat_and_links(void **state)
                      -ENODEV);
 }
 
+static void test_nodes_cannot_be_changed(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t maps = (uint64_t)rig_open(rig, "/proc/self/maps", O_RDONLY);
+    assert_int_equal(rig_call(rig, SYS_write, maps, rig->data, 5), -EBADF);
+    assert_int_equal(rig_call(rig, SYS_ftruncate, maps, 100), -EINVAL);
+    uint64_t comm = (uint64_t)rig_open(rig, "/proc/self/comm", O_RDWR | O_TRUNC);
+    assert_int_equal(
+        rig_call(rig, SYS_write, comm, rig_string(rig, 0, "a new name that is long"), 23), 23);
+    assert_string_equal(rig->task->comm, "a new name that");
+    uint64_t dir = (uint64_t)rig_open(rig, "/proc/self/fd", O_RDONLY);
+    assert_true(rig_call(rig, SYS_getdents64, dir, rig->data, 1000) > 0);
+    for (uint64_t at = 1; at < 30; at++) { /* from the middle of a record: ends, whatever it says */
+        assert_int_equal(rig_call(rig, SYS_lseek, dir, at, SEEK_SET), at);
+        rig_call(rig, SYS_getdents64, dir, rig->data, 1000);
+    }
+}
+
 /* Lists a directory through getdents64 with a buffer that holds only a few records at a time. */
 static int list(struct rig *rig, const char *path, const char *wanted, bool *found)
 {
@@ -380,6 +398,7 @@ int main(void)
         RIG_TEST(test_smaps),
         RIG_TEST(test_small_files),
         RIG_TEST(test_read_again_is_new),
+        RIG_TEST(test_nodes_cannot_be_changed),
         RIG_TEST(test_stat_and_links),
         RIG_TEST(test_listings),
     };
