@@ -304,12 +304,24 @@ int64_t sys_lseek(struct task *task, const uint64_t args[6])
     return host_result(lseek(host, (off_t)args[1], (int)args[2]));
 }
 
+/* May a file be made this long? Errors: -EFBIG, with SIGXFSZ sent. */
+static int check_len(struct task *task, uint64_t len)
+{
+    if (len <= task->process->limits[RLIMIT_FSIZE].cur || (int64_t)len < 0)
+        return 0;
+    signal_send_task(task, SIGXFSZ, SI_USER, task->process->pid);
+    return -EFBIG;
+}
+
 int64_t sys_ftruncate(struct task *task, const uint64_t args[6])
 {
     struct kernel *kernel = task->process->system->kernel;
     int host = fd_host(task->process->fds, (int)args[0]);
     if (host < 0)
         return host;
+    int error = check_len(task, args[1]);
+    if (error)
+        return error;
     if (ftruncate(host, (off_t)args[1]) < 0)
         return -errno;
     if (object_any_file(kernel))
@@ -325,8 +337,9 @@ int64_t sys_truncate(struct task *task, const uint64_t args[6])
     int error = path_find_host(task, AT_FDCWD, args[0], PATH_FOLLOW, &place);
     if (error)
         return error;
-    if ((int64_t)args[1] < 0)
-        return -EINVAL;
+    error = (int64_t)args[1] < 0 ? -EINVAL : check_len(task, args[1]);
+    if (error)
+        return error;
     int host = path_open(task, &place, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0, proc_path);
     if (host < 0)
         return host == -ENXIO ? -EINVAL : host;
@@ -345,6 +358,8 @@ int64_t sys_fallocate(struct task *task, const uint64_t args[6])
     int mode = (int)args[1];
     if (host < 0)
         return host;
+    if (!(mode & FALLOC_FL_KEEP_SIZE) && check_len(task, args[2] + args[3]))
+        return -EFBIG;
     if (mode && object_any_file(kernel)) {
         int error = object_before_read(kernel, host, 0, UINT64_MAX);
         if (error)

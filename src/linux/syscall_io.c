@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -70,6 +71,29 @@ int64_t io_broken_pipe(struct task *task, int64_t result)
     if (result == -EPIPE)
         signal_send_task(task, SIGPIPE, SI_USER, task->process->pid);
     return result;
+}
+
+static int64_t append_offset(int host)
+{
+    struct stat st;
+    return fstat(host, &st) < 0 ? 0 : st.st_size;
+}
+
+int64_t io_within_limit(struct task *task, const struct fd_entry *entry, int64_t offset,
+                        uint64_t len)
+{
+    uint64_t limit = task->process->limits[RLIMIT_FSIZE].cur;
+    if (limit == RLIM_INFINITY || entry->kind != FD_REGULAR || len == 0)
+        return (int64_t)len;
+    int flags = fcntl(entry->host, F_GETFL);
+    if (flags >= 0 && flags & O_APPEND)
+        offset = append_offset(entry->host);
+    else if (offset < 0)
+        offset = lseek(entry->host, 0, SEEK_CUR);
+    if (offset < 0 || (uint64_t)offset < limit)
+        return (int64_t)(limit - (uint64_t)offset < len ? limit - (uint64_t)offset : len);
+    signal_send_task(task, SIGXFSZ, SI_USER, task->process->pid);
+    return -EFBIG;
 }
 
 /* ---- coherence with mappings ---- */
@@ -151,7 +175,10 @@ static int64_t write_seekable(struct transfer t, uint8_t *buf)
     do {
         size_t want = piece_len(&t);
         size_t have = user_vec_get(t.task, t.vec, buf, want);
-        int64_t n = have == 0 && want > 0 ? -EFAULT : host_write(&t, buf, have);
+        int64_t n =
+            have == 0 && want > 0 ? -EFAULT : io_within_limit(t.task, t.entry, t.offset, have);
+        if (n >= 0)
+            n = host_write(&t, buf, (size_t)n);
         if (n < 0)
             return total ? total : n;
         io_after_write(t.task, t.entry, t.flags & RWF_APPEND ? -1 : t.offset, (uint64_t)n);

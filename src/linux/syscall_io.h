@@ -22,6 +22,11 @@ bool io_is_nonblocking(int host);
  */
 int io_wait(struct task *task, const struct fd_entry *entry, short events);
 
+/* How much of a write of `len` bytes at `offset` (-1: the position) the process's RLIMIT_FSIZE
+ * allows. Result: bytes; -EFBIG, with SIGXFSZ sent, if none. */
+int64_t io_within_limit(struct task *task, const struct fd_entry *entry, int64_t offset,
+                        uint64_t len);
+
 /* What writing gave, with SIGPIPE sent if it was -EPIPE. */
 int64_t io_broken_pipe(struct task *task, int64_t result);
 

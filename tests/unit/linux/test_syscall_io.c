@@ -114,6 +114,24 @@ static void test_bad_descriptors(void **state)
     assert_int_equal(CALL(SYS_pread64, file, rig->data, 10, (uint64_t)-1), -EINVAL);
 }
 
+static void test_file_size_limit(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t fd = make_file(rig, 10);
+    process_set_limit(rig->process, RLIMIT_FSIZE, 100, 100);
+    assert_int_equal(CALL(SYS_write, fd, rig->data, 60), 60);
+    assert_int_equal(CALL(SYS_write, fd, rig->data, 60), 40);
+    assert_false(signal_is_pending(rig->task));
+    assert_int_equal(CALL(SYS_write, fd, rig->data, 60), -EFBIG);
+    assert_true(rig->task->signals.pending.pending & sigbit(SIGXFSZ));
+    assert_int_equal(CALL(SYS_pwrite64, fd, rig->data, 60, 90), 10);
+    assert_int_equal(CALL(SYS_ftruncate, fd, 101), -EFBIG);
+    assert_int_equal(CALL(SYS_ftruncate, fd, 100), 0);
+    assert_int_equal(CALL(SYS_fallocate, fd, 0, 50, 51), -EFBIG);
+    int64_t null = rig_open(rig, "/dev/null", O_WRONLY);
+    assert_int_equal(CALL(SYS_write, (uint64_t)null, rig->data, 200), 200);
+}
+
 /* ---- vectors ---- */
 
 static void test_vectors(void **state)
@@ -285,6 +303,7 @@ int main(void)
         RIG_TEST(test_large_transfers),
         RIG_TEST(test_bad_memory_does_not_consume),
         RIG_TEST(test_bad_descriptors),
+        RIG_TEST(test_file_size_limit),
         RIG_TEST(test_vectors),
         RIG_TEST(test_pipe_loses_nothing),
         RIG_TEST(test_pipe_without_waiting),
