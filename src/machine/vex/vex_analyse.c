@@ -36,7 +36,7 @@ unsigned vex_cas_len(const struct vex_pass *p, const IRCAS *cas)
 }
 
 /* Whether the instruction may end here without having happened. */
-static bool is_escape(const IRStmt *s)
+bool vex_is_escape(const IRStmt *s)
 {
     switch (s->tag) {
     case Ist_Store:
@@ -141,7 +141,7 @@ static void judge(struct vex_pass *p, struct vex_insn *insn)
     insn->sites = 0;
     for (int i = insn->first; i < insn->end; i++) {
         const IRStmt *s = p->in->stmts[i];
-        if (is_escape(s)) {
+        if (vex_is_escape(s)) {
             insn->escape = i;
             insn->sites += 2;
         }

@@ -62,25 +62,29 @@ static IRExpr *slot_value(struct forward *f, int slot)
 
 /* ---- writes ---- */
 
-/* The flags' operation is known, and one that does not look at CC_NDEP, or at CC_DEP2. VEX numbers
- * operations in fours (bytes, words, ...) from 1: add, sub, adc, sbb, logic, inc, dec, shl, shr. */
+/* A 0 for a word that the flags' operation does not look at. */
 static bool is_unseen(const struct forward *f, int offset, const IRExpr *data)
 {
     const IRExpr *op = f->known[slot_of(CC_OP)];
-    if ((offset != CC_NDEP && offset != CC_DEP2) || !is_const(data, 0) || !op ||
-        op->tag != Iex_Const)
-        return false;
-    uint64_t family = (op->Iex.Const.con->Ico.U64 + 3) / 4;
-    enum { ADD = 1, SUB = 2, LOGIC = 5, SHL = 8, SHR = 9 };
-    if (family == LOGIC)
-        return true;
-    return offset == CC_NDEP && (family == ADD || family == SUB || family == SHL || family == SHR);
+    return is_const(data, 0) && op && vex_flags_ignore(op, offset);
+}
+
+/* From a new operation on, what the words hold that it ignores does not count: earlier writes to
+ * them may be taken out (vex_deadput.c), so they are not known any more. */
+static void forget_ignored(struct forward *f, const IRExpr *op)
+{
+    if (vex_flags_ignore(op, CC_DEP2))
+        f->known[slot_of(CC_DEP2)] = NULL;
+    if (vex_flags_ignore(op, CC_NDEP))
+        f->known[slot_of(CC_NDEP)] = NULL;
 }
 
 static void put_whole(struct forward *f, IRStmt *s)
 {
     int slot = slot_of(s->Ist.Put.offset);
     IRExpr *data = s->Ist.Put.data;
+    if (s->Ist.Put.offset == CC_OP)
+        forget_ignored(f, data);
     if (is_unseen(f, s->Ist.Put.offset, data))
         return;
     if (f->known[slot] && eqIRAtom(f->known[slot], data))

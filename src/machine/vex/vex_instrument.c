@@ -399,6 +399,7 @@ IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
     struct vex_pass *p = LibVEX_Alloc(sizeof(*p));
     memset(p, 0, sizeof(*p));
     p->t = t;
+    vex_drop_dead_puts(in, (t->page->vpn + 1) << PAGE_SHIFT);
     p->in = in = vex_forward_xmm(vex_forward_regs(in));
     p->out = deepCopyIRSBExceptStmts(in);
     t->nsites = 0;
@@ -428,6 +429,6 @@ IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
         end_block(p);
     }
     note_len(p);
-    vex_drop_dead_puts(p->out);
+    vex_drop_dead_puts(p->out, 0);
     return p->out;
 }

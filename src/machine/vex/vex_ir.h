@@ -165,6 +165,7 @@ static inline bool vex_is_load(const IRStmt *s)
 }
 
 bool vex_is_division(const IRStmt *s);
+bool vex_is_escape(const IRStmt *s); /* may leave its instruction undone */
 unsigned vex_cas_len(const struct vex_pass *p, const IRCAS *cas);
 
 /* vex_analyse.c: fills insns, kept and accesses. */
@@ -190,7 +191,8 @@ void vex_slow_begin(struct vex_pass *p);
 bool vex_slow_stmt(struct vex_pass *p, IRStmt *s); /* false: the statement needs nothing special */
 
 /* vex_deadput.c: takes out writes to registers that nothing can see. */
-void vex_drop_dead_puts(IRSB *block);
+void vex_drop_dead_puts(IRSB *block, uint64_t page_end);
+bool vex_flags_ignore(const IRExpr *op, int offset);
 
 /* vex_forward.c: follows integer registers through the block. */
 IRSB *vex_forward_regs(IRSB *block);
