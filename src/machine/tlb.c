@@ -66,13 +66,13 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
     tlb->now = now;
     tlb->own_clock = 1;
     tlb->clock = &tlb->own_clock;
-    int error = tlb_level_create(spec->l1d, &tlb->data.level);
+    int error = tlb_level_create(spec->l1d, tlb_spec_seed(spec, 0), &tlb->data.level);
     if (!error)
-        error = tlb_level_create(spec->l1i, &tlb->fetch.level);
+        error = tlb_level_create(spec->l1i, tlb_spec_seed(spec, 1), &tlb->fetch.level);
     if (!error)
-        error = tlb_level_create(spec->l2, &tlb->l2);
+        error = tlb_level_create(spec->l2, tlb_spec_seed(spec, 2), &tlb->l2);
     if (!error)
-        error = walkcache_create(spec->pwc, &tlb->walkcache);
+        error = walkcache_create(spec, 3, &tlb->walkcache);
     if (error) {
         tlb_destroy(tlb);
         return error;
@@ -518,6 +518,12 @@ bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hi
     out->host = frame + (va.v & PAGE_MASK);
     out->error = 0;
     return true;
+}
+
+bool tlb_keeps_last(const struct tlb *tlb)
+{
+    const struct tlb_level *level = &tlb->data.level;
+    return level->ways >= 2 && (level->policy == TLB_LRU || level->policy == TLB_TREE_PLRU);
 }
 
 uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va)

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The translation lookaside buffers: first-level data and instruction TLBs, a unified second level,
- * each set-associative with exact LRU, and in front of them the arrays that translated code checks
- * inline.
+ * each set-associative with a replacement policy of its own, and in front of them the arrays that
+ * translated code checks inline.
  *
  *      front array (inline)  ->  L1D or L1I  ->  L2  ->  page walk (mmu.c)
  *
  * The front arrays are a view, not another TLB: a slot may hold a page only while the modelled
  * first level holds it, so a front hit is a first-level hit. Each inline hit stamps its slot with
- * the clock; the stamp is the entry's age, so LRU is exact although hits never come here.
+ * the clock; the stamp is the entry's age, so LRU and its approximations are exact although hits
+ * never come here.
  *
  * The clock counts lookups in program order: the CPU advances it inline by one for each data access
  * and for each entry into a code page, this file by one for each lookup it serves. It is never 0.
@@ -64,9 +65,18 @@ struct tlb_ifront {
     uint64_t stamp; /* clock of the last entry into the page */
 };
 
+/* Which entry of a full set makes room; an empty one is used first (see tlb_level.h). */
+enum tlb_policy {
+    TLB_LRU,       /* the least recently used */
+    TLB_TREE_PLRU, /* where a binary tree of bits points, each away from the half used last */
+    TLB_FIFO,      /* the one that was filled first */
+    TLB_RANDOM,    /* any */
+};
+
 struct tlb_geometry {
     unsigned entries; /* sets * ways, not necessarily powers of two */
     unsigned ways;    /* entries == ways: fully associative; 0 entries, 0 ways: no such level */
+    enum tlb_policy policy;
 };
 
 enum { TLB_NAME_LEN = 512, TLB_ENTRIES_MAX = 65536 };
@@ -79,7 +89,15 @@ struct tlb_spec {
     struct tlb_geometry l1d, l1i, l2;
     struct tlb_geometry pwc[MMU_LEVELS_MAX + 1]; /* page-walk caches, see walkcache.h: [2] of PDEs,
                                                     [3] PDPTEs, [4] PML4Es, [5] PML5Es */
+    uint64_t seed;                               /* of random replacement, see tlb_spec_seed() */
 };
+
+/* The seed of each thing that has entries: the data TLB is number 0, then that for fetches, the
+ * second level, and the walk caches from that of PDEs on. */
+static inline uint64_t tlb_spec_seed(const struct tlb_spec *spec, unsigned number)
+{
+    return spec->seed + ((uint64_t)number << 32);
+}
 
 struct tlb_preset {
     struct tlb_spec spec;
@@ -91,10 +109,12 @@ const struct tlb_preset *tlb_presets(size_t *count);
 
 /*
  * Reads a preset's name or a list of fields, in any order:
- *     l1d=ENTRIES:WAYS  l1i=ENTRIES:WAYS     the first levels
- *     l2=ENTRIES:WAYS                        the second level; l2=0 or no l2: none
- *     pwc=CACHE:ENTRIES:WAYS/...             page-walk caches, each one of pd, pdpt, pml4 and pml5
- * as in "l1d=64:4,l1i=64:8,l2=1536:12,pwc=pd:32:4/pdpt:4:4/pml4:2:2".
+ *     l1d=SHAPE  l1i=SHAPE      the first levels
+ *     l2=SHAPE                  the second level; l2=0 or no l2: none
+ *     pwc=CACHE:SHAPE/...       page-walk caches, each one of pd, pdpt, pml4 and pml5
+ *     seed=NUMBER               of random replacement
+ * where SHAPE is ENTRIES:WAYS[:POLICY] and POLICY one of lru (default), tree-plru, fifo, random;
+ * as in "l1d=64:4:tree-plru,l1i=64:8,l2=1536:12,pwc=pd:32:4/pdpt:4:4/pml4:2:2".
  * Errors: -EINVAL, and *why says what is wrong with which field (a static string).
  */
 int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why);
@@ -135,6 +155,10 @@ struct tlb_hit {
  * for the page is forgotten.
  */
 bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out);
+
+/* Whether the page of a data lookup is certain to be there still after the next data lookup, of
+ * another page: not if that may displace a page that has just been used. */
+bool tlb_keeps_last(const struct tlb *tlb);
 
 /* What tlb_data() would give as victim_stamp, were it asked now (and if it finds the page). */
 uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va);

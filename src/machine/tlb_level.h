@@ -3,6 +3,10 @@
  * One TLB level: sets of ways, each way a translation with the clock of its last use. Knows nothing
  * of walks or counters; tlb.c makes the hierarchy of three of these.
  *
+ * A new translation goes to an empty way of its set, if there is one (the first), or takes the
+ * place of another: of the oldest, if replacement is LRU; the other policies are in
+ * tlb_replace.c, which needs to hear of nothing but stamps as well.
+ *
  * Sets of at most TLB_LEVEL_SCAN ways have a row of 16-bit tags, hashes of the keys, all compared
  * at once. Larger sets have a chained hash to find a key, and are cut into groups of TLB_LEVEL_SCAN
  * ways with a lower bound of the stamps in each, so that the oldest way is found by reading a few
@@ -14,6 +18,7 @@
  *   V1  a key stands at most once in a level, in the set its page number selects
  *   V2  the search, by tags or by hash, finds every key
  *   V3  large sets: no stamp lies below its group's bound
+ *   V4  not plain: `vacant` counts the empty ways
  */
 #ifndef MACHINE_TLB_LEVEL_H
 #define MACHINE_TLB_LEVEL_H
@@ -54,6 +59,11 @@ struct tlb_level {
     unsigned sets;
     bool sets_are_pow2;
     unsigned entries; /* 0: there is no such level */
+    bool is_plain;    /* LRU in sets of at most TLB_LEVEL_SCAN ways: all is done inline here */
+    enum tlb_policy policy;
+    unsigned vacant;                 /* empty ways, if it is not plain */
+    uint64_t *filled;                /* [entries], TLB_FIFO: the clock of the fill */
+    uint64_t random_seed, random_at; /* TLB_RANDOM: how often was drawn */
     /* only if ways > TLB_LEVEL_SCAN: */
     uint32_t *heads; /* hash of a key: number of the way + 1, 0: none */
     uint32_t *next;  /* [entries]: the same, of the next way in the chain */
@@ -63,15 +73,15 @@ struct tlb_level {
 };
 
 /* Errors: -EINVAL (a geometry that tlb_geometry_is_valid() refuses), -ENOMEM. */
-int tlb_level_create(struct tlb_geometry geometry, struct tlb_level *out);
+int tlb_level_create(struct tlb_geometry geometry, uint64_t seed, struct tlb_level *out);
 void tlb_level_destroy(struct tlb_level *level); /* may follow a creation that failed */
 void tlb_level_drop(struct tlb_level *level, struct tlb_way *way);
 bool tlb_level_is_valid(const struct tlb_level *level);
 
-/* What large sets do, for the inline functions below. */
+/* What large sets and other policies do, for the inline functions below. */
 struct tlb_way *tlb_level_find_hashed(const struct tlb_level *level, uint64_t key);
-struct tlb_way *tlb_level_oldest_grouped(struct tlb_level *level, unsigned set);
-void tlb_level_rehash(struct tlb_level *level, struct tlb_way *way, uint64_t key);
+struct tlb_way *tlb_level_victim_otherwise(struct tlb_level *level, unsigned set);
+void tlb_level_prepare(struct tlb_level *level, struct tlb_way *way, uint64_t key, uint64_t stamp);
 
 static inline uint64_t tlb_key(uint64_t space, vaddr_t va)
 {
@@ -138,26 +148,32 @@ static inline struct tlb_way *tlb_level_oldest(struct tlb_way *first, unsigned n
     return first + oldest % TLB_LEVEL_SCAN;
 }
 
-/* The way of a set that a new translation goes to: an empty one, or the least recently used. */
+/* The way of a set that a new translation goes to. Has no effect: asked again, it says the same. */
 static inline struct tlb_way *tlb_level_victim(struct tlb_level *level, unsigned set)
 {
-    if (!level->tags)
-        return tlb_level_oldest_grouped(level, set);
+    if (!level->is_plain)
+        return tlb_level_victim_otherwise(level, set);
     struct tlb_way *first = level->way + (size_t)set * level->ways;
     if (level->ways == 4) /* for speed: the most common first level, unrolled */
         return tlb_level_oldest(first, 4);
     return tlb_level_oldest(first, level->ways);
 }
 
+static inline void tlb_level_set_tag(struct tlb_level *level, unsigned set,
+                                     const struct tlb_way *way, uint16_t tag)
+{
+    tlb_level_tags(level, set)[way - level->way - (size_t)set * level->ways] = tag;
+}
+
 /* Places a translation in a way of its set, whatever was there, its stamp in the way.
- * => the key stands nowhere else */
+ * => the key stands nowhere else; the way is tlb_level_victim()'s */
 static inline void tlb_level_put(struct tlb_level *level, unsigned set, struct tlb_way *way,
                                  uint64_t key, uint64_t value, uint64_t stamp)
 {
-    if (level->tags)
-        tlb_level_tags(level, set)[way - level->way - (size_t)set * level->ways] = tlb_key_tag(key);
+    if (level->is_plain)
+        tlb_level_set_tag(level, set, way, tlb_key_tag(key));
     else
-        tlb_level_rehash(level, way, key);
+        tlb_level_prepare(level, way, key, stamp);
     *way = (struct tlb_way){.key = key, .value = value, .stamp = stamp, .where = &way->stamp};
 }
 

@@ -30,7 +30,15 @@ const struct tlb_preset *tlb_presets(size_t *count)
 
 /* ---- the grammar ---- */
 
-enum { WRONG_FORM, WRONG_ENTRIES, WRONG_WAYS, WRONG_TWICE, WRONG_MISSING, WRONG_COUNT };
+enum {
+    WRONG_FORM,
+    WRONG_ENTRIES,
+    WRONG_WAYS,
+    WRONG_POLICY,
+    WRONG_TWICE,
+    WRONG_MISSING,
+    WRONG_COUNT
+};
 enum need { REQUIRED, OPTIONAL };
 
 /* A part of a spec that is a geometry: what stands before it, and where it goes. */
@@ -45,9 +53,10 @@ struct field {
     {                                                                                              \
         name equals, offsetof(struct tlb_spec, member), need,                                      \
         {                                                                                          \
-            name ": expected ENTRIES:WAYS", name ": entries must be " range " to 65536",           \
-                name ": ways must be at least 1 and divide entries", name " is given twice",       \
-                name " is missing"                                                                 \
+            name ": expected ENTRIES:WAYS[:POLICY]", name ": entries must be " range " to 65536",  \
+                name ": ways must be at least 1 and divide entries",                               \
+                name ": the policy must be lru, tree-plru, fifo or random",                        \
+                name " is given twice", name " is missing"                                         \
         }                                                                                          \
     }
 
@@ -66,7 +75,15 @@ enum {
     NTLB = sizeof(tlb_fields) / sizeof(tlb_fields[0]),
     NPWC = sizeof(pwc_fields) / sizeof(pwc_fields[0]),
 };
-static const char pwc_prefix[] = "pwc=";
+static const char pwc_prefix[] = "pwc=", seed_prefix[] = "seed=";
+
+static const char *const policies[] = {
+    [TLB_LRU] = "lru",
+    [TLB_TREE_PLRU] = "tree-plru",
+    [TLB_FIFO] = "fifo",
+    [TLB_RANDOM] = "random",
+};
+enum { NPOLICIES = sizeof(policies) / sizeof(policies[0]), DEFAULT_SEED = 1 };
 
 static const char not_a_spec[] =
     "no such TLB; give a preset or l1d=ENTRIES:WAYS,l1i=ENTRIES:WAYS[,...]: see 'pagewalk help "
@@ -79,6 +96,7 @@ struct reader {
     const char *at;
     struct tlb_spec spec;
     unsigned seen_tlb, seen_pwc; /* bit of each field that was given */
+    bool seen_seed;
 };
 
 static struct tlb_geometry *geometry_of(struct tlb_spec *spec, const struct field *field)
@@ -114,18 +132,36 @@ static bool is_at_end(const struct reader *r, const char *ends)
     return *r->at == '\0' || strchr(ends, *r->at) != NULL;
 }
 
-/* Reads "ENTRIES:WAYS", or "0" where there may be no such thing, up to one of `ends` or the end.
- * Result: NULL, or what is wrong. */
+/* Reads a policy's name up to one of `ends` or the end. Result: false if there is none such. */
+static bool read_policy(struct reader *r, const char *ends, enum tlb_policy *out)
+{
+    for (unsigned i = 0; i < NPOLICIES; i++) {
+        struct reader behind = *r;
+        if (skip(&behind, policies[i]) && is_at_end(&behind, ends)) {
+            *out = (enum tlb_policy)i;
+            *r = behind;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads "ENTRIES:WAYS[:POLICY]", or "0" where there may be no such thing, up to one of `ends` or
+ * the end. Result: NULL, or what is wrong. */
 static const char *read_geometry(struct reader *r, const struct field *field, const char *ends)
 {
-    struct tlb_geometry geometry = {0, 0};
+    struct tlb_geometry geometry = {.policy = TLB_LRU};
     if (!read_number(r, &geometry.entries))
         return field->wrong[WRONG_FORM];
     if (geometry.entries > TLB_ENTRIES_MAX)
         return field->wrong[WRONG_ENTRIES];
     bool is_none = field->need == OPTIONAL && geometry.entries == 0 && is_at_end(r, ends);
     if (!is_none) {
-        if (*r->at++ != ':' || !read_number(r, &geometry.ways) || !is_at_end(r, ends))
+        if (!skip(r, ":") || !read_number(r, &geometry.ways))
+            return field->wrong[WRONG_FORM];
+        if (skip(r, ":") && !read_policy(r, ends, &geometry.policy))
+            return field->wrong[WRONG_POLICY];
+        if (!is_at_end(r, ends))
             return field->wrong[WRONG_FORM];
         if (geometry.entries == 0)
             return field->wrong[WRONG_ENTRIES];
@@ -162,12 +198,31 @@ static const char *read_pwc(struct reader *r)
     }
 }
 
+static const char *read_seed(struct reader *r)
+{
+    unsigned seed;
+    if (r->seen_seed)
+        return "seed is given twice";
+    r->seen_seed = true;
+    if (!read_number(r, &seed) || !is_at_end(r, ",") || seed > TLB_ENTRIES_MAX)
+        return "seed: expected a number up to 65536";
+    r->spec.seed = seed;
+    return NULL;
+}
+
+static const char *read_any_field(struct reader *r)
+{
+    if (skip(r, pwc_prefix))
+        return read_pwc(r);
+    if (skip(r, seed_prefix))
+        return read_seed(r);
+    return read_field(r, tlb_fields, NTLB, &r->seen_tlb, ",", not_a_spec);
+}
+
 static const char *read_fields(struct reader *r)
 {
     for (;; r->at++) {
-        const char *wrong = skip(r, pwc_prefix)
-                                ? read_pwc(r)
-                                : read_field(r, tlb_fields, NTLB, &r->seen_tlb, ",", not_a_spec);
+        const char *wrong = read_any_field(r);
         if (wrong)
             return wrong;
         if (*r->at == '\0')
@@ -201,6 +256,8 @@ static void append_fields(struct tlb_spec *spec, const struct field *fields, uns
         if (!geometry->entries)
             continue;
         append(spec, "%s%s%u:%u", first, fields[i].prefix, geometry->entries, geometry->ways);
+        if (geometry->policy != TLB_LRU)
+            append(spec, ":%s", policies[geometry->policy]);
         first = next;
     }
 }
@@ -210,6 +267,8 @@ static void write_name(struct tlb_spec *spec)
     spec->name[0] = '\0';
     append_fields(spec, tlb_fields, NTLB, "", ",");
     append_fields(spec, pwc_fields, NPWC, ",pwc=", "/");
+    if (spec->seed != DEFAULT_SEED)
+        append(spec, ",%s%u", seed_prefix, (unsigned)spec->seed);
 }
 
 static bool find_preset(const char *text, struct tlb_spec *out)
@@ -217,6 +276,7 @@ static bool find_preset(const char *text, struct tlb_spec *out)
     for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++) {
         if (strcmp(text, presets[i].spec.name) == 0) {
             *out = presets[i].spec;
+            out->seed = DEFAULT_SEED;
             return true;
         }
     }
@@ -227,7 +287,7 @@ int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why)
 {
     if (find_preset(text, out))
         return 0;
-    struct reader r = {.at = text};
+    struct reader r = {.at = text, .spec.seed = DEFAULT_SEED};
     const char *wrong = read_fields(&r);
     if (wrong) {
         *why = wrong;

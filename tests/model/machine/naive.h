@@ -101,6 +101,96 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
     return naive_walk_from(ram, from, root.levels, va, access);
 }
 
+/* ---- replacement ---- */
+
+enum { NAIVE_ENTRIES_MAX = 2048 };
+
+struct naive_sets {
+    unsigned entries, ways;
+    enum tlb_policy policy;
+    uint64_t seed, draws;
+    uint64_t fills, filled[NAIVE_ENTRIES_MAX]; /* when: fills are numbered */
+    bool right[4 * NAIVE_ENTRIES_MAX];         /* trees: where a node points; 4 * ways a set */
+};
+
+/* The same draws as the real thing, so the same function. */
+static inline uint64_t naive_draw(struct naive_sets *sets)
+{
+    uint64_t x = sets->seed + 0x9e3779b97f4a7c15u * ++sets->draws;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* The nodes above the entry point away from it. */
+static inline void naive_touch(struct naive_sets *sets, unsigned i)
+{
+    unsigned low = i / sets->ways * sets->ways, high = low + sets->ways;
+    bool *right = sets->right + (size_t)4 * low;
+    for (unsigned node = 1; high - low > 1;) {
+        unsigned middle = low + (high - low + 1) / 2;
+        right[node] = i < middle;
+        node = 2 * node + (i >= middle);
+        if (i < middle)
+            high = middle;
+        else
+            low = middle;
+    }
+}
+
+static inline unsigned naive_follow(struct naive_sets *sets, unsigned low)
+{
+    const bool *right = sets->right + (size_t)4 * low;
+    unsigned high = low + sets->ways;
+    for (unsigned node = 1; high - low > 1;) {
+        unsigned middle = low + (high - low + 1) / 2;
+        if (right[node])
+            low = middle;
+        else
+            high = middle;
+        node = 2 * node + right[node];
+    }
+    return low;
+}
+
+/* Whom of the set that begins at `first` a new entry displaces; all are valid, `used` has when each
+ * was used last. */
+static inline unsigned naive_displaced(struct naive_sets *sets, unsigned first,
+                                       const uint64_t *used)
+{
+    unsigned oldest = 0, earliest = 0;
+    for (unsigned i = 1; i < sets->ways; i++) {
+        if (used[i] < used[oldest])
+            oldest = i;
+        if (sets->filled[first + i] < sets->filled[first + earliest])
+            earliest = i;
+    }
+    switch (sets->policy) {
+    case TLB_LRU:
+        return first + oldest;
+    case TLB_FIFO:
+        return first + earliest;
+    case TLB_TREE_PLRU:
+        return naive_follow(sets, first);
+    default:
+        return first + (unsigned)(naive_draw(sets) % sets->ways);
+    }
+}
+
+/* Where an entry of the set goes. */
+static inline unsigned naive_place(struct naive_sets *sets, unsigned first, const bool *valid,
+                                   const uint64_t *used)
+{
+    unsigned place = first;
+    while (place < first + sets->ways && valid[place - first])
+        place++;
+    if (place == first + sets->ways)
+        place = naive_displaced(sets, first, used);
+    sets->filled[place] = ++sets->fills;
+    naive_touch(sets, place);
+    return place;
+}
+
 /* ---- the page-walk caches ---- */
 
 enum { NAIVE_STEPS_MAX = 64 };
@@ -114,7 +204,7 @@ struct naive_cached {
 };
 
 struct naive_cache {
-    unsigned entries, ways;
+    struct naive_sets sets;
     struct naive_cached entry[NAIVE_STEPS_MAX];
 };
 
@@ -127,7 +217,7 @@ static inline uint64_t naive_prefix(unsigned level, uint64_t va)
 static inline struct naive_cached *naive_find_step(struct naive_cache *cache, uint64_t prefix,
                                                    uint16_t asid)
 {
-    for (unsigned i = 0; i < cache->entries; i++) {
+    for (unsigned i = 0; i < cache->sets.entries; i++) {
         struct naive_cached *entry = &cache->entry[i];
         if (entry->valid && entry->prefix == prefix && entry->asid == asid)
             return entry;
@@ -137,21 +227,20 @@ static inline struct naive_cached *naive_find_step(struct naive_cache *cache, ui
 
 static inline void naive_keep_step(struct naive_cache *cache, struct naive_cached new)
 {
-    if (cache->entries == 0)
+    bool valid[NAIVE_STEPS_MAX];
+    uint64_t used[NAIVE_STEPS_MAX];
+    unsigned ways = cache->sets.ways;
+    if (cache->sets.entries == 0)
         return;
-    unsigned first = (unsigned)(new.prefix % (cache->entries / cache->ways)) * cache->ways;
-    struct naive_cached *oldest = NULL;
-    for (unsigned i = first; i < first + cache->ways; i++) {
-        struct naive_cached *entry = &cache->entry[i];
-        if (!oldest || !entry->valid || (oldest->valid && entry->used < oldest->used))
-            oldest = entry;
+    unsigned first = (unsigned)(new.prefix % (cache->sets.entries / ways)) * ways;
+    for (unsigned i = 0; i < ways; i++) {
+        valid[i] = cache->entry[first + i].valid;
+        used[i] = cache->entry[first + i].used;
     }
-    *oldest = new;
+    cache->entry[naive_place(&cache->sets, first, valid, used)] = new;
 }
 
 /* ---- the levels ---- */
-
-enum { NAIVE_ENTRIES_MAX = 2048 };
 
 struct naive_entry {
     bool valid;
@@ -162,7 +251,7 @@ struct naive_entry {
 };
 
 struct naive_level {
-    unsigned entries, ways;
+    struct naive_sets sets;
     struct naive_entry entry[NAIVE_ENTRIES_MAX];
 };
 
@@ -178,7 +267,7 @@ struct naive {
 
 static inline struct naive_entry *naive_find(struct naive_level *level, uint64_t va, uint16_t asid)
 {
-    for (unsigned i = 0; i < level->entries; i++) {
+    for (unsigned i = 0; i < level->sets.entries; i++) {
         struct naive_entry *entry = &level->entry[i];
         if (entry->valid && entry->va == va / PAGE_SIZE * PAGE_SIZE && entry->asid == asid)
             return entry;
@@ -190,27 +279,31 @@ static inline struct naive_entry *naive_find(struct naive_level *level, uint64_t
  * number of sets. Result: the last use of what had to go. */
 static inline uint64_t naive_fill(struct naive_level *level, struct naive_entry new)
 {
-    unsigned sets = level->entries / level->ways;
-    unsigned set = (unsigned)((new.va >> 12 & (((uint64_t)1 << 45) - 1)) % sets);
-    struct naive_entry *oldest = &level->entry[set * level->ways];
-    for (unsigned i = set * level->ways; i < (set + 1) * level->ways; i++) {
-        struct naive_entry *entry = &level->entry[i];
-        if (!entry->valid) {
-            *entry = new;
-            return 0;
-        }
-        if (entry->used < oldest->used)
-            oldest = entry;
+    bool valid[NAIVE_ENTRIES_MAX];
+    uint64_t used[NAIVE_ENTRIES_MAX];
+    unsigned ways = level->sets.ways, sets = level->sets.entries / ways;
+    unsigned first = (unsigned)((new.va >> 12 & (((uint64_t)1 << 45) - 1)) % sets) * ways;
+    for (unsigned i = 0; i < ways; i++) {
+        valid[i] = level->entry[first + i].valid;
+        used[i] = level->entry[first + i].used;
     }
-    uint64_t gone = oldest->used;
-    *oldest = new;
+    struct naive_entry *entry = &level->entry[naive_place(&level->sets, first, valid, used)];
+    uint64_t gone = entry->valid ? entry->used : 0;
+    *entry = new;
     return gone;
+}
+
+static inline void naive_use(struct naive *naive, struct naive_level *level,
+                             struct naive_entry *entry)
+{
+    entry->used = naive->clock;
+    naive_touch(&level->sets, (unsigned)(entry - level->entry));
 }
 
 static inline void naive_forget_steps(struct naive *naive, int asid) /* -1: all */
 {
     for (unsigned level = 2; level <= 5; level++) {
-        for (unsigned i = 0; i < naive->cache[level].entries; i++) {
+        for (unsigned i = 0; i < naive->cache[level].sets.entries; i++) {
             if (asid < 0 || naive->cache[level].entry[i].asid == asid)
                 naive->cache[level].entry[i].valid = false;
         }
@@ -221,7 +314,7 @@ static inline void naive_forget_steps(struct naive *naive, int asid) /* -1: all 
 static inline void naive_forget_page(struct naive *naive, uint16_t asid, uint64_t va)
 {
     for (unsigned k = 0; k < 3; k++) {
-        for (unsigned i = 0; i < naive->level[k].entries; i++) {
+        for (unsigned i = 0; i < naive->level[k].sets.entries; i++) {
             struct naive_entry *entry = &naive->level[k].entry[i];
             if (entry->valid && entry->asid == asid &&
                 entry->va >> entry->page.shift == va >> entry->page.shift)
@@ -240,7 +333,7 @@ static inline void naive_flush(struct naive *naive, int asid) /* -1: all */
 {
     naive_forget_steps(naive, asid);
     for (unsigned k = 0; k < 3; k++) {
-        for (unsigned i = 0; i < naive->level[k].entries; i++) {
+        for (unsigned i = 0; i < naive->level[k].sets.entries; i++) {
             if (asid < 0 || naive->level[k].entry[i].asid == asid)
                 naive->level[k].entry[i].valid = false;
         }
@@ -279,6 +372,7 @@ static inline struct naive_walk naive_walk_cached(struct naive *naive, uint64_t 
             naive_find_step(&naive->cache[level], naive_prefix(level, va), naive->root.asid);
         if (entry) {
             entry->used = naive->clock;
+            naive_touch(&naive->cache[level].sets, (unsigned)(entry - naive->cache[level].entry));
             from = entry->step;
             top = level - 1;
             ++*hits[level];
@@ -314,12 +408,12 @@ static inline bool naive_second(struct naive *naive, uint64_t va, enum mmu_acces
                                 struct naive_page *page, uint32_t *error)
 {
     struct naive_level *l2 = &naive->level[TLB_L2];
-    if (l2->entries == 0)
+    if (l2->sets.entries == 0)
         return naive_walks(naive, va, access, page, error);
     struct naive_entry *entry = naive_find(l2, va, naive->root.asid);
     if (entry) {
         naive->counters.tlb_l2_hits++;
-        entry->used = naive->clock;
+        naive_use(naive, l2, entry);
         if (!naive_allows(entry->page, access) &&
             !naive_walks(naive, va, access, &entry->page, error))
             return false;
@@ -355,7 +449,7 @@ static inline uint64_t naive_lookup(struct naive *naive, uint64_t va, enum mmu_a
             if (copy)
                 copy->page = page;
         }
-        entry->used = naive->clock;
+        naive_use(naive, l1, entry);
         return entry->page.pa + va % PAGE_SIZE;
     }
     (*(fetch ? &naive->counters.tlb_l1i_misses : &naive->counters.tlb_l1d_misses))++;

@@ -172,22 +172,28 @@ static void make_tables(struct world *w)
     assert_true(w->tables[0].next <= FIRST_FRAME);
 }
 
+static void shape(struct naive_sets *sets, const struct tlb_spec *spec,
+                  struct tlb_geometry geometry, unsigned number)
+{
+    assert_true(geometry.entries <= NAIVE_ENTRIES_MAX);
+    sets->entries = geometry.entries;
+    sets->ways = geometry.ways;
+    sets->policy = geometry.policy;
+    sets->seed = tlb_spec_seed(spec, number);
+}
+
 static void make_naive(struct world *w, const struct tlb_spec *spec)
 {
-    const struct tlb_geometry geometry[] = {spec->l1d, spec->l1i, spec->l2};
     w->naive = calloc(1, sizeof(*w->naive));
     assert_non_null(w->naive);
     w->naive->ram = w->tables[1].ram;
     w->naive->clock = 1;
-    for (unsigned k = 0; k < 3; k++) {
-        assert_true(geometry[k].entries <= NAIVE_ENTRIES_MAX);
-        w->naive->level[k].entries = geometry[k].entries;
-        w->naive->level[k].ways = geometry[k].ways;
-    }
+    shape(&w->naive->level[TLB_L1D].sets, spec, spec->l1d, 0);
+    shape(&w->naive->level[TLB_L1I].sets, spec, spec->l1i, 1);
+    shape(&w->naive->level[TLB_L2].sets, spec, spec->l2, 2);
     for (unsigned level = 2; level <= 5; level++) {
         assert_true(spec->pwc[level].entries <= NAIVE_STEPS_MAX);
-        w->naive->cache[level].entries = spec->pwc[level].entries;
-        w->naive->cache[level].ways = spec->pwc[level].ways;
+        shape(&w->naive->cache[level].sets, spec, spec->pwc[level], level + 1);
     }
 }
 
@@ -271,7 +277,10 @@ static void real_data(struct world *w, uint64_t va, enum mmu_access access,
         return;
     }
     struct tlb_hit hit;
+    uint64_t foreseen = tlb_data_victim(w->tlb, vaddr(va));
     bool found = tlb_data(w->tlb, vaddr(va), access, &hit);
+    if (found)
+        assert_int_equal(hit.victim_stamp, foreseen);
     expect_hit(w, &hit, found, expected, occupant);
     if (!found || below(16))
         return;
@@ -528,7 +537,7 @@ static void compare_level(struct world *w, enum tlb_level_kind kind)
     static struct naive_entry naive[NAIVE_ENTRIES_MAX];
     const struct naive_level *level = &w->naive->level[kind];
     size_t n = 0;
-    for (unsigned i = 0; i < level->entries; i++) {
+    for (unsigned i = 0; i < level->sets.entries; i++) {
         if (level->entry[i].valid)
             naive[n++] = level->entry[i];
     }
@@ -595,7 +604,7 @@ static void test_scenario(void **state)
     const struct counters *c = &w->counters;
     assert_true(c->tlb_l1d_misses > 0 && c->tlb_l1d_misses < w->data_lookups);
     for (unsigned level = 2; level <= scenario->levels; level++)
-        assert_int_equal(pwc_hits(c, level) > 0, w->naive->cache[level].entries > 0);
+        assert_int_equal(pwc_hits(c, level) > 0, w->naive->cache[level].sets.entries > 0);
     print_message("%s: %lu lookups, %lu served, %lu L1 misses, %lu walks\n", scenario->name,
                   (unsigned long)(w->data_lookups + w->fetch_lookups),
                   (unsigned long)(tlb_served(w->tlb)->data + tlb_served(w->tlb)->fetch),
@@ -626,6 +635,21 @@ static struct scenario scenarios[] = {
     {"walk caches", "l1d=4:4,l1i=4:4,pwc=pd:4:2/pdpt:2:2/pml4:1:1", 4, 60, 300, 4, 10, true},
     {"walk caches, 5 levels", "l1d=4:4,l1i=4:4,l2=8:4,pwc=pd:6:2/pdpt:3:1/pml4:2:2/pml5:2:1", 5, 60,
      400, 4, 20, true},
+    {"tree-plru", "l1d=64:4:tree-plru,l1i=64:8:tree-plru,l2=1536:12:tree-plru", 4, 400, 1, 4, 20,
+     true},
+    {"tree-plru, ways not a power of two",
+     "l1d=35:7:tree-plru,l1i=5:5:tree-plru,l2=300:100:tree-plru,pwc=pd:11:11:tree-plru", 4, 200,
+     300, 4, 30, true},
+    {"tree-plru, often flushed", "l1d=8:8:tree-plru,l1i=8:8:tree-plru,l2=32:16:tree-plru", 4, 40, 1,
+     4, 300, false},
+    {"fifo", "l1d=64:4:fifo,l1i=40:40:fifo,l2=1536:12:fifo", 4, 300, 1, 5, 20, true},
+    {"fifo, small", "l1d=2:2:fifo,l1i=3:3:fifo,l2=8:2:fifo,pwc=pd:4:4:fifo/pdpt:2:2:fifo", 4, 30,
+     300, 4, 60, true},
+    {"random", "l1d=64:4:random,l1i=40:40:random,l2=1536:12:random", 4, 300, 1, 5, 20, true},
+    {"random, small", "l1d=3:3:random,l1i=2:2:random,l2=8:2:random,pwc=pd:8:4:random,seed=7", 4, 30,
+     300, 4, 60, true},
+    {"mixed policies", "l1d=16:4:tree-plru,l1i=16:16:fifo,l2=96:6:random", 5, 100, 512, 4, 40,
+     true},
     {"one walk cache", "l1d=4:4,l1i=4:4,pwc=pdpt:32:32", 4, 200, 700, 4, 10, true},
 };
 

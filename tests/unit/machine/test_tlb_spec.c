@@ -46,7 +46,8 @@ static void test_presets(void **state)
     assert_string_equal(presets[0].spec.name, "skylake");
     for (size_t i = 0; i < count; i++) {
         struct tlb_spec spec = parse(presets[i].spec.name);
-        assert_memory_equal(&spec, &presets[i].spec, sizeof(spec));
+        assert_string_equal(spec.name, presets[i].spec.name);
+        assert_int_equal(spec.seed, 1);
         assert_true(strlen(presets[i].source) > 10);
         assert_true(tlb_geometry_is_valid(&spec.l1d) && spec.l1d.entries);
         assert_true(tlb_geometry_is_valid(&spec.l1i) && spec.l1i.entries);
@@ -90,6 +91,23 @@ static void test_walk_caches(void **state)
     assert_string_equal(spec.name, "l1d=1:1,l1i=1:1,l2=8:4,pwc=pdpt:3:1/pml5:1:1");
 }
 
+static void test_policies(void **state)
+{
+    struct tlb_spec spec =
+        parse("l1d=64:4:tree-plru,l1i=8:8:fifo,l2=96:6:random,pwc=pd:4:4:lru/pml4:2:2:fifo,seed=9");
+    assert_int_equal(spec.l1d.policy, TLB_TREE_PLRU);
+    assert_int_equal(spec.l1i.policy, TLB_FIFO);
+    assert_int_equal(spec.l2.policy, TLB_RANDOM);
+    assert_int_equal(spec.pwc[2].policy, TLB_LRU);
+    assert_int_equal(spec.pwc[4].policy, TLB_FIFO);
+    assert_int_equal(spec.seed, 9);
+    assert_string_equal(spec.name, "l1d=64:4:tree-plru,l1i=8:8:fifo,l2=96:6:random,"
+                                   "pwc=pd:4:4/pml4:2:2:fifo,seed=9");
+    spec = parse("seed=1,l1d=4:4:lru,l1i=4:4");
+    assert_string_equal(spec.name, "l1d=4:4,l1i=4:4");
+    assert_int_not_equal(tlb_spec_seed(&spec, 0), tlb_spec_seed(&spec, 1));
+}
+
 static void test_wrong_specs(void **state)
 {
     refuse("", "no such TLB");
@@ -106,7 +124,17 @@ static void test_wrong_specs(void **state)
     refuse("l1d=-4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
     refuse("l1d= 4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
     refuse("l1d=0x4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
-    refuse("l1d=4:4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=4:4:4,l1i=4:4", "l1d: the policy must be lru, tree-plru, fifo or random");
+    refuse("l1d=4:4:,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4:lr,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4:lruu,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4:fifo/,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4:LRU,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4,l1i=4:4,pwc=pml4:4:4:mru/pd:4:4", "pml4: the policy must be");
+    refuse("l1d=4:4,l1i=4:4,seed=", "seed: expected a number");
+    refuse("l1d=4:4,l1i=4:4,seed=-1", "seed: expected a number");
+    refuse("l1d=4:4,l1i=4:4,seed=65537", "seed: expected a number");
+    refuse("seed=1,l1d=4:4,l1i=4:4,seed=1", "seed is given twice");
     refuse("l1d=4:4,l1i=4:4k", "l1i: expected ENTRIES:WAYS");
     refuse("l1d=4:4,l1i=4:4,l2=12", "l2: expected ENTRIES:WAYS");
     refuse("l1d=0:0,l1i=4:4", "l1d: entries must be 1 to 65536");
@@ -156,11 +184,12 @@ static void check_text(const char *text)
     assert_true(tlb_geometry_is_valid(&spec.l2));
     assert_true(memchr(spec.name, '\0', sizeof(spec.name)) != NULL);
     again = parse(spec.name);
+    assert_int_equal(again.seed, spec.seed);
+    assert_string_equal(again.name, spec.name);
     expect(again.l1d, spec.l1d.entries, spec.l1d.ways);
     expect(again.l1i, spec.l1i.entries, spec.l1i.ways);
     expect(again.l2, spec.l2.entries, spec.l2.ways);
     assert_memory_equal(&again.pwc, &spec.pwc, sizeof(spec.pwc));
-    assert_string_equal(again.name, spec.name);
 }
 
 static uint32_t next_random(uint32_t *seed)
@@ -171,14 +200,14 @@ static uint32_t next_random(uint32_t *seed)
 
 static void test_damaged_texts(void **state)
 {
-    static const char *const good[] = {"l1d=64:4,l1i=128:8,l2=1536:12", "skylake",
-                                       "l2=0,l1d=1:1,l1i=2:2",
-                                       "l1d=1:1,l1i=2:2,pwc=pd:4:4/pml4:2:1"};
+    static const char *const good[] = {
+        "l1d=64:4,l1i=128:8,l2=1536:12", "skylake", "l2=0,l1d=1:1,l1i=2:2",
+        "l1d=1:1:fifo,l1i=2:2,pwc=pd:4:4/pml4:2:1", "l1d=4:1:lru,l1i=2:2:random,seed=6"};
     static const char letters[] = "0123456789,:=/l1d1i2pmw- x\xff";
     uint32_t seed = 1;
     for (unsigned round = 0; round < 300000; round++) {
         char text[80];
-        strcpy(text, good[next_random(&seed) % 4]);
+        strcpy(text, good[next_random(&seed) % 5]);
         for (unsigned n = next_random(&seed) % 4 + 1; n > 0; n--) {
             size_t len = strlen(text), at = next_random(&seed) % (len + 1);
             char c = letters[next_random(&seed) % (sizeof(letters) - 1)];
@@ -202,9 +231,9 @@ static void test_damaged_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_presets),       cmocka_unit_test(test_specs),
-        cmocka_unit_test(test_walk_caches),   cmocka_unit_test(test_wrong_specs),
-        cmocka_unit_test(test_damaged_texts),
+        cmocka_unit_test(test_policies),    cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_specs),       cmocka_unit_test(test_walk_caches),
+        cmocka_unit_test(test_wrong_specs), cmocka_unit_test(test_damaged_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
