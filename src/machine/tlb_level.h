@@ -29,20 +29,20 @@
 
 enum { TLB_LEVEL_SCAN = 16 };
 
-/* A key is one word: bit 63 set, 45 bits of page number, 16 bits of address space. Only canonical
- * addresses have one, and for those no bit of the page number is lost. */
+/* A key is one word: bit 63 set, 2 bits of page size (enum tlb_size), 45 bits of page number in
+ * units of that size, 16 bits of address space. Only canonical addresses have one, and for those no
+ * bit of the page number is lost. */
 #define TLB_KEY_VALID ((uint64_t)1 << 63)
 #define TLB_KEY_SPACE (TLB_KEY_VALID | UINT16_MAX)
-enum { TLB_KEY_SHIFT = 16 };
+enum { TLB_KEY_SHIFT = 16, TLB_KEY_SIZE_SHIFT = 61 };
 #define TLB_KEY_VPN ((((uint64_t)1 << 45) - 1) << TLB_KEY_SHIFT)
 
 /* A value is the frame's physical address and, below it, what the translation allows. */
 enum {
-    TLB_VALUE_W = 1 << 0,  /* writable */
-    TLB_VALUE_D = 1 << 1,  /* its dirty bit is set in RAM */
-    TLB_VALUE_X = 1 << 2,  /* may be fetched from */
-    TLB_VALUE_2M = 1 << 3, /* a piece of a 2 MiB page */
-    TLB_VALUE_1G = 1 << 4, /* a piece of a 1 GiB page */
+    TLB_VALUE_W = 1 << 0,     /* writable */
+    TLB_VALUE_D = 1 << 1,     /* its dirty bit is set in RAM */
+    TLB_VALUE_X = 1 << 2,     /* may be fetched from */
+    TLB_VALUE_SIZE_SHIFT = 3, /* two bits: enum tlb_size of the page; its entry may be smaller */
 };
 
 struct tlb_way {
@@ -88,10 +88,34 @@ static inline uint64_t tlb_key(uint64_t space, vaddr_t va)
     return (va.v << (TLB_KEY_SHIFT - PAGE_SHIFT) & TLB_KEY_VPN) | space;
 }
 
+/* The key of the page of any size that holds va. */
+static inline uint64_t tlb_key_sized(uint64_t space, vaddr_t va, enum tlb_size size)
+{
+    return tlb_key(space, vaddr(va.v >> tlb_size_shift(size) << PAGE_SHIFT)) |
+           (uint64_t)size << TLB_KEY_SIZE_SHIFT;
+}
+
+static inline enum tlb_size tlb_key_size(uint64_t key)
+{
+    return (enum tlb_size)(key >> TLB_KEY_SIZE_SHIFT & 3);
+}
+
+/* Its first address. */
 static inline vaddr_t tlb_key_page(uint64_t key)
 {
     int64_t vpn = (int64_t)(key << 3) >> (3 + TLB_KEY_SHIFT); /* the sign is bit 44 of 45 */
-    return vaddr((uint64_t)vpn << PAGE_SHIFT);
+    return vaddr((uint64_t)vpn << tlb_size_shift(tlb_key_size(key)));
+}
+
+static inline enum tlb_size tlb_value_size(uint64_t value)
+{
+    return (enum tlb_size)(value >> TLB_VALUE_SIZE_SHIFT & 3);
+}
+
+/* The bits of an address that choose a 4 KiB page in a page of that size. */
+static inline uint64_t tlb_size_within(enum tlb_size size)
+{
+    return ((uint64_t)1 << tlb_size_shift(size)) - PAGE_SIZE;
 }
 
 static inline uint64_t tlb_key_hash(uint64_t key)

@@ -49,30 +49,30 @@ static void test_presets(void **state)
         assert_string_equal(spec.name, presets[i].spec.name);
         assert_int_equal(spec.seed, 1);
         assert_true(strlen(presets[i].source) > 10);
-        assert_true(tlb_geometry_is_valid(&spec.l1d) && spec.l1d.entries);
-        assert_true(tlb_geometry_is_valid(&spec.l1i) && spec.l1i.entries);
-        assert_true(tlb_geometry_is_valid(&spec.l2));
+        assert_true(tlb_geometry_is_valid(&spec.level[TLB_L1D]) && spec.level[TLB_L1D].entries);
+        assert_true(tlb_geometry_is_valid(&spec.level[TLB_L1I]) && spec.level[TLB_L1I].entries);
+        assert_true(tlb_geometry_is_valid(&spec.level[TLB_L2]));
     }
     struct tlb_spec tiny = parse("tiny");
-    expect(tiny.l1d, 2, 2);
-    expect(tiny.l1i, 2, 2);
-    expect(tiny.l2, 0, 0);
+    expect(tiny.level[TLB_L1D], 2, 2);
+    expect(tiny.level[TLB_L1I], 2, 2);
+    expect(tiny.level[TLB_L2], 0, 0);
 }
 
 static void test_specs(void **state)
 {
     struct tlb_spec spec = parse("l1d=64:4,l1i=64:8,l2=1536:12");
-    expect(spec.l1d, 64, 4);
-    expect(spec.l1i, 64, 8);
-    expect(spec.l2, 1536, 12);
+    expect(spec.level[TLB_L1D], 64, 4);
+    expect(spec.level[TLB_L1I], 64, 8);
+    expect(spec.level[TLB_L2], 1536, 12);
     assert_string_equal(spec.name, "l1d=64:4,l1i=64:8,l2=1536:12");
     spec = parse("l2=0,l1i=0007:7,l1d=65536:1");
-    expect(spec.l1d, 65536, 1);
-    expect(spec.l1i, 7, 7);
-    expect(spec.l2, 0, 0);
+    expect(spec.level[TLB_L1D], 65536, 1);
+    expect(spec.level[TLB_L1I], 7, 7);
+    expect(spec.level[TLB_L2], 0, 0);
     assert_string_equal(spec.name, "l1d=65536:1,l1i=7:7");
     spec = parse("l1d=15:5,l1i=1:1"); /* no second level is the default of a spec */
-    expect(spec.l2, 0, 0);
+    expect(spec.level[TLB_L2], 0, 0);
     spec = parse("l1d=65536:65536,l1i=65536:65536,l2=65536:65536");
     assert_string_equal(spec.name, "l1d=65536:65536,l1i=65536:65536,l2=65536:65536");
 }
@@ -95,9 +95,9 @@ static void test_policies(void **state)
 {
     struct tlb_spec spec =
         parse("l1d=64:4:tree-plru,l1i=8:8:fifo,l2=96:6:random,pwc=pd:4:4:lru/pml4:2:2:fifo,seed=9");
-    assert_int_equal(spec.l1d.policy, TLB_TREE_PLRU);
-    assert_int_equal(spec.l1i.policy, TLB_FIFO);
-    assert_int_equal(spec.l2.policy, TLB_RANDOM);
+    assert_int_equal(spec.level[TLB_L1D].policy, TLB_TREE_PLRU);
+    assert_int_equal(spec.level[TLB_L1I].policy, TLB_FIFO);
+    assert_int_equal(spec.level[TLB_L2].policy, TLB_RANDOM);
     assert_int_equal(spec.pwc[2].policy, TLB_LRU);
     assert_int_equal(spec.pwc[4].policy, TLB_FIFO);
     assert_int_equal(spec.seed, 9);
@@ -179,16 +179,16 @@ static void check_text(const char *text)
         assert_true(strlen(why) > 5 && !strchr(why, '\n'));
         return;
     }
-    assert_true(tlb_geometry_is_valid(&spec.l1d) && spec.l1d.entries);
-    assert_true(tlb_geometry_is_valid(&spec.l1i) && spec.l1i.entries);
-    assert_true(tlb_geometry_is_valid(&spec.l2));
+    assert_true(tlb_geometry_is_valid(&spec.level[TLB_L1D]) && spec.level[TLB_L1D].entries);
+    assert_true(tlb_geometry_is_valid(&spec.level[TLB_L1I]) && spec.level[TLB_L1I].entries);
+    assert_true(tlb_geometry_is_valid(&spec.level[TLB_L2]));
     assert_true(memchr(spec.name, '\0', sizeof(spec.name)) != NULL);
     again = parse(spec.name);
     assert_int_equal(again.seed, spec.seed);
     assert_string_equal(again.name, spec.name);
-    expect(again.l1d, spec.l1d.entries, spec.l1d.ways);
-    expect(again.l1i, spec.l1i.entries, spec.l1i.ways);
-    expect(again.l2, spec.l2.entries, spec.l2.ways);
+    expect(again.level[TLB_L1D], spec.level[TLB_L1D].entries, spec.level[TLB_L1D].ways);
+    expect(again.level[TLB_L1I], spec.level[TLB_L1I].entries, spec.level[TLB_L1I].ways);
+    expect(again.level[TLB_L2], spec.level[TLB_L2].entries, spec.level[TLB_L2].ways);
     assert_memory_equal(&again.pwc, &spec.pwc, sizeof(spec.pwc));
 }
 
