@@ -62,7 +62,7 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
     tlb->front = front;
     tlb->ifront = ifront;
     tlb->now = now;
-    tlb->is_inclusive = spec->inclusive;
+    tlb->is_inclusive = tlb->is_general = spec->inclusive;
     tlb->own_clock = 1;
     tlb->clock = &tlb->own_clock;
     int error = create_levels(tlb, spec);
@@ -99,7 +99,7 @@ void tlb_destroy(struct tlb *tlb)
 
 void tlb_expect_large(struct tlb *tlb)
 {
-    tlb->has_large = true;
+    tlb->is_general = true;
 }
 
 void tlb_set_clock(struct tlb *tlb, uint64_t *clock)
@@ -152,7 +152,7 @@ static void stamp_frames(struct tlb *tlb, const struct tlb_side *side)
         if (way->key && !tlb_way_is_large(way))
             stamp_frame(tlb, side, (pfn_t)(way->value >> PAGE_SHIFT), *way->where);
     }
-    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->has_large; i++) {
+    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
         if (side->owner[i] && tlb_way_is_large(side->owner[i]))
             stamp_frame(tlb, side, side->slots.frame[i], *tlb_slot_stamp(tlb, side, i));
     }
@@ -294,7 +294,7 @@ void tlb_front_protect(struct tlb *tlb, pfn_t pfn)
         if (way->value >> PAGE_SHIFT == pfn && is_in_front(way))
             tlb->front[slot_of(way->key)].wtag = TLB_TAG_NONE;
     }
-    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->has_large; i++) {
+    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
         if (tlb->data.owner[i] && tlb_way_is_large(tlb->data.owner[i]) &&
             tlb->data.slots.frame[i] == pfn)
             tlb->front[i].wtag = TLB_TAG_NONE;
@@ -348,19 +348,19 @@ static OFF_PATH uint64_t retire_any(struct tlb *tlb, struct tlb_side *side, stru
 }
 
 static ON_PATH struct tlb_way *find_l2(const struct tlb *tlb, vaddr_t va, uint64_t key,
-                                       const bool large)
+                                       const bool general)
 {
     if (!tlb->l2.entries)
         return NULL;
     struct tlb_way *way = tlb_level_find(&tlb->l2, tlb_level_set(&tlb->l2, key), key);
-    return !large || way ? way : tlb_large_find(&tlb->l2_large, key & TLB_KEY_SPACE, va);
+    return !general || way ? way : tlb_large_find(&tlb->l2_large, key & TLB_KEY_SPACE, va);
 }
 
 static ON_PATH struct tlb_way *find_l1(const struct tlb_side *side, vaddr_t va, uint64_t key,
-                                       unsigned set, const bool large)
+                                       unsigned set, const bool general)
 {
     struct tlb_way *way = tlb_level_find(&side->level, set, key);
-    return !large || way ? way : tlb_large_find(&side->large, key & TLB_KEY_SPACE, va);
+    return !general || way ? way : tlb_large_find(&side->large, key & TLB_KEY_SPACE, va);
 }
 
 /* The level of a hierarchy's level that an entry is in. */
@@ -452,7 +452,7 @@ static uint64_t drop_covered(struct tlb *tlb, const struct tlb_way *way, bool fe
 static void drop_address_of(struct tlb *tlb, struct tlb_side *side, vaddr_t va, uint64_t key)
 {
     struct tlb_way *way;
-    while ((way = find_l1(side, va, key, tlb_level_set(&side->level, key), tlb->has_large))) {
+    while ((way = find_l1(side, va, key, tlb_level_set(&side->level, key), tlb->is_general))) {
         retire_any(tlb, side, way);
         tlb_level_drop(home_of(&side->large, way), way);
     }
@@ -468,7 +468,7 @@ static void drop_page(struct tlb *tlb, uint64_t space, vaddr_t va)
     struct tlb_way *way;
     drop_address_of(tlb, &tlb->data, va, key);
     drop_address_of(tlb, &tlb->fetch, va, key);
-    while ((way = find_l2(tlb, va, key, tlb->has_large)))
+    while ((way = find_l2(tlb, va, key, tlb->is_general)))
         tlb_level_drop(home_of(&tlb->l2_large, way), way);
 }
 
@@ -519,15 +519,27 @@ static uint64_t value_of(const struct mmu_leaf *leaf)
     return value | (uint64_t)(leaf->page_shift - PAGE_SHIFT) / 9 << TLB_VALUE_SIZE_SHIFT;
 }
 
-/* What is counted of a walk that began at a cached entry of level `cached`, 0: at the top. */
+/* The counter of walks that began at a cached entry of the level. */
+static uint64_t *cache_hits(struct counters *now, unsigned level)
+{
+    switch (level) {
+    case 2:
+        return &now->pwc_pd_hits;
+    case 3:
+        return &now->pwc_pdpt_hits;
+    case 4:
+        return &now->pwc_pml4_hits;
+    default:
+        return &now->pwc_pml5_hits;
+    }
+}
+
 static void count_walk(struct counters *now, unsigned cached, unsigned reads)
 {
     now->walks++;
     now->walk_reads += reads;
-    now->pwc_pd_hits += cached == 2;
-    now->pwc_pdpt_hits += cached == 3;
-    now->pwc_pml4_hits += cached == 4;
-    now->pwc_pml5_hits += cached == 5;
+    if (cached)
+        ++*cache_hits(now, cached);
 }
 
 /* A page fault forgets the address in all levels, whatever they said of it, and the entries that
@@ -549,7 +561,7 @@ static OFF_PATH bool walk(struct tlb *tlb, vaddr_t va, enum mmu_access access, u
         return false;
     }
     walkcache_fill(&tlb->walkcache, start.level, &leaf, tlb->space, va, *tlb->clock);
-    CHECK(leaf.page_shift == PAGE_SHIFT || tlb->has_large);
+    CHECK(leaf.page_shift == PAGE_SHIFT || tlb->is_general);
     *value = value_of(&leaf);
     return true;
 }
@@ -597,16 +609,16 @@ static OFF_PATH bool walk_for(struct tlb *tlb, struct tlb_way *way, vaddr_t va,
 /* A first level has missed: the second level, then the walk. *value is what is found of va's 4 KiB
  * page. */
 static ON_PATH bool second_level(struct tlb *tlb, vaddr_t va, uint64_t key, enum mmu_access access,
-                                 const bool large, uint64_t *value, struct tlb_hit *out)
+                                 const bool general, uint64_t *value, struct tlb_hit *out)
 {
-    struct tlb_way *way = find_l2(tlb, va, key, large);
+    struct tlb_way *way = find_l2(tlb, va, key, general);
     if (!way)
         return walk_and_fill(tlb, va, access, value, out);
     (*tlb->now)->tlb_l2_hits++;
     way->stamp = *tlb->clock;
     if (!suffices(way->value, access) && !walk_for(tlb, way, va, access, out))
         return false;
-    *value = large ? tlb_way_value(way, va) : way->value;
+    *value = general ? tlb_way_value(way, va) : way->value;
     return true;
 }
 
@@ -616,7 +628,7 @@ static OFF_PATH bool refresh(struct tlb *tlb, struct tlb_way *way, vaddr_t va,
 {
     if (!walk_for(tlb, way, va, access, out))
         return false;
-    struct tlb_way *copy = find_l2(tlb, va, tlb_key(tlb->space, va), tlb->has_large);
+    struct tlb_way *copy = find_l2(tlb, va, tlb_key(tlb->space, va), tlb->is_general);
     if (copy)
         tlb_way_set_value(copy, tlb_way_value(way, va));
     return true;
@@ -640,22 +652,22 @@ static OFF_PATH struct tlb_way *fill_sized(struct tlb *tlb, struct tlb_side *sid
  * Result: NULL for a page fault. */
 static ON_PATH struct tlb_way *first_level(struct tlb *tlb, struct tlb_side *side, vaddr_t va,
                                            enum mmu_access access, uint64_t *misses,
-                                           const bool large, struct tlb_hit *out)
+                                           const bool general, struct tlb_hit *out)
 {
     struct tlb_level *level = &side->level;
     uint64_t key = tlb_key(tlb->space, va), value;
     unsigned set = tlb_level_set(level, key);
-    struct tlb_way *way = find_l1(side, va, key, set, large);
+    struct tlb_way *way = find_l1(side, va, key, set, general);
     out->victim_stamp = 0;
     if (way)
         return suffices(way->value, access) || refresh(tlb, way, va, access, out) ? way : NULL;
     ++*misses;
-    if (!second_level(tlb, va, key, access, large, &value, out))
+    if (!second_level(tlb, va, key, access, general, &value, out))
         return NULL;
-    if (large)
+    if (general)
         return fill_sized(tlb, side, va, value, out);
     way = tlb_level_victim(level, set);
-    out->victim_stamp = tlb_newer(out->victim_stamp, retire(tlb, side, way));
+    out->victim_stamp = retire(tlb, side, way);
     tlb_level_put(level, set, way, key, value, *tlb->clock);
     return way;
 }
@@ -674,25 +686,25 @@ static bool not_canonical(struct tlb_hit *out)
 
 /* tlb_data(), for 4 KiB pages only or for all: for speed, two functions. */
 static ON_PATH bool look_up_data(struct tlb *tlb, vaddr_t va, enum mmu_access access,
-                                 const bool large, struct tlb_hit *out)
+                                 const bool general, struct tlb_hit *out)
 {
     ++*tlb->clock;
     tlb->served.data++;
     struct tlb_side *side = &tlb->data;
     uint64_t *misses = &(*tlb->now)->tlb_l1d_misses;
-    struct tlb_way *way = first_level(tlb, side, va, access, misses, large, out);
+    struct tlb_way *way = first_level(tlb, side, va, access, misses, general, out);
     if (!way) {
         tlb->served.data_faults++;
         return false;
     }
     uint64_t page = va.v & ~PAGE_MASK;
-    out->pfn = (pfn_t)((large ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
+    out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
     uint8_t *frame = ram_frame(tlb->ram, out->pfn);
     bool writable = suffices(way->value, MMU_STORE) && !ram_has_code(tlb->ram, out->pfn);
     unsigned at = slot_of(tlb_key(0, va));
     struct tlb_front *slot = &tlb->front[at];
-    uint64_t displaced = large ? enter_slot(tlb, side, way, at, out->pfn)
-                               : enter_front(tlb, side, way, &slot->stamp);
+    uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
+                                 : enter_front(tlb, side, way, &slot->stamp);
     out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
     slot->rtag = page;
     slot->wtag = writable ? page : TLB_TAG_NONE;
@@ -702,8 +714,8 @@ static ON_PATH bool look_up_data(struct tlb *tlb, vaddr_t va, enum mmu_access ac
     return true;
 }
 
-static OFF_PATH bool look_up_large_data(struct tlb *tlb, vaddr_t va, enum mmu_access access,
-                                        struct tlb_hit *out)
+static OFF_PATH bool look_up_any_data(struct tlb *tlb, vaddr_t va, enum mmu_access access,
+                                      struct tlb_hit *out)
 {
     return look_up_data(tlb, va, access, true, out);
 }
@@ -712,8 +724,8 @@ bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hi
 {
     if (!is_canonical(tlb, va))
         return not_canonical(out);
-    if (tlb->has_large)
-        return look_up_large_data(tlb, va, access, out);
+    if (tlb->is_general)
+        return look_up_any_data(tlb, va, access, out);
     return look_up_data(tlb, va, access, false, out);
 }
 
@@ -744,7 +756,7 @@ static enum tlb_size page_size(const struct tlb *tlb, vaddr_t va)
  * filled for va. */
 static OFF_PATH uint64_t covered_victim(struct tlb *tlb, vaddr_t va)
 {
-    if (!tlb->l2.entries || find_l2(tlb, va, tlb_key(tlb->space, va), tlb->has_large))
+    if (!tlb->l2.entries || find_l2(tlb, va, tlb_key(tlb->space, va), tlb->is_general))
         return 0;
     struct tlb_place at = tlb_large_place(&tlb->l2_large, tlb->space, va, page_size(tlb, va));
     const struct tlb_way *gone = tlb_level_victim(at.level, at.set);
@@ -782,11 +794,11 @@ uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va)
     if (slot->rtag != TLB_TAG_NONE && slot->rtag != vaddr_page(va).v)
         newest = slot->stamp;
     unsigned set = tlb_level_set(level, key);
-    if (find_l1(side, va, key, set, tlb->has_large))
+    if (find_l1(side, va, key, set, tlb->is_general))
         return newest;
     if (tlb->is_inclusive)
         newest = tlb_newer(newest, covered_victim(tlb, va));
-    if (tlb->has_large)
+    if (tlb->is_general)
         return tlb_newer(newest, sized_victim(tlb, va));
     return tlb_newer(newest, *tlb_level_victim(level, set)->where);
 }
@@ -799,29 +811,29 @@ void tlb_data_again(struct tlb *tlb, vaddr_t va, uint64_t count)
     slot->stamp = *tlb->clock;
 }
 
-static ON_PATH bool look_up_fetch(struct tlb *tlb, vaddr_t va, const bool large,
+static ON_PATH bool look_up_fetch(struct tlb *tlb, vaddr_t va, const bool general,
                                   struct tlb_hit *out)
 {
     ++*tlb->clock;
     tlb->served.fetch++;
     struct tlb_side *side = &tlb->fetch;
     uint64_t *misses = &(*tlb->now)->tlb_l1i_misses;
-    struct tlb_way *way = first_level(tlb, side, va, MMU_FETCH, misses, large, out);
+    struct tlb_way *way = first_level(tlb, side, va, MMU_FETCH, misses, general, out);
     if (!way) {
         tlb->served.fetch_faults++;
         return false;
     }
-    out->pfn = (pfn_t)((large ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
+    out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
     unsigned at = slot_of(tlb_key(0, va));
-    uint64_t displaced = large ? enter_slot(tlb, side, way, at, out->pfn)
-                               : enter_front(tlb, side, way, &tlb->ifront[at].stamp);
+    uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
+                                 : enter_front(tlb, side, way, &tlb->ifront[at].stamp);
     out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
     out->host = ram_frame(tlb->ram, out->pfn) + (va.v & PAGE_MASK);
     out->error = 0;
     return true;
 }
 
-static OFF_PATH bool look_up_large_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out)
+static OFF_PATH bool look_up_any_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out)
 {
     return look_up_fetch(tlb, va, true, out);
 }
@@ -830,7 +842,7 @@ bool tlb_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out)
 {
     if (!is_canonical(tlb, va))
         return not_canonical(out);
-    return tlb->has_large ? look_up_large_fetch(tlb, va, out) : look_up_fetch(tlb, va, false, out);
+    return tlb->is_general ? look_up_any_fetch(tlb, va, out) : look_up_fetch(tlb, va, false, out);
 }
 
 /* ---- invariants and inspection ---- */

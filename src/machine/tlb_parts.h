@@ -43,7 +43,7 @@ struct tlb {
     struct counters *const *now;
     uint64_t *frame_stamps; /* NULL: not asked for */
     struct tlb_served served;
-    bool has_large;    /* large pages are to be expected */
+    bool is_general;   /* large pages are to be expected, or the second level is inclusive */
     bool is_inclusive; /* as in the specification */
     struct tlb_side data;
     struct tlb_level l2;
