@@ -191,6 +191,64 @@ static void test_counts_of_one_miss(void **state)
     assert_int_equal(tlb_clock(f->tlb), 1 + 9);
 }
 
+/* How many entries the walk for a page reads. */
+static uint64_t reads_of(struct fixture *f, unsigned page)
+{
+    uint64_t before = f->counters.walk_reads;
+    assert_true(touch(f, page, MMU_LOAD));
+    return f->counters.walk_reads - before;
+}
+
+/* Pages a multiple of 512 apart have page tables of their own, those of 2^18 page directories. */
+static void test_walk_caches(void **state)
+{
+    struct fixture *f = *state;
+    enum { APART = 512, FAR = 1 << 18 };
+    map(f, FAR, 700, RWU);
+    map(f, FAR + APART, 701, RWU);
+    make_tlb(f, "l1d=1:1,l1i=1:1,pwc=pd:2:2/pdpt:1:1/pml4:1:1");
+    assert_int_equal(reads_of(f, 0), 4);
+    assert_int_equal(reads_of(f, 1), 1); /* its PDE is cached */
+    assert_int_equal(reads_of(f, APART), 2);
+    assert_int_equal(reads_of(f, 0), 1);
+    assert_int_equal(reads_of(f, 2 * APART), 2); /* displaces the PDE of APART */
+    assert_int_equal(reads_of(f, 1), 1);
+    assert_int_equal(reads_of(f, APART), 2);
+    assert_int_equal(reads_of(f, FAR), 3); /* displaces the only PDPTE */
+    assert_int_equal(reads_of(f, FAR + APART), 2);
+    assert_int_equal(reads_of(f, 0), 3);
+    assert_int_equal(f->counters.walks, 10);
+    assert_int_equal(f->counters.pwc_pd_hits, 3);
+    assert_int_equal(f->counters.pwc_pdpt_hits, 4);
+    assert_int_equal(f->counters.pwc_pml4_hits, 2);
+    assert_int_equal(f->counters.pwc_pml5_hits, 0);
+    assert_true(tlb_is_valid(f->tlb));
+}
+
+/* INVLPG of any page forgets the whole space's; a fault only what its address would use. */
+static void test_walk_caches_forget(void **state)
+{
+    struct fixture *f = *state;
+    enum { APART = 512 };
+    make_tlb(f, "l1d=1:1,l1i=1:1,pwc=pd:8:8/pdpt:1:1");
+    reads_of(f, 0);
+    reads_of(f, APART);
+    tlb_flush_page(f->tlb, f->root.asid, vaddr((uint64_t)2047 * PAGE_SIZE));
+    assert_int_equal(reads_of(f, 0), 4);
+    assert_int_equal(reads_of(f, APART), 2);
+    tlb_flush_page(f->tlb, f->root.asid + 1, vaddr(0));
+    assert_int_equal(reads_of(f, 0), 1);
+    map(f, APART + 1, 0, 0);
+    assert_false(touch(f, APART + 1, MMU_LOAD));
+    assert_int_equal(reads_of(f, 1), 1);
+    assert_int_equal(reads_of(f, APART), 4); /* the fault took the PDPTE as well */
+    tlb_flush_space(f->tlb, f->root.asid);
+    assert_int_equal(reads_of(f, 0), 4);
+    tlb_flush_all(f->tlb);
+    assert_int_equal(reads_of(f, 1), 4);
+    assert_true(tlb_is_valid(f->tlb));
+}
+
 static void test_fault(void **state)
 {
     struct fixture *f = *state;
@@ -500,6 +558,8 @@ int main(void)
         TEST(test_hit_names_the_byte),
         TEST(test_reach),
         TEST(test_counts_of_one_miss),
+        TEST(test_walk_caches),
+        TEST(test_walk_caches_forget),
         TEST(test_fault),
         TEST(test_fault_forgets),
         TEST(test_dirty_bit),
