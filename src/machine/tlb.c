@@ -198,7 +198,7 @@ void tlb_sync_stamps(struct tlb *tlb)
 
 static unsigned slot_of(uint64_t key)
 {
-    return (unsigned)(key >> TLB_KEY_SHIFT) & (TLB_FRONT_SLOTS - 1);
+    return tlb_front_slot(tlb_key_page(key));
 }
 
 static bool is_in_front(const struct tlb_way *way)

@@ -51,12 +51,21 @@
 #include "machine/mmu.h"
 
 enum {
-    TLB_FRONT_SLOTS = 1024,  /* data; a power of two */
-    TLB_IFRONT_SLOTS = 1024, /* instruction; a power of two */
+    TLB_FRONT_BITS = 10,
+    TLB_FRONT_SLOTS = 1 << TLB_FRONT_BITS,  /* data */
+    TLB_IFRONT_SLOTS = 1 << TLB_FRONT_BITS, /* instruction */
 };
 #define TLB_TAG_NONE (~(uint64_t)0) /* matches no page-aligned address */
 
-/* 32 bytes; translated code computes its offset as (va >> 7) & ((SLOTS - 1) << 5). */
+/* The slot of a page in either array. Bits of the page number are folded, because programs like to
+ * go through pages that are a large power of two apart in step. */
+static inline unsigned tlb_front_slot(vaddr_t va)
+{
+    uint64_t vpn = vaddr_vpn(va);
+    return (unsigned)(vpn ^ vpn >> TLB_FRONT_BITS) & (TLB_FRONT_SLOTS - 1);
+}
+
+/* 32 bytes; translated code computes its offset as tlb_front_slot() << 5 (vex_check.c). */
 struct tlb_front {
     uint64_t rtag;   /* page address if loads may use the slot, else TLB_TAG_NONE */
     uint64_t wtag;   /* page address if stores may use it, else TLB_TAG_NONE */
@@ -64,7 +73,7 @@ struct tlb_front {
     uint64_t stamp;  /* clock of the last access */
 };
 
-/* 16 bytes, slot = vpn & (SLOTS - 1). The tag is the page address plus, in its low 12 bits, the
+/* 16 bytes. The tag is the page address plus, in its low 12 bits, the
  * version of the translations of that page that the CPU may run (cpu engine's business). */
 struct tlb_ifront {
     uint64_t tag;

@@ -265,7 +265,7 @@ static void expect_hit(struct world *w, const struct tlb_hit *hit, bool found,
 static void real_data(struct world *w, uint64_t va, enum mmu_access access,
                       struct expected expected)
 {
-    struct tlb_front *slot = &w->front[va >> 12 & (TLB_FRONT_SLOTS - 1)];
+    struct tlb_front *slot = &w->front[tlb_front_slot(vaddr(va))];
     uint64_t page = va & ~PAGE_MASK;
     uint64_t occupant = slot->rtag != TLB_TAG_NONE && slot->rtag != page ? slot->stamp : 0;
     w->data_lookups++;
@@ -297,7 +297,7 @@ static void real_data(struct world *w, uint64_t va, enum mmu_access access,
 
 static void real_fetch(struct world *w, uint64_t va, struct expected expected)
 {
-    struct tlb_ifront *slot = &w->ifront[va >> 12 & (TLB_IFRONT_SLOTS - 1)];
+    struct tlb_ifront *slot = &w->ifront[tlb_front_slot(vaddr(va))];
     uint64_t page = va & ~PAGE_MASK;
     bool is_other = slot->tag != TLB_TAG_NONE && (slot->tag & ~PAGE_MASK) != page;
     uint64_t occupant = is_other ? slot->stamp : 0;

@@ -69,10 +69,15 @@ static int teardown(void **state)
     return 0;
 }
 
+static unsigned slot_of(unsigned page)
+{
+    return tlb_front_slot(vaddr((uint64_t)page * PAGE_SIZE));
+}
+
 /* A data access of the page as translated code makes it. */
 static bool touch(struct fixture *f, unsigned page, enum mmu_access access)
 {
-    struct tlb_front *slot = &f->front[page % TLB_FRONT_SLOTS];
+    struct tlb_front *slot = &f->front[slot_of(page)];
     uint64_t va = (uint64_t)page * PAGE_SIZE;
     if ((access == MMU_STORE ? slot->wtag : slot->rtag) == va) {
         uint64_t clock = tlb_clock(f->tlb);
@@ -85,7 +90,7 @@ static bool touch(struct fixture *f, unsigned page, enum mmu_access access)
 
 static bool enter(struct fixture *f, unsigned page)
 {
-    struct tlb_ifront *slot = &f->ifront[page % TLB_IFRONT_SLOTS];
+    struct tlb_ifront *slot = &f->ifront[slot_of(page)];
     bool found = tlb_fetch(f->tlb, vaddr((uint64_t)page * PAGE_SIZE), &f->hit);
     if (found)
         slot->tag = (uint64_t)page * PAGE_SIZE;
@@ -340,15 +345,17 @@ static void test_code_marks(void **state)
 static void test_front_conflict(void **state)
 {
     struct fixture *f = *state;
+    unsigned other = 6 + TLB_FRONT_SLOTS;
+    assert_int_equal(slot_of(7), slot_of(other));
     for (unsigned i = 0; i < 10; i++) {
         assert_true(touch(f, 7, MMU_LOAD));
         uint64_t stamp = f->front[7].stamp;
-        assert_true(touch(f, 7 + TLB_FRONT_SLOTS, MMU_LOAD));
+        assert_true(touch(f, other, MMU_LOAD));
         assert_int_equal(f->hit.victim_stamp, stamp);
     }
     assert_int_equal(f->counters.tlb_l1d_misses, 2);
     assert_true(touch(f, 8, MMU_LOAD)); /* evicts page 7, not the page in the slot */
-    assert_int_equal(f->front[7].rtag, (uint64_t)(7 + TLB_FRONT_SLOTS) * PAGE_SIZE);
+    assert_int_equal(f->front[7].rtag, (uint64_t)other * PAGE_SIZE);
 }
 
 static void test_spaces(void **state)
