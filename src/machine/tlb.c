@@ -44,7 +44,10 @@ static int create_levels(struct tlb *tlb, const struct tlb_spec *spec)
     if (!error)
         error = create_side(spec, TLB_L1I, &tlb->fetch);
     if (!error)
-        error = create_level(spec, TLB_L2, &tlb->l2, &tlb->l2_large);
+        error = create_level(spec, TLB_L2, &tlb->l2.level, &tlb->l2.large);
+    if (!error)
+        error = create_level(spec, TLB_L2I, &tlb->l2i.level, &tlb->l2i.large);
+    tlb->fetch_second = tlb->l2i.level.entries ? &tlb->l2i : &tlb->l2;
     if (!error)
         error = walkcache_create(spec, TLB_KINDS * TLB_SIZES, &tlb->walkcache);
     return error;
@@ -85,14 +88,20 @@ static void destroy_side(struct tlb_side *side)
     tlb_slots_destroy(&side->slots);
 }
 
+static void destroy_second(struct tlb_second *second)
+{
+    tlb_level_destroy(&second->level);
+    tlb_large_destroy(&second->large);
+}
+
 void tlb_destroy(struct tlb *tlb)
 {
     if (!tlb)
         return;
     destroy_side(&tlb->data);
     destroy_side(&tlb->fetch);
-    tlb_level_destroy(&tlb->l2);
-    tlb_large_destroy(&tlb->l2_large);
+    destroy_second(&tlb->l2);
+    destroy_second(&tlb->l2i);
     walkcache_destroy(&tlb->walkcache);
     free(tlb);
 }
@@ -347,13 +356,13 @@ static OFF_PATH uint64_t retire_any(struct tlb *tlb, struct tlb_side *side, stru
     return way->stamp;
 }
 
-static ON_PATH struct tlb_way *find_l2(const struct tlb *tlb, vaddr_t va, uint64_t key,
+static ON_PATH struct tlb_way *find_l2(const struct tlb_second *l2, vaddr_t va, uint64_t key,
                                        const bool general)
 {
-    if (!tlb->l2.entries)
+    if (!l2->level.entries)
         return NULL;
-    struct tlb_way *way = tlb_level_find(&tlb->l2, tlb_level_set(&tlb->l2, key), key);
-    return !general || way ? way : tlb_large_find(&tlb->l2_large, key & TLB_KEY_SPACE, va);
+    struct tlb_way *way = tlb_level_find(&l2->level, tlb_level_set(&l2->level, key), key);
+    return !general || way ? way : tlb_large_find(&l2->large, key & TLB_KEY_SPACE, va);
 }
 
 static ON_PATH struct tlb_way *find_l1(const struct tlb_side *side, vaddr_t va, uint64_t key,
@@ -426,7 +435,8 @@ static void drop_selected(struct tlb *tlb, struct selection which)
 {
     drop_selected_of(tlb, &tlb->data, &tlb->data.level, &tlb->data.large, &which);
     drop_selected_of(tlb, &tlb->fetch, &tlb->fetch.level, &tlb->fetch.large, &which);
-    drop_selected_of(tlb, NULL, &tlb->l2, &tlb->l2_large, &which);
+    drop_selected_of(tlb, NULL, &tlb->l2.level, &tlb->l2.large, &which);
+    drop_selected_of(tlb, NULL, &tlb->l2i.level, &tlb->l2i.large, &which);
 }
 
 /* What an entry of the second level translates. */
@@ -438,15 +448,26 @@ static struct selection covered_by(const struct tlb_way *way)
 
 /* An inclusive second level is about to lose an entry. Result: the newest stamp that this took from
  * the side that is being filled. */
-static uint64_t drop_covered(struct tlb *tlb, const struct tlb_way *way, bool fetch)
+static uint64_t drop_covered(struct tlb *tlb, const struct tlb_second *l2,
+                             const struct tlb_way *way, bool fetch)
 {
     if (!way->key)
         return 0;
     struct selection which = covered_by(way);
     struct tlb_side *data = &tlb->data, *code = &tlb->fetch;
-    uint64_t newest_data = drop_selected_of(tlb, data, &data->level, &data->large, &which);
-    uint64_t newest_code = drop_selected_of(tlb, code, &code->level, &code->large, &which);
+    uint64_t newest_data = 0, newest_code = 0;
+    if (l2 == &tlb->l2)
+        newest_data = drop_selected_of(tlb, data, &data->level, &data->large, &which);
+    if (l2 == tlb->fetch_second)
+        newest_code = drop_selected_of(tlb, code, &code->level, &code->large, &which);
     return fetch ? newest_code : newest_data;
+}
+
+static void drop_address_in(struct tlb *tlb, struct tlb_second *l2, vaddr_t va, uint64_t key)
+{
+    struct tlb_way *way;
+    while ((way = find_l2(l2, va, key, tlb->is_general)))
+        tlb_level_drop(home_of(&l2->large, way), way);
 }
 
 static void drop_address_of(struct tlb *tlb, struct tlb_side *side, vaddr_t va, uint64_t key)
@@ -465,11 +486,10 @@ static void drop_page(struct tlb *tlb, uint64_t space, vaddr_t va)
         return;
     }
     uint64_t key = tlb_key(space, va);
-    struct tlb_way *way;
     drop_address_of(tlb, &tlb->data, va, key);
     drop_address_of(tlb, &tlb->fetch, va, key);
-    while ((way = find_l2(tlb, va, key, tlb->is_general)))
-        tlb_level_drop(home_of(&tlb->l2_large, way), way);
+    drop_address_in(tlb, &tlb->l2, va, key);
+    drop_address_in(tlb, &tlb->l2i, va, key);
 }
 
 void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
@@ -572,24 +592,29 @@ static void note_pieces(struct tlb *tlb, const struct tlb_large *large, enum tlb
     tlb->has_pieces |= large->piece[page] != page;
 }
 
+static ON_PATH struct tlb_second *second_of(struct tlb *tlb, enum mmu_access access)
+{
+    return access == MMU_FETCH ? tlb->fetch_second : &tlb->l2;
+}
+
 /* The second level has missed, or there is none. */
 static OFF_PATH bool walk_and_fill(struct tlb *tlb, vaddr_t va, enum mmu_access access,
                                    uint64_t *value, struct tlb_hit *out)
 {
-    if (tlb->l2.entries)
-        (*tlb->now)->tlb_l2_misses++;
+    struct tlb_second *l2 = second_of(tlb, access);
+    if (!l2->level.entries)
+        return walk(tlb, va, access, value, out);
+    (*tlb->now)->tlb_l2_misses++;
     if (!walk(tlb, va, access, value, out))
         return false;
-    if (tlb->l2.entries) {
-        enum tlb_size page = tlb_value_size(*value);
-        struct tlb_place at = tlb_large_place(&tlb->l2_large, tlb->space, va, page);
-        struct tlb_way *way = tlb_level_victim(at.level, at.set);
-        if (tlb->is_inclusive)
-            out->victim_stamp = drop_covered(tlb, way, access == MMU_FETCH);
-        tlb_level_put(at.level, at.set, way, at.key, *value, *tlb->clock);
-        tlb_way_set_value(way, *value);
-        note_pieces(tlb, &tlb->l2_large, page);
-    }
+    enum tlb_size page = tlb_value_size(*value);
+    struct tlb_place at = tlb_large_place(&l2->large, tlb->space, va, page);
+    struct tlb_way *way = tlb_level_victim(at.level, at.set);
+    if (tlb->is_inclusive)
+        out->victim_stamp = drop_covered(tlb, l2, way, access == MMU_FETCH);
+    tlb_level_put(at.level, at.set, way, at.key, *value, *tlb->clock);
+    tlb_way_set_value(way, *value);
+    note_pieces(tlb, &l2->large, page);
     return true;
 }
 
@@ -611,7 +636,7 @@ static OFF_PATH bool walk_for(struct tlb *tlb, struct tlb_way *way, vaddr_t va,
 static ON_PATH bool second_level(struct tlb *tlb, vaddr_t va, uint64_t key, enum mmu_access access,
                                  const bool general, uint64_t *value, struct tlb_hit *out)
 {
-    struct tlb_way *way = find_l2(tlb, va, key, general);
+    struct tlb_way *way = find_l2(second_of(tlb, access), va, key, general);
     if (!way)
         return walk_and_fill(tlb, va, access, value, out);
     (*tlb->now)->tlb_l2_hits++;
@@ -628,7 +653,8 @@ static OFF_PATH bool refresh(struct tlb *tlb, struct tlb_way *way, vaddr_t va,
 {
     if (!walk_for(tlb, way, va, access, out))
         return false;
-    struct tlb_way *copy = find_l2(tlb, va, tlb_key(tlb->space, va), tlb->is_general);
+    uint64_t key = tlb_key(tlb->space, va);
+    struct tlb_way *copy = find_l2(second_of(tlb, access), va, key, tlb->is_general);
     if (copy)
         tlb_way_set_value(copy, tlb_way_value(way, va));
     return true;
@@ -701,7 +727,7 @@ static ON_PATH bool look_up_data(struct tlb *tlb, vaddr_t va, enum mmu_access ac
     out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
     uint8_t *frame = ram_frame(tlb->ram, out->pfn);
     bool writable = suffices(way->value, MMU_STORE) && !ram_has_code(tlb->ram, out->pfn);
-    unsigned at = slot_of(tlb_key(0, va));
+    unsigned at = tlb_front_slot(va);
     struct tlb_front *slot = &tlb->front[at];
     uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
                                  : enter_front(tlb, side, way, &slot->stamp);
@@ -746,7 +772,7 @@ bool tlb_keeps_last(const struct tlb *tlb)
  * any. */
 static enum tlb_size page_size(const struct tlb *tlb, vaddr_t va)
 {
-    const struct tlb_way *way = find_l2(tlb, va, tlb_key(tlb->space, va), true);
+    const struct tlb_way *way = find_l2(&tlb->l2, va, tlb_key(tlb->space, va), true);
     if (way)
         return tlb_value_size(way->value);
     return (enum tlb_size)((mmu_page_shift(tlb->ram, tlb->root, va) - PAGE_SHIFT) / 9);
@@ -756,9 +782,10 @@ static enum tlb_size page_size(const struct tlb *tlb, vaddr_t va)
  * filled for va. */
 static OFF_PATH uint64_t covered_victim(struct tlb *tlb, vaddr_t va)
 {
-    if (!tlb->l2.entries || find_l2(tlb, va, tlb_key(tlb->space, va), tlb->is_general))
+    const struct tlb_second *l2 = &tlb->l2;
+    if (!l2->level.entries || find_l2(l2, va, tlb_key(tlb->space, va), tlb->is_general))
         return 0;
-    struct tlb_place at = tlb_large_place(&tlb->l2_large, tlb->space, va, page_size(tlb, va));
+    struct tlb_place at = tlb_large_place(&l2->large, tlb->space, va, page_size(tlb, va));
     const struct tlb_way *gone = tlb_level_victim(at.level, at.set);
     if (!gone->key)
         return 0;
@@ -790,7 +817,7 @@ uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va)
     struct tlb_side *side = &tlb->data;
     struct tlb_level *level = &side->level;
     uint64_t key = tlb_key(tlb->space, va), newest = 0;
-    const struct tlb_front *slot = &tlb->front[slot_of(key)];
+    const struct tlb_front *slot = &tlb->front[tlb_front_slot(va)];
     if (slot->rtag != TLB_TAG_NONE && slot->rtag != vaddr_page(va).v)
         newest = slot->stamp;
     unsigned set = tlb_level_set(level, key);
@@ -805,7 +832,7 @@ uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va)
 
 void tlb_data_again(struct tlb *tlb, vaddr_t va, uint64_t count)
 {
-    struct tlb_front *slot = &tlb->front[slot_of(tlb_key(tlb->space, va))];
+    struct tlb_front *slot = &tlb->front[tlb_front_slot(va)];
     CHECK(slot->rtag == vaddr_page(va).v);
     *tlb->clock += count;
     slot->stamp = *tlb->clock;
@@ -824,7 +851,7 @@ static ON_PATH bool look_up_fetch(struct tlb *tlb, vaddr_t va, const bool genera
         return false;
     }
     out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
-    unsigned at = slot_of(tlb_key(0, va));
+    unsigned at = tlb_front_slot(va);
     uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
                                  : enter_front(tlb, side, way, &tlb->ifront[at].stamp);
     out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
@@ -915,15 +942,19 @@ static bool side_is_valid(const struct tlb_side *side)
            tlb_slots_are_valid(side);
 }
 
+static bool second_is_valid(const struct tlb_second *second)
+{
+    return tlb_level_is_valid(&second->level) && tlb_large_is_valid(&second->large);
+}
+
 bool tlb_is_valid(const struct tlb *tlb)
 {
     for (unsigned i = 0; i < TLB_FRONT_SLOTS; i++) {
         if (!front_slot_is_valid(tlb, i) || !ifront_slot_is_valid(tlb, i))
             return false;
     }
-    return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) &&
-           tlb_level_is_valid(&tlb->l2) && tlb_large_is_valid(&tlb->l2_large) &&
-           walkcache_is_valid(&tlb->walkcache);
+    return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) && second_is_valid(&tlb->l2) &&
+           second_is_valid(&tlb->l2i) && walkcache_is_valid(&tlb->walkcache);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -954,13 +985,14 @@ static size_t list_level(const struct tlb *tlb, const struct tlb_side *side,
 
 size_t tlb_list(const struct tlb *tlb, enum tlb_level_kind kind, struct tlb_entry *out, size_t max)
 {
-    const struct tlb_side *side = kind == TLB_L1D   ? &tlb->data
-                                  : kind == TLB_L1I ? &tlb->fetch
-                                                    : NULL;
-    const struct tlb_large *large = side ? &side->large : &tlb->l2_large;
-    size_t n = list_level(tlb, side, side ? &side->level : &tlb->l2, out, 0, max);
-    n = list_level(tlb, side, &large->own[TLB_2M], out, n, max);
-    n = list_level(tlb, side, &large->own[TLB_1G], out, n, max);
+    const struct tlb_side *sides[TLB_KINDS] = {&tlb->data, &tlb->fetch, NULL, NULL};
+    const struct tlb_level *levels[] = {&tlb->data.level, &tlb->fetch.level, &tlb->l2.level,
+                                        &tlb->l2i.level};
+    const struct tlb_large *larges[] = {&tlb->data.large, &tlb->fetch.large, &tlb->l2.large,
+                                        &tlb->l2i.large};
+    size_t n = list_level(tlb, sides[kind], levels[kind], out, 0, max);
+    n = list_level(tlb, sides[kind], &larges[kind]->own[TLB_2M], out, n, max);
+    n = list_level(tlb, sides[kind], &larges[kind]->own[TLB_1G], out, n, max);
     qsort(out, n, sizeof(*out), newest_first);
     return n;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The translation lookaside buffers: first-level data and instruction TLBs, a unified second level,
- * each set-associative with a replacement policy of its own, and in front of them the arrays that
- * translated code checks inline.
+ * The translation lookaside buffers: first-level data and instruction TLBs, a second level, unified
+ * or split, each set-associative with a replacement policy of its own, and in front of them the
+ * arrays that translated code checks inline.
  *
- *      front array (inline)  ->  L1D or L1I  ->  L2  ->  page walk (mmu.c)
+ *      front array (inline)  ->  L1D or L1I  ->  L2  ->  walk caches (walkcache.c)  ->  page walk
+ * (mmu.c)
  *
  * The front arrays are a view, not another TLB: a slot may hold a page only while the modelled
  * first level holds it, so a front hit is a first-level hit. Each inline hit stamps its slot with
@@ -103,7 +104,7 @@ struct tlb_geometry {
 
 enum { TLB_NAME_LEN = 512, TLB_ENTRIES_MAX = 65536 };
 
-enum tlb_level_kind { TLB_L1D, TLB_L1I, TLB_L2, TLB_KINDS };
+enum tlb_level_kind { TLB_L1D, TLB_L1I, TLB_L2, TLB_L2I, TLB_KINDS };
 
 /* At most TLB_ENTRIES_MAX entries, in whole sets. */
 bool tlb_geometry_is_valid(const struct tlb_geometry *geometry);
@@ -138,9 +139,9 @@ const struct tlb_preset *tlb_presets(size_t *count);
 
 /*
  * Reads a preset's name or a list of fields, in any order:
- *     l1d=SHAPE  l1i=SHAPE      the first levels
- *     l2=SHAPE                  the second level; l2=0 or no l2: none
- *     LEVEL-2m=SHAPE|split      how a level holds 2 MiB pages: in entries of their own, or as
+ *     l1d=SHAPE  l1i=SHAPE      the first levels *     l2=SHAPE                  the second level;
+ * l2=0 or no l2: none l2i=SHAPE                 a second level for fetches only; l2 is then for
+ * data only LEVEL-2m=SHAPE|split      how a level holds 2 MiB pages: in entries of their own, or as
  * pieces LEVEL-1g=SHAPE|split      of 4 KiB; and 1 GiB pages; absent: in the entries of the level
  *     pwc=CACHE:SHAPE/...       page-walk caches, each one of pd, pdpt, pml4 and pml5
  *     inclusive=yes|no          whether what leaves the second level leaves the first levels (no)

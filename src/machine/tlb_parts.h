@@ -33,6 +33,12 @@ struct tlb_side {
     struct tlb_slots slots;
 };
 
+/* A second level. */
+struct tlb_second {
+    struct tlb_level level;
+    struct tlb_large large;
+};
+
 struct tlb {
     uint64_t *clock;
     uint64_t space;            /* TLB_KEY_VALID and the tag of the current space */
@@ -46,9 +52,10 @@ struct tlb {
     bool is_general;   /* large pages are to be expected, or the second level is inclusive */
     bool is_inclusive; /* as in the specification */
     struct tlb_side data;
-    struct tlb_level l2;
+    struct tlb_second l2; /* of both sides, or of data only */
     struct tlb_side fetch;
-    struct tlb_large l2_large;
+    struct tlb_second l2i;           /* of fetches only, if there is one */
+    struct tlb_second *fetch_second; /* &l2i or &l2 */
     struct walkcache walkcache;
     struct mmu_root root;
     uint64_t own_clock;

@@ -79,6 +79,9 @@ static const struct field tlb_fields[] = {
     FIELD("l2", "=", level[TLB_L2], OPTIONAL, 0, "", "0"),
     LARGE_FIELD("l2-2m", TLB_L2, TLB_2M),
     LARGE_FIELD("l2-1g", TLB_L2, TLB_1G),
+    FIELD("l2i", "=", level[TLB_L2I], OPTIONAL, 0, "", "0"),
+    LARGE_FIELD("l2i-2m", TLB_L2I, TLB_2M),
+    LARGE_FIELD("l2i-1g", TLB_L2I, TLB_1G),
 };
 static const struct field pwc_fields[] = {
     FIELD("pd", ":", pwc[2], OPTIONAL, 0, "", "0"),
@@ -267,6 +270,23 @@ static const char *read_any_field(struct reader *r)
     return read_field(r, tlb_fields, NTLB, &r->seen_tlb, ",", not_a_spec);
 }
 
+static bool has_only_large(const struct tlb_spec *spec, enum tlb_level_kind kind)
+{
+    const struct tlb_geometry *own = spec->own[kind];
+    return !spec->level[kind].entries && own[TLB_2M].entries + own[TLB_1G].entries > 0;
+}
+
+static const char *check_second(const struct tlb_spec *spec)
+{
+    if (has_only_large(spec, TLB_L2))
+        return "l2-2m and l2-1g need an l2";
+    if (has_only_large(spec, TLB_L2I))
+        return "l2i-2m and l2i-1g need an l2i";
+    if (spec->level[TLB_L2I].entries && !spec->level[TLB_L2].entries)
+        return "l2i needs an l2";
+    return NULL;
+}
+
 static const char *read_fields(struct reader *r)
 {
     for (;; r->at++) {
@@ -280,10 +300,7 @@ static const char *read_fields(struct reader *r)
         if (tlb_fields[i].kind == REQUIRED && !(r->seen_tlb >> i & 1))
             return tlb_fields[i].wrong[WRONG_MISSING];
     }
-    const struct tlb_geometry *large = r->spec.own[TLB_L2];
-    if (!r->spec.level[TLB_L2].entries && large[TLB_2M].entries + large[TLB_1G].entries)
-        return "l2-2m and l2-1g need an l2";
-    return NULL;
+    return check_second(&r->spec);
 }
 
 /* ---- the name ---- */

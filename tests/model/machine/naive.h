@@ -288,25 +288,26 @@ static inline void naive_configure(struct naive *naive, const struct tlb_spec *s
 {
     naive->clock = 1;
     naive->inclusive = spec->inclusive;
-    for (unsigned kind = 0; kind < 3; kind++) {
+    for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
         struct naive_level *level = &naive->level[kind];
         naive_shape(&level->array[0].sets, spec, spec->level[kind], kind);
         for (unsigned size = 1; size < 3; size++) {
             bool has_own = spec->own[kind][size].entries > 0;
-            naive_shape(&level->array[size].sets, spec, spec->own[kind][size], 3 * size + kind);
+            naive_shape(&level->array[size].sets, spec, spec->own[kind][size],
+                        TLB_KINDS * size + kind);
             level->home[size] = has_own ? size : 0;
             level->piece[size] =
                 spec->split[kind][size] ? level->piece[size - 1] : (enum tlb_size)size;
         }
     }
     for (unsigned level = 2; level <= 5; level++)
-        naive_shape(&naive->cache[level].sets, spec, spec->pwc[level], 9 + level - 2);
+        naive_shape(&naive->cache[level].sets, spec, spec->pwc[level], 3 * TLB_KINDS + level - 2);
 }
 
 /* Whether there is room for it in a struct naive. */
 static inline bool naive_fits(const struct tlb_spec *spec)
 {
-    for (unsigned kind = 0; kind < 3; kind++) {
+    for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
         if (spec->level[kind].entries > NAIVE_ENTRIES_MAX ||
             spec->own[kind][1].entries > NAIVE_ENTRIES_MAX ||
             spec->own[kind][2].entries > NAIVE_ENTRIES_MAX)
@@ -384,7 +385,10 @@ static inline void naive_note_gone(struct naive *naive, struct naive_entry gone)
 /* What left the second level takes with it what the first levels have of the same addresses. */
 static inline void naive_drag_out(struct naive *naive, struct naive_entry gone, bool fetch)
 {
+    bool is_unified = naive->level[TLB_L2I].array[0].sets.entries == 0;
     for (unsigned kind = TLB_L1D; kind <= TLB_L1I; kind++) {
+        if (!is_unified && (kind == TLB_L1I) != fetch)
+            continue;
         for (unsigned i = 0; i < 3 * NAIVE_ENTRIES_MAX; i++) {
             struct naive_entry *entry =
                 &naive->level[kind].array[i / NAIVE_ENTRIES_MAX].entry[i % NAIVE_ENTRIES_MAX];
@@ -411,7 +415,7 @@ static inline void naive_forget_steps(struct naive *naive, int asid) /* -1: all 
 /* The page's entries in the levels; those of the walk caches stay. */
 static inline void naive_forget_page(struct naive *naive, uint16_t asid, uint64_t va)
 {
-    for (unsigned i = 0; i < 9 * NAIVE_ENTRIES_MAX; i++) {
+    for (unsigned i = 0; i < 3 * TLB_KINDS * NAIVE_ENTRIES_MAX; i++) {
         struct naive_array *array =
             &naive->level[i / NAIVE_ENTRIES_MAX / 3].array[i / NAIVE_ENTRIES_MAX % 3];
         struct naive_entry *entry = &array->entry[i % NAIVE_ENTRIES_MAX];
@@ -432,7 +436,7 @@ static inline void naive_flush_page(struct naive *naive, uint16_t asid, uint64_t
 static inline void naive_flush(struct naive *naive, int asid) /* -1: all */
 {
     naive_forget_steps(naive, asid);
-    for (unsigned k = 0; k < 9; k++) {
+    for (unsigned k = 0; k < 3 * TLB_KINDS; k++) {
         struct naive_array *array = &naive->level[k / 3].array[k % 3];
         for (unsigned i = 0; i < array->sets.entries; i++) {
             if (asid < 0 || array->entry[i].asid == asid)
@@ -504,11 +508,17 @@ static inline bool naive_walks(struct naive *naive, uint64_t va, enum mmu_access
     return true;
 }
 
+static inline struct naive_level *naive_l2(struct naive *naive, enum mmu_access access)
+{
+    struct naive_level *l2i = &naive->level[TLB_L2I];
+    return access == MMU_FETCH && l2i->array[0].sets.entries ? l2i : &naive->level[TLB_L2];
+}
+
 /* The first level has no entry. */
 static inline bool naive_second(struct naive *naive, uint64_t va, enum mmu_access access,
                                 struct naive_page *page, uint32_t *error)
 {
-    struct naive_level *l2 = &naive->level[TLB_L2];
+    struct naive_level *l2 = naive_l2(naive, access);
     if (l2->array[0].sets.entries == 0)
         return naive_walks(naive, va, access, page, error);
     struct naive_entry *entry = naive_find(l2, va, naive->root.asid);
@@ -547,7 +557,7 @@ static inline uint64_t naive_lookup(struct naive *naive, uint64_t va, enum mmu_a
             if (!naive_walks(naive, va, access, &page, error))
                 return 0;
             entry->page = page;
-            struct naive_entry *copy = naive_find(&naive->level[TLB_L2], va, naive->root.asid);
+            struct naive_entry *copy = naive_find(naive_l2(naive, access), va, naive->root.asid);
             if (copy)
                 copy->page = page;
         }

@@ -569,6 +569,7 @@ static void compare_content(struct world *w)
     compare_level(w, TLB_L1D);
     compare_level(w, TLB_L1I);
     compare_level(w, TLB_L2);
+    compare_level(w, TLB_L2I);
     assert_memory_equal(ram_frame(w->tables[0].ram, 1), ram_frame(w->tables[1].ram, 1),
                         (size_t)w->tables[0].next * PAGE_SIZE);
 }
@@ -667,6 +668,11 @@ static struct scenario scenarios[] = {
      20, true},
     {"inclusive, less than the first", "l1d=8:8:fifo,l1i=8:8,l2=4:4:random,inclusive=yes", 4, 20, 1,
      5, 20, true},
+    {"split second level",
+     "l1d=8:8,l1i=8:8,l2=48:12,l2-1g=split,l2i=32:8,l2i-1g=2:2,l1i-2m=2:2,pwc=pd:8:8", 4, 100, 1, 4,
+     20, true},
+    {"split second level, inclusive", "l1d=8:8,l1i=8:8,l2=24:12,l2i=16:8:fifo,inclusive=yes", 4, 60,
+     1, 4, 20, true},
     {"one walk cache", "l1d=4:4,l1i=4:4,pwc=pdpt:32:32", 4, 200, 700, 4, 10, true},
 };
 

@@ -108,6 +108,22 @@ static void test_policies(void **state)
     assert_int_not_equal(tlb_spec_seed(&spec, 0), tlb_spec_seed(&spec, 1));
 }
 
+static void test_large_pages(void **state)
+{
+    struct tlb_spec spec =
+        parse("l1d=64:4,l1d-2m=32:4:fifo,l1d-1g=split,l1i=8:8,l2=96:6,l2-1g=16:4,"
+              "l2i=64:8,l2i-2m=split,inclusive=yes");
+    expect(spec.own[TLB_L1D][TLB_2M], 32, 4);
+    assert_true(spec.split[TLB_L1D][TLB_1G] && !spec.split[TLB_L1D][TLB_2M]);
+    expect(spec.own[TLB_L1I][TLB_2M], 0, 0);
+    expect(spec.own[TLB_L2][TLB_1G], 16, 4);
+    expect(spec.level[TLB_L2I], 64, 8);
+    assert_true(spec.split[TLB_L2I][TLB_2M] && spec.inclusive);
+    assert_string_equal(
+        spec.name, "l1d=64:4,l1d-2m=32:4:fifo,l1d-1g=split,l1i=8:8,l2=96:6,l2-1g=16:4,l2i=64:8,"
+                   "l2i-2m=split,inclusive=yes");
+}
+
 static void test_wrong_specs(void **state)
 {
     refuse("", "no such TLB");
@@ -155,6 +171,16 @@ static void test_wrong_specs(void **state)
     refuse("l1i=4:4", "l1d is missing");
     refuse("l1d=4:4", "l1i is missing");
     refuse("l2=4:4", "l1d is missing");
+    refuse("l1d=4:4,l1i=4:4,l2i=4:4", "l2i needs an l2");
+    refuse("l1d=4:4,l1i=4:4,l2-2m=4:4", "l2-2m and l2-1g need an l2");
+    refuse("l1d=4:4,l1i=4:4,l2=4:4,l2i-1g=4:4", "l2i-2m and l2i-1g need an l2i");
+    refuse("l1d=4:4,l1i=4:4,l1d-2m=0", "l1d-2m: expected ENTRIES:WAYS[:POLICY] or split");
+    refuse("l1d=4:4,l1i=4:4,l1d-2m=0:1", "l1d-2m: entries must be 1 to 65536");
+    refuse("l1d=4:4,l1i=4:4,l1i-1g=splitt", "l1i-1g: expected ENTRIES:WAYS[:POLICY] or split");
+    refuse("l1d=4:4,l1i=4:4,l1i-1g=split,l1i-1g=1:1", "l1i-1g is given twice");
+    refuse("l1d=4:4,l1i=4:4,inclusive=maybe", "inclusive: expected yes or no");
+    refuse("l1d=4:4,l1i=4:4,inclusive=yesno", "inclusive: expected yes or no");
+    refuse("inclusive=no,l1d=4:4,l1i=4:4,inclusive=yes", "inclusive is given twice");
     refuse("l1d=4:4,l1i=4:4,pwc=", "pwc: expected CACHE:ENTRIES:WAYS");
     refuse("l1d=4:4,l1i=4:4,pwc=8:4", "pwc: expected CACHE:ENTRIES:WAYS");
     refuse("l1d=4:4,l1i=4:4,pwc=pml3:8:4", "pwc: expected CACHE:ENTRIES:WAYS");
@@ -189,6 +215,8 @@ static void check_text(const char *text)
     expect(again.level[TLB_L1D], spec.level[TLB_L1D].entries, spec.level[TLB_L1D].ways);
     expect(again.level[TLB_L1I], spec.level[TLB_L1I].entries, spec.level[TLB_L1I].ways);
     expect(again.level[TLB_L2], spec.level[TLB_L2].entries, spec.level[TLB_L2].ways);
+    assert_memory_equal(&again.own, &spec.own, sizeof(spec.own));
+    assert_memory_equal(&again.split, &spec.split, sizeof(spec.split));
     assert_memory_equal(&again.pwc, &spec.pwc, sizeof(spec.pwc));
 }
 
@@ -200,14 +228,17 @@ static uint32_t next_random(uint32_t *seed)
 
 static void test_damaged_texts(void **state)
 {
-    static const char *const good[] = {
-        "l1d=64:4,l1i=128:8,l2=1536:12", "skylake", "l2=0,l1d=1:1,l1i=2:2",
-        "l1d=1:1:fifo,l1i=2:2,pwc=pd:4:4/pml4:2:1", "l1d=4:1:lru,l1i=2:2:random,seed=6"};
+    static const char *const good[] = {"l1d=64:4,l1i=128:8,l2=1536:12",
+                                       "skylake",
+                                       "l2=0,l1d=1:1,l1i=2:2",
+                                       "l1d=1:1:fifo,l1i=2:2,pwc=pd:4:4/pml4:2:1",
+                                       "l1d=4:1:lru,l1i=2:2:random,seed=6",
+                                       "l1d=4:1,l1d-2m=split,l1i=2:2,l2=4:4,l2i=2:2,l2i-1g=1:1"};
     static const char letters[] = "0123456789,:=/l1d1i2pmw- x\xff";
     uint32_t seed = 1;
     for (unsigned round = 0; round < 300000; round++) {
-        char text[80];
-        strcpy(text, good[next_random(&seed) % 5]);
+        char text[120];
+        strcpy(text, good[next_random(&seed) % 6]);
         for (unsigned n = next_random(&seed) % 4 + 1; n > 0; n--) {
             size_t len = strlen(text), at = next_random(&seed) % (len + 1);
             char c = letters[next_random(&seed) % (sizeof(letters) - 1)];
@@ -231,9 +262,10 @@ static void test_damaged_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policies),    cmocka_unit_test(test_presets),
-        cmocka_unit_test(test_specs),       cmocka_unit_test(test_walk_caches),
-        cmocka_unit_test(test_wrong_specs), cmocka_unit_test(test_damaged_texts),
+        cmocka_unit_test(test_policies),      cmocka_unit_test(test_large_pages),
+        cmocka_unit_test(test_presets),       cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_walk_caches),   cmocka_unit_test(test_wrong_specs),
+        cmocka_unit_test(test_damaged_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
