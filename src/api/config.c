@@ -183,6 +183,15 @@ static int read_tlb(struct pw_config *config, const char *value, struct reading 
     return 0;
 }
 
+static int read_levels(struct pw_config *config, const char *value, struct reading *reading)
+{
+    if (strcmp(value, "4") != 0 && strcmp(value, "5") != 0)
+        return refuse(reading, "'%.80s' is not 4 or 5", value);
+    config->levels = (unsigned)(value[0] - '0');
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
 static int read_page_size(struct pw_config *config, const char *value, struct reading *reading)
 {
     if (strcmp(value, "4K") != 0 && strcmp(value, "4k") != 0 && strcmp(value, "4096") != 0)
@@ -298,9 +307,11 @@ static const struct option options[] = {
     {{"policy", "NAME", "clock", "Page replacement policy; \"pagewalk help policy\" lists them."},
      read_policy},
     {{"tlb", "PRESET|SPEC", "skylake",
-      "TLB: a preset, or entries and ways of each level as in l1d=64:4,l1i=64:8,l2=1536:12; "
-      "\"pagewalk help tlb\" lists the presets."},
+      "TLB: a preset, or entries and ways of each part as in l1d=64:4,l1i=64:8,l2=1536:12; "
+      "\"pagewalk help tlb\" shows the presets and what can be described."},
      read_tlb},
+    {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most."},
+     read_levels},
     {{"page-size", "4K", "4K", "Page size."}, read_page_size},
     {{"overcommit", "heuristic|always|never", "heuristic",
       "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory."},

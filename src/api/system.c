@@ -63,6 +63,7 @@ static int create_machine(const struct pw_config *config, struct machine **out,
 {
     struct machine_options options = {
         .nframes = config->ram_len >> PAGE_SHIFT,
+        .levels = config->levels,
         .tlb = config->tlb,
         .cpu = {.engine = CPU_ENGINE_VEX,
                 .code_cache_len = config->code_cache_len,

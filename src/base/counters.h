@@ -23,7 +23,11 @@
     X(tlb_l1i_misses, "lookups", "fetch lookups that missed the first-level instruction TLB")      \
     X(tlb_l2_hits, "lookups", "first-level misses answered by the second-level TLB")               \
     X(tlb_l2_misses, "lookups", "first-level misses that missed the second level too")             \
-    X(tlb_flushes, "entries", "TLB invalidations of one page or of a whole address space")         \
+    X(tlb_flushes, "flushes", "TLB invalidations, whatever they cover")                            \
+    X(tlb_flushes_page, "flushes", "TLB invalidations of one page (INVLPG)")                       \
+    X(tlb_flushes_space, "flushes", "TLB invalidations of one address space (INVPCID)")            \
+    X(tlb_flushes_all, "flushes", "TLB invalidations of all, at switches without tags too")        \
+    X(tlb_shootdowns, "flushes", "TLB invalidations in another address space than the running")    \
     X(walks, "walks", "page walks, those that set a dirty bit or faulted included")                \
     X(walk_reads, "reads", "page-table entries read from RAM by page walks")                       \
     X(pwc_pd_hits, "walks", "page walks that began at a cached page-directory entry")              \

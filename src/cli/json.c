@@ -82,6 +82,7 @@ static json_t *config_object(const struct pw_config *config)
     json_object_set_new(object, "swap_bytes", integer(swap_bytes(pw_config_get(config, "swap"))));
     json_object_set_new(object, "policy", string(pw_config_get(config, "policy")));
     json_object_set_new(object, "tlb", string(pw_config_get(config, "tlb")));
+    json_object_set_new(object, "levels", integer(swap_bytes(pw_config_get(config, "levels"))));
     return object;
 }
 

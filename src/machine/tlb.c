@@ -66,6 +66,7 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
     tlb->ifront = ifront;
     tlb->now = now;
     tlb->is_inclusive = tlb->is_general = spec->inclusive;
+    tlb->has_asids = !spec->untagged;
     tlb->own_clock = 1;
     tlb->clock = &tlb->own_clock;
     int error = create_levels(tlb, spec);
@@ -205,9 +206,10 @@ void tlb_sync_stamps(struct tlb *tlb)
 
 /* ---- the front arrays ---- */
 
+/* The slot of a 4 KiB page, which depends on none of the bits above its number in the key. */
 static unsigned slot_of(uint64_t key)
 {
-    return tlb_front_slot(tlb_key_page(key));
+    return tlb_front_slot(vaddr(key >> TLB_KEY_SHIFT << PAGE_SHIFT));
 }
 
 static bool is_in_front(const struct tlb_way *way)
@@ -247,9 +249,9 @@ static void leave_slot(struct tlb *tlb, struct tlb_side *side, unsigned slot)
 /* Makes the entry the owner of its slot, whose stamp is at `stamp`, and stamps it now.
  * Result: the stamp of whom that displaced, or 0. */
 static ON_PATH uint64_t enter_front(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way,
-                                    uint64_t *stamp)
+                                    unsigned slot, uint64_t *stamp)
 {
-    struct tlb_way **owner = &side->owner[slot_of(way->key)];
+    struct tlb_way **owner = &side->owner[slot];
     uint64_t displaced = 0;
     if (*owner && *owner != way) {
         displaced = *stamp;
@@ -308,19 +310,6 @@ void tlb_front_protect(struct tlb *tlb, pfn_t pfn)
             tlb->data.slots.frame[i] == pfn)
             tlb->front[i].wtag = TLB_TAG_NONE;
     }
-}
-
-void tlb_switch(struct tlb *tlb, struct mmu_root root)
-{
-    if (root.table == tlb->root.table && root.asid == tlb->root.asid &&
-        root.levels == tlb->root.levels)
-        return;
-    empty_front(tlb, &tlb->data);
-    empty_front(tlb, &tlb->fetch);
-    tlb->root = root;
-    tlb->space = TLB_KEY_VALID | root.asid;
-    tlb->half = pte_level_len(root.levels + 1) / 2;
-    XCHECK(tlb_is_valid(tlb));
 }
 
 /* ---- taking entries out ---- */
@@ -492,20 +481,42 @@ static void drop_page(struct tlb *tlb, uint64_t space, vaddr_t va)
     drop_address_in(tlb, &tlb->l2i, va, key);
 }
 
+/* ---- invalidations ---- */
+
+/* Whether entries of the space can be there: without tags, only those of the current one. */
+static bool may_hold(const struct tlb *tlb, uint64_t space)
+{
+    return tlb->has_asids || space == tlb->space;
+}
+
+/* `cause` is the counter of the invalidation's kind. */
+static void count_flush(struct tlb *tlb, uint64_t space, uint64_t *cause)
+{
+    struct counters *now = *tlb->now;
+    now->tlb_flushes++;
+    ++*cause;
+    now->tlb_shootdowns += space != tlb->space;
+    XCHECK(tlb_is_valid(tlb));
+}
+
 void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
 {
-    drop_page(tlb, TLB_KEY_VALID | asid, va);
-    walkcache_drop_space(&tlb->walkcache, TLB_KEY_VALID | asid);
-    (*tlb->now)->tlb_flushes++;
-    XCHECK(tlb_is_valid(tlb));
+    uint64_t space = TLB_KEY_VALID | asid;
+    if (!may_hold(tlb, space))
+        return;
+    drop_page(tlb, space, va);
+    walkcache_drop_space(&tlb->walkcache, space);
+    count_flush(tlb, space, &(*tlb->now)->tlb_flushes_page);
 }
 
 void tlb_flush_space(struct tlb *tlb, uint16_t asid)
 {
-    drop_selected(tlb, (struct selection){SCOPE_SPACE, TLB_KEY_VALID | asid, vaddr(0), 0});
-    walkcache_drop_space(&tlb->walkcache, TLB_KEY_VALID | asid);
-    (*tlb->now)->tlb_flushes++;
-    XCHECK(tlb_is_valid(tlb));
+    uint64_t space = TLB_KEY_VALID | asid;
+    if (!may_hold(tlb, space))
+        return;
+    drop_selected(tlb, (struct selection){SCOPE_SPACE, space, vaddr(0), 0});
+    walkcache_drop_space(&tlb->walkcache, space);
+    count_flush(tlb, space, &(*tlb->now)->tlb_flushes_space);
 }
 
 void tlb_flush_all(struct tlb *tlb)
@@ -513,7 +524,21 @@ void tlb_flush_all(struct tlb *tlb)
     drop_selected(tlb, (struct selection){SCOPE_ALL, 0, vaddr(0), 0});
     walkcache_drop_space(&tlb->walkcache, 0);
     tlb->has_pieces = false;
-    (*tlb->now)->tlb_flushes++;
+    count_flush(tlb, tlb->space, &(*tlb->now)->tlb_flushes_all);
+}
+
+void tlb_switch(struct tlb *tlb, struct mmu_root root)
+{
+    if (root.table == tlb->root.table && root.asid == tlb->root.asid &&
+        root.levels == tlb->root.levels)
+        return;
+    if (!tlb->has_asids && tlb->half)
+        tlb_flush_all(tlb);
+    empty_front(tlb, &tlb->data);
+    empty_front(tlb, &tlb->fetch);
+    tlb->root = root;
+    tlb->space = TLB_KEY_VALID | root.asid;
+    tlb->half = pte_level_len(root.levels + 1) / 2;
     XCHECK(tlb_is_valid(tlb));
 }
 
@@ -730,7 +755,7 @@ static ON_PATH bool look_up_data(struct tlb *tlb, vaddr_t va, enum mmu_access ac
     unsigned at = tlb_front_slot(va);
     struct tlb_front *slot = &tlb->front[at];
     uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
-                                 : enter_front(tlb, side, way, &slot->stamp);
+                                 : enter_front(tlb, side, way, at, &slot->stamp);
     out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
     slot->rtag = page;
     slot->wtag = writable ? page : TLB_TAG_NONE;
@@ -853,7 +878,7 @@ static ON_PATH bool look_up_fetch(struct tlb *tlb, vaddr_t va, const bool genera
     out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
     unsigned at = tlb_front_slot(va);
     uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
-                                 : enter_front(tlb, side, way, &tlb->ifront[at].stamp);
+                                 : enter_front(tlb, side, way, at, &tlb->ifront[at].stamp);
     out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
     out->host = ram_frame(tlb->ram, out->pfn) + (va.v & PAGE_MASK);
     out->error = 0;

@@ -51,6 +51,7 @@ struct tlb {
     struct tlb_served served;
     bool is_general;   /* large pages are to be expected, or the second level is inclusive */
     bool is_inclusive; /* as in the specification */
+    bool has_asids;
     struct tlb_side data;
     struct tlb_second l2; /* of both sides, or of data only */
     struct tlb_side fetch;

@@ -103,7 +103,7 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
 
 /* ---- replacement ---- */
 
-enum { NAIVE_ENTRIES_MAX = 2048 };
+enum { NAIVE_ENTRIES_MAX = 3072 };
 
 struct naive_sets {
     unsigned entries, ways;
@@ -268,7 +268,7 @@ struct naive {
     uint64_t clock;
     struct naive_level level[TLB_KINDS];
     struct naive_cache cache[6]; /* by level of the cached entries */
-    bool inclusive;
+    bool inclusive, untagged;
     struct counters counters;
     uint64_t evicted; /* newest last use of what the last lookup took from its first level, or 0 */
 };
@@ -288,6 +288,7 @@ static inline void naive_configure(struct naive *naive, const struct tlb_spec *s
 {
     naive->clock = 1;
     naive->inclusive = spec->inclusive;
+    naive->untagged = spec->untagged;
     for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
         struct naive_level *level = &naive->level[kind];
         naive_shape(&level->array[0].sets, spec, spec->level[kind], kind);
@@ -443,6 +444,18 @@ static inline void naive_flush(struct naive *naive, int asid) /* -1: all */
                 array->entry[i].valid = false;
         }
     }
+}
+
+static inline void naive_switch(struct naive *naive, struct mmu_root root)
+{
+    bool is_other = root.table != naive->root.table || root.asid != naive->root.asid ||
+                    root.levels != naive->root.levels;
+    if (is_other && naive->untagged && naive->root.table) {
+        naive_flush(naive, -1);
+        naive->counters.tlb_flushes++;
+        naive->counters.tlb_flushes_all++;
+    }
+    naive->root = root;
 }
 
 static inline bool naive_allows(struct naive_page page, enum mmu_access access)
