@@ -372,37 +372,22 @@ static void step_access(struct world *w)
         w->used[expected.pa / PAGE_SIZE] = w->naive->clock;
 }
 
-static void count_flush(struct world *w, uint16_t asid, uint64_t *cause)
-{
-    w->naive->counters.tlb_flushes++;
-    ++*cause;
-    if (asid != w->root.asid)
-        w->naive->counters.tlb_shootdowns++;
-}
-
 static void flush_page(struct world *w, uint16_t asid, uint64_t va)
 {
     tlb_flush_page(w->tlb, asid, vaddr(va));
-    if (w->naive->untagged && asid != w->root.asid)
-        return;
-    naive_flush_page(w->naive, asid, va);
-    count_flush(w, asid, &w->naive->counters.tlb_flushes_page);
+    naive_invalidate_page(w->naive, asid, va);
 }
 
 static void flush_space(struct world *w, uint16_t asid)
 {
     tlb_flush_space(w->tlb, asid);
-    if (w->naive->untagged && asid != w->root.asid)
-        return;
-    naive_flush(w->naive, asid);
-    count_flush(w, asid, &w->naive->counters.tlb_flushes_space);
+    naive_invalidate_space(w->naive, asid);
 }
 
 static void flush_all(struct world *w)
 {
     tlb_flush_all(w->tlb);
-    naive_flush(w->naive, -1);
-    count_flush(w, w->root.asid, &w->naive->counters.tlb_flushes_all);
+    naive_invalidate_all(w->naive);
 }
 
 /* A page gets another frame and other rights, or only loses its A and D bits. */
