@@ -4,8 +4,8 @@
  * or split, each set-associative with a replacement policy of its own, and in front of them the
  * arrays that translated code checks inline.
  *
- *      front array (inline)  ->  L1D or L1I  ->  L2  ->  walk caches (walkcache.c)  ->  page walk
- * (mmu.c)
+ *      front array (inline)  ->  L1D or L1I  ->  L2  ->  page walk (mmu.c),
+ *                                                        begun where walkcache.c says
  *
  * The front arrays are a view, not another TLB: a slot may hold a page only while the modelled
  * first level holds it, so a front hit is a first-level hit. Each inline hit stamps its slot with
