@@ -42,6 +42,7 @@ struct vex_translation {
     uint32_t nsites;
     uint32_t indirect; /* index of its indirect site, or VEX_NONE */
     unsigned len;      /* guest bytes translated */
+    bool uses_simd;    /* values of it may be in SIMD registers */
     bool needs_second; /* not translated: the first instruction reaches into the next page */
 };
 
