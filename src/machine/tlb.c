@@ -285,7 +285,11 @@ static OFF_PATH uint64_t enter_slot(struct tlb *tlb, struct tlb_side *side, stru
 
 static void empty_front(struct tlb *tlb, struct tlb_side *side)
 {
-    for (unsigned i = 0; i < TLB_FRONT_SLOTS; i++) {
+    for (unsigned i = 0; i < side->level.entries; i++) {
+        if (is_in_front(&side->level.way[i]))
+            leave_front(tlb, side, &side->level.way[i]);
+    }
+    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
         if (side->owner[i])
             leave_slot(tlb, side, i);
     }

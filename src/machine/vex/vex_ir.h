@@ -104,7 +104,8 @@ struct vex_pass {
     struct vex_amounts now;   /* retired so far */
     struct vex_amounts start; /* of this instruction */
     const struct vex_insn *insn;
-    IRTemp clock;
+    IRTemp clock; /* what the clock was at the block's start, plus `clock_ahead` */
+    uint16_t clock_ahead;
     IRStmt **delayed;
     int ndelayed;
 };
