@@ -318,6 +318,25 @@ void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, va
         change_entry(kernel, table, vaddr(va), entry, (*entry & ~clear) | set);
 }
 
+bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                             vaddr_t end)
+{
+    pfn_t leaf_table;
+    uint64_t *entry;
+    bool used = false;
+    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
+         va += PAGE_SIZE) {
+        used |= (*entry & (PTE_W | PTE_A)) == (PTE_W | PTE_A);
+        *entry &= ~PTE_W;
+    }
+    return used;
+}
+
+void pagetable_flush(struct kernel *kernel, const struct pagetable *table)
+{
+    tlb_flush_space(kernel->machine->tlb, table->root.asid);
+}
+
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
 {
     const uint64_t *entry = find_entry(kernel, table, va);

@@ -63,6 +63,13 @@ void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr
 void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
                               vaddr_t end, unsigned prot);
 
+/* Takes W from the present entries of [start, end) and leaves the TLB as it is. Result: whether it
+ * may hold one of them, writable. => then pagetable_flush() follows before the space runs */
+bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                             vaddr_t end);
+/* The TLB drops all of the space. */
+void pagetable_flush(struct kernel *kernel, const struct pagetable *table);
+
 /* The leaf entry, 0 if absent. */
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);
 

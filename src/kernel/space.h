@@ -53,6 +53,14 @@ struct space {
 /* Errors: -ENOMEM, -EAGAIN no space number is free. */
 int space_create(struct kernel *kernel, struct space **out);
 struct space *space_get(struct space *space);
+/*
+ * fork(2): a space of its own that reads as the parent does, page for page. Effect: charges the
+ * copy to commit; private pages are shared until one of the two stores to them, objects for good.
+ * Regions with REGION_DONTFORK are left out, those with REGION_WIPEONFORK start as zeros, locks are
+ * not inherited. Errors: -ENOMEM overcommit forbids it, -EAGAIN no space number is free; nothing is
+ * changed then. => takes no frames: time goes with the number of pages, not with what is in them
+ */
+int space_fork(struct space *parent, struct space **out);
 void space_put(struct space *space); /* the last reference unmaps everything */
 
 enum space_map_flags {
