@@ -4,8 +4,8 @@
  * objects, and its private pages are the parent's anons, with one reference more each. So that the
  * next store of either is seen, the parent's entries for private pages lose W, with one flush of
  * its TLB entries; what the child has in its page table comes with its faults. A fork therefore
- * takes no frame of RAM and cannot fail for want of one, and a child that calls execve at once never
- * makes more than a handful of entries.
+ * takes no frame of RAM and cannot fail for want of one, and a child that calls execve at once
+ * never makes more than a handful of entries.
  *
  * Which pages are copied later, by whom, and who takes a page over without a copy is decided where
  * stores are seen: fault.c, case 1B.
