@@ -24,6 +24,7 @@
     X(tlb_l2_hits, "lookups", "first-level misses answered by the second-level TLB")               \
     X(tlb_l2_misses, "lookups", "first-level misses that missed the second level too")             \
     X(tlb_flushes, "entries", "TLB invalidations of one page or of a whole address space")         \
+    X(tlb_shootdowns, "entries", "TLB invalidations in a space other than the running one")        \
     X(walks, "walks", "page walks, those that set a dirty bit or faulted included")                \
     X(walk_reads, "reads", "page-table entries read from RAM by page walks")                       \
     X(faults, "faults", "page faults")                                                             \

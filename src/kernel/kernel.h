@@ -30,8 +30,8 @@ struct kernel {
     struct object_table *objects; /* file objects by device and inode (object_file.c) */
     struct object *all_objects;   /* list of every object, mapped or not (object.c) */
     struct space **spaces;        /* by number; [0] unused */
-    uint32_t space_next;          /* where the search for a free number starts */
-    uint32_t spaces_end;          /* above every number given so far */
+    uint32_t space_lowest;        /* no number below is free */
+    uint32_t spaces_end;          /* above every number that is given */
     pfn_t zero_pfn;               /* the shared frame of zeros */
     uint64_t pages_live;          /* pages that exist, in RAM or on disk (see pages_peak) */
     pfn_t squeeze_hand;           /* where swap_squeeze() goes on */

@@ -172,10 +172,19 @@ static uint64_t *find_entry(const struct kernel *kernel, const struct pagetable 
 
 /* ---- changes to one entry ---- */
 
+/* With more processors, each one that ran the space would have to be told. */
+static void count_shootdown(struct kernel *kernel, const struct pagetable *table)
+{
+    struct machine *machine = kernel->machine;
+    machine->now->tlb_shootdowns += table->root.asid != tlb_space(machine->tlb);
+}
+
 static void flush(struct kernel *kernel, const struct pagetable *table, vaddr_t va, uint64_t pte)
 {
-    if (pte & PTE_A)
-        tlb_flush_page(kernel->machine->tlb, table->root.asid, va);
+    if (!(pte & PTE_A))
+        return;
+    tlb_flush_page(kernel->machine->tlb, table->root.asid, va);
+    count_shootdown(kernel, table);
 }
 
 /* Takes a present entry out, with its reverse map; the TLB is the caller's. Result: its frame. */
@@ -252,7 +261,7 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
             give_empty_tables(kernel, table, vaddr(va));
     }
     if (used)
-        tlb_flush_space(kernel->machine->tlb, table->root.asid);
+        pagetable_flush(kernel, table);
     CHECK(table->npresent == 0 && table->ntables == 0);
 }
 
@@ -335,6 +344,7 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
 void pagetable_flush(struct kernel *kernel, const struct pagetable *table)
 {
     tlb_flush_space(kernel->machine->tlb, table->root.asid);
+    count_shootdown(kernel, table);
 }
 
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)

@@ -184,6 +184,11 @@ void tlb_switch(struct tlb *tlb, struct mmu_root root)
     XCHECK(tlb_is_valid(tlb));
 }
 
+uint16_t tlb_space(const struct tlb *tlb)
+{
+    return tlb->root.asid;
+}
+
 /* ---- stamps of frames ---- */
 
 /* When the CPU left the code page it entered at `entered`: it was then that it entered another. */

@@ -109,6 +109,9 @@ void tlb_set_clock(struct tlb *tlb, uint64_t *clock);
  * The space that is current already: no effect. => before the first lookup */
 void tlb_switch(struct tlb *tlb, struct mmu_root root);
 
+/* The tag of the current address space; 0 before the first switch. */
+uint16_t tlb_space(const struct tlb *tlb);
+
 struct tlb_hit {
     uint8_t *host;         /* of the byte asked for */
     pfn_t pfn;             /* frame that holds it */

@@ -118,6 +118,26 @@ static void test_the_tlb_forgets_that_the_parent_may_write(void **state)
     fixture_destroy(&f);
 }
 
+static void test_what_is_unmapped_in_another_space_is_a_shootdown(void **state)
+{
+    struct fixture f = make_roomy();
+    (void)state;
+    assert_non_null(rig_access(f.rig, f.space, P(0), MMU_LOAD)); /* it runs */
+    struct fixture child = fork_of(&f);
+    assert_int_equal(peek(&child, P(0)), 10);
+    assert_non_null(rig_access(f.rig, child.space, P(0), MMU_LOAD));
+    assert_non_null(rig_access(f.rig, f.space, P(0), MMU_LOAD)); /* and again */
+    struct counters *counters = &f.rig->counters;
+    assert_int_equal(counters->tlb_shootdowns, 0);
+    evict(&f, P(0));
+    assert_int_equal(counters->tlb_flushes, 2 + 1); /* one by the fork */
+    assert_int_equal(counters->tlb_shootdowns, 1);
+    assert_int_equal(peek(&child, P(1)), 11);
+    end_child(&child); /* one for all that the child used */
+    assert_int_equal(counters->tlb_shootdowns, 2);
+    fixture_destroy(&f);
+}
+
 static void test_regions_sums_and_settings_are_the_parents(void **state)
 {
     struct fixture f = make_roomy();
@@ -363,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_taken_or_copied_before_a_store),
         cmocka_unit_test(test_a_store_copies_and_the_last_owner_takes_the_page_over),
         cmocka_unit_test(test_the_tlb_forgets_that_the_parent_may_write),
+        cmocka_unit_test(test_what_is_unmapped_in_another_space_is_a_shootdown),
         cmocka_unit_test(test_regions_sums_and_settings_are_the_parents),
         cmocka_unit_test(test_dontfork_and_wipeonfork),
         cmocka_unit_test(test_locks_stay_with_the_parent),
