@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "linux/fd.h"
+#include "linux/fd_object.h"
 #include "linux/hostcall.h"
 #include "linux/hostsig.h"
 #include "linux/proc.h"
@@ -339,6 +340,8 @@ int64_t io_read(struct task *task, int fd, struct user_vec *vec, int64_t offset,
     struct fd_entry *entry = fd_entry(task->process->fds, fd);
     if (!entry)
         return -EBADF;
+    if (entry->object)
+        return entry->object->ops->read ? entry->object->ops->read(task, entry, vec) : -EINVAL;
     if (entry->proc_path) {
         int error = proc_before_read(task, entry, offset);
         if (error)
@@ -370,6 +373,8 @@ int64_t io_write(struct task *task, int fd, struct user_vec *vec, int64_t offset
         return -EBADF;
     struct fd_entry own = *entry;
     struct transfer t = {task, &own, vec, offset, flags};
+    if (own.object)
+        return -EINVAL;
     if (own.proc_path)
         return write_proc(&t);
     return io_may_block(entry) ? transfer_waiting(t, buf, true) : write_seekable(t, buf);
