@@ -464,17 +464,6 @@ static void commit_signals(struct task *task)
     timers_exec(process);
 }
 
-/* Whoever shared the table keeps it as it is. */
-static void commit_fds(struct process *process)
-{
-    struct fd_table *own;
-    if (fd_table_is_shared(process->fds) && fd_table_copy(process->fds, &own) == 0) {
-        fd_table_put(process->fds);
-        process->fds = own;
-    }
-    fd_close_on_exec(process->fds);
-}
-
 static void commit_task(struct task *task, const struct exec_plan *plan)
 {
     const struct exec_file *start = plan->interp.fd >= 0 ? &plan->interp : &plan->program;
@@ -519,7 +508,8 @@ static void plan_commit(struct exec_plan *plan)
     commit_task(task, plan);
     process->has_execed = true;
     process->exit_signal = SIGCHLD;
-    commit_fds(process);
+    process_unshare_fds(process);
+    fd_close_on_exec(process->fds);
 }
 
 int exec_load_at(struct task *task, int host_dir, const char *path, int flags, const char *name,

@@ -123,6 +123,17 @@ static int copy_task(struct task *task, uint64_t flags, struct process *child)
     return 0;
 }
 
+int process_unshare_fds(struct process *process)
+{
+    struct fd_table *own;
+    int rc = fd_table_is_shared(process->fds) ? fd_table_copy(process->fds, &own) : 1;
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    fd_table_put(process->fds);
+    process->fds = own;
+    return 0;
+}
+
 static bool is_too_many(const struct process *process)
 {
     const struct linux_system *system = process->system;

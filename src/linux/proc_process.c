@@ -16,6 +16,7 @@
 #include "linux/proc_text.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
+#include "linux/tty.h"
 
 enum { TICKS_PER_SECOND = 100 };
 
@@ -227,18 +228,24 @@ static void stat_line(const struct proc_subject *subject, FILE *out)
 {
     const struct process *p = subject->process;
     const struct counters *c = &p->counters;
+    const struct usage *below = &p->children_usage;
     struct signal_sets sets = signal_sets(p);
+    unsigned tty;
+    int foreground;
     uint64_t pending = subject->task ? subject->task->signals.pending.pending : 0;
     uint64_t mask = subject->task ? subject->task->signals.mask : 0;
     struct space *space = p->space;
     uint64_t utime, stime;
     clock_cpu_time(subject->system, p, &utime, &stime);
 
-    fprintf(out, "%d (%s) %c %d %d %d 0 -1 4194304 ", number_of(subject), comm_of(subject),
-            state_of(subject), process_ppid(p), p->pgid, p->sid);
-    fprintf(out, "%" PRIu64 " 0 %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 20 0 %d 0 %" PRIu64 " ",
-            c->faults_minor, c->faults_major, ticks(utime), ticks(stime), p->ntasks,
-            ticks(p->start_ns));
+    tty_describe(p, &tty, &foreground);
+    fprintf(out, "%d (%s) %c %d %d %d %u %d 4194304 ", number_of(subject), comm_of(subject),
+            state_of(subject), process_ppid(p), p->pgid, p->sid, tty, foreground);
+    fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ",
+            c->faults_minor, below->minflt, c->faults_major, below->majflt, ticks(utime),
+            ticks(stime));
+    fprintf(out, "%" PRIu64 " %" PRIu64 " %d %d %d 0 %" PRIu64 " ", ticks(below->utime_ns),
+            ticks(below->stime_ns), 20 + p->nice, p->nice, p->ntasks, ticks(p->start_ns));
     fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " ", space ? space->npages * PAGE_SIZE : 0,
             space ? space_resident(space) : 0, p->limits[RLIMIT_RSS].cur);
     fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " 0 0 ", p->start_code.v, p->end_code.v,

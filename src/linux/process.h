@@ -29,6 +29,9 @@ int task_create_thread(struct task *task, struct task **out);
  */
 int process_fork(struct task *task, uint64_t flags, int exit_signal, struct process **out);
 
+/* Gives the process a descriptor table of its own, if it shares one. Errors: -ENOMEM. */
+int process_unshare_fds(struct process *process);
+
 /* ---- exit.c ---- */
 
 /* Ends all other tasks of the task's process at once, as execve(2) does. => the task runs */

@@ -22,6 +22,7 @@
 #include "base/refstr.h"
 #include "linux/hostcall.h"
 #include "linux/path.h"
+#include "linux/process.h"
 #include "linux/syscall_calls.h"
 #include "linux/syscall_file.h"
 #include "linux/tty.h"
@@ -130,12 +131,13 @@ int64_t sys_close(struct task *task, const uint64_t args[6])
 
 int64_t sys_close_range(struct task *task, const uint64_t args[6])
 {
-    struct fd_table *fds = task->process->fds;
     uint64_t first = (uint32_t)args[0], last = (uint32_t)args[1];
     if (first > last || args[2] & ~(uint64_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
         return -EINVAL;
-    if (first > INT_MAX)
-        return 0;
+    int error = args[2] & CLOSE_RANGE_UNSHARE ? process_unshare_fds(task->process) : 0;
+    if (error || first > INT_MAX)
+        return error;
+    struct fd_table *fds = task->process->fds;
     for (int fd = fd_next(fds, (int)first); fd >= 0 && (uint64_t)fd <= last;
          fd = fd_next(fds, fd + 1))
         if (args[2] & CLOSE_RANGE_CLOEXEC)

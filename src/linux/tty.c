@@ -136,6 +136,14 @@ void tty_destroy(struct linux_system *system)
         detach(system, system->ttys);
 }
 
+void tty_describe(const struct process *process, unsigned *number, int *foreground)
+{
+    const struct tty *tty = of_session(process->system, process->sid);
+    unsigned low = tty ? minor(tty->dev) : 0;
+    *number = tty ? major(tty->dev) << 8 | (low & 0xff) | (low & ~0xffu) << 12 : 0;
+    *foreground = tty ? tty->foreground : -1;
+}
+
 int tty_user_foreground(const struct linux_system *system)
 {
     const struct tty *tty = users(system);
@@ -218,13 +226,22 @@ static int send_to_background(struct task *task, enum tty_use use)
     return -ERESTARTSYS;
 }
 
+/* On the user's terminal pagewalk itself may be in the background. */
+static bool is_in_foreground(const struct process *process, const struct tty *tty, int host)
+{
+    int group;
+    if (tty->foreground != process->pgid)
+        return false;
+    return !tty->is_users || ioctl(host, TIOCGPGRP, &group) < 0 || group == getpgrp();
+}
+
 int tty_check(struct task *task, const struct fd_entry *entry, enum tty_use use)
 {
     const struct process *process = task->process;
     const struct tty *tty = entry->kind == FD_DEVICE && process->system->ttys
                                 ? of_session(process->system, process->sid)
                                 : NULL;
-    if (!tty || tty->foreground == process->pgid || is_master(entry->host) ||
+    if (!tty || is_in_foreground(process, tty, entry->host) || is_master(entry->host) ||
         device_of(process->system, entry->host) != tty->dev)
         return 0;
     if (use == TTY_WRITE && !stops_output(entry->host))

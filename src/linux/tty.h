@@ -14,6 +14,10 @@
 void tty_create(struct linux_system *system, int pgid);
 void tty_destroy(struct linux_system *system);
 
+/* A process's terminal as /proc/PID/stat shows it: its device number (0: none) and the group in its
+ * foreground (-1). */
+void tty_describe(const struct process *process, unsigned *number, int *foreground);
+
 /* The group that the user's terminal sends its signals to; 0 if pagewalk has no terminal. */
 int tty_user_foreground(const struct linux_system *system);
 
