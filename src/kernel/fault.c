@@ -148,8 +148,8 @@ static void fault_map(struct fault *fault)
     if (fault->region->flags & REGION_LOCKED)
         space_pages_wire(space, vaddr_vpn(fault->page), fault->frame);
     pagetable_map(fault->kernel, &space->table, fault->page, fault->frame, fault->prot);
-    if (space->table.npresent > space->rss_peak)
-        space->rss_peak = space->table.npresent;
+    if (space_resident(space) > space->rss_peak)
+        space->rss_peak = space_resident(space);
 }
 
 static void count_served(const struct fault *fault)

@@ -104,9 +104,17 @@ struct region *space_region_at(const struct space *space, vaddr_t va);
 /* The first region that ends above va, or NULL; with region_next() walks all. */
 struct region *space_region_from(const struct space *space, vaddr_t va);
 
-static inline uint64_t space_resident(const struct space *space) /* pages */
+/* Pages in RAM that its page table maps; the frame of zeros is nobody's page. */
+static inline uint64_t space_resident(const struct space *space)
 {
-    return space->table.npresent;
+    return space->table.npresent - space->table.nzeros;
+}
+
+/* Frames and swap slots that it takes its part of: its private pages wherever they are, mapped or
+ * not, the pages of objects that it maps, and its page tables. */
+static inline uint64_t space_footprint(const struct space *space)
+{
+    return space->amap.anons.count + space->table.nobjects + space->table.ntables;
 }
 
 bool space_is_valid(const struct space *space);

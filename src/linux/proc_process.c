@@ -36,7 +36,7 @@ static void add_region(struct proc_pages *pages, struct space *space, const stru
     region_measure(space, region, &usage);
     pages->resident += usage.rss;
     pages->anonymous += usage.anonymous;
-    pages->swap += usage.swap;
+    pages->swap += region->flags & REGION_SHARED ? 0 : usage.swap; /* VmSwap: private pages */
     if (region->object && object_is_file(region->object, &dev, &ino))
         pages->file += usage.rss - usage.anonymous;
     else if (region->object)
