@@ -18,7 +18,7 @@
 #include "base/xalloc.h"
 #include "linux/elf.h"
 #include "linux/exec.h"
-#include "linux/futex_table.h"
+#include "linux/pid.h"
 #include "linux/process.h"
 #include "linux/signal_frame.h"
 #include "linux/stack.h"
@@ -242,7 +242,7 @@ static int open_program(struct exec_plan *plan, int dir, const char *path, int f
         rc = script_step(plan, &name, line);
         if (rc <= 0)
             return rc;
-        dir = plan->task->process->cwd_fd;
+        dir = plan->task->process->fs->cwd->host;
         path = name;
         flags = 0;
     }
@@ -260,7 +260,7 @@ static int read_program(struct exec_plan *plan)
     const char *interp = plan->program.image.interp;
     if (!interp)
         return 0;
-    rc = file_open(plan->task->process->cwd_fd, interp, 0, &plan->interp);
+    rc = file_open(plan->task->process->fs->cwd->host, interp, 0, &plan->interp);
     if (rc < 0)
         return fail(plan, rc, "%s: its interpreter %s: %s", plan->name, interp, strerror(-rc));
     rc = elf_read(plan->interp.fd, &plan->interp.image, &why);
@@ -464,6 +464,17 @@ static void commit_signals(struct task *task)
     timers_exec(process);
 }
 
+/* Whoever shared the table keeps it as it is. */
+static void commit_fds(struct process *process)
+{
+    struct fd_table *own;
+    if (fd_table_is_shared(process->fds) && fd_table_copy(process->fds, &own) == 0) {
+        fd_table_put(process->fds);
+        process->fds = own;
+    }
+    fd_close_on_exec(process->fds);
+}
+
 static void commit_task(struct task *task, const struct exec_plan *plan)
 {
     const struct exec_file *start = plan->interp.fd >= 0 ? &plan->interp : &plan->program;
@@ -485,13 +496,14 @@ static void plan_commit(struct exec_plan *plan)
     struct task *task = plan->task;
     struct process *process = task->process;
     task_exit_others(task);
-    task->tid = process->pid;
+    pid_change_task(task, process->pid);
     if (process->space) {
-        futex_task_ends(task);
+        task_leave_memory(task);
         uint64_t peak = process_rss_peak(process);
         process->rss_peak = peak;
         space_put(process->space);
     }
+    process_end_vfork(process);
     process->space = plan->space;
     plan->space = NULL;
     vector_free(process->argv);
@@ -505,7 +517,9 @@ static void plan_commit(struct exec_plan *plan)
     commit_bounds(process, &plan->program);
     commit_signals(task);
     commit_task(task, plan);
-    fd_close_on_exec(process->fds);
+    process->has_execed = true;
+    process->exit_signal = SIGCHLD;
+    commit_fds(process);
 }
 
 int exec_load_at(struct task *task, int host_dir, const char *path, int flags, const char *name,
@@ -533,5 +547,5 @@ int exec_load_at(struct task *task, int host_dir, const char *path, int flags, c
 
 int exec_load(struct task *task, const char *path, char *const argv[], char *const envp[])
 {
-    return exec_load_at(task, task->process->cwd_fd, path, 0, path, argv, envp);
+    return exec_load_at(task, task->process->fs->cwd->host, path, 0, path, argv, envp);
 }

@@ -229,18 +229,11 @@ static void hand_on(struct linux_system *system, int signal, int code)
             signal_send_process(process, signal, SI_KERNEL, 0);
 }
 
-static void run_timers(struct linux_system *system)
-{
-    for (struct process *process = system->processes; process; process = process->next)
-        if (!process->exited)
-            timers_run(process);
-}
-
 void hostsig_collect(struct linux_system *system)
 {
     struct hostsig *hostsig = system->hostsig;
     if (system->clock.is_virtual && timers_next(system) <= clock_monotonic(system))
-        run_timers(system);
+        timers_run_all(system);
     if (!hostsig->stop)
         return;
     hostsig->stop = 0; /* before the look, so that what comes later is not missed */
@@ -251,7 +244,7 @@ void hostsig_collect(struct linux_system *system)
     if (hostsig->timer_due) {
         hostsig->timer_due = 0;
         hostsig->armed = TIMER_NEVER;
-        run_timers(system);
+        timers_run_all(system);
         hostsig_arm(system);
     }
 }

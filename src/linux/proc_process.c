@@ -14,6 +14,8 @@
 #include "kernel/space.h"
 #include "linux/fd.h"
 #include "linux/proc_text.h"
+#include "linux/process.h"
+#include "linux/schedule.h"
 
 enum { TICKS_PER_SECOND = 100 };
 
@@ -88,7 +90,7 @@ static struct signal_sets signal_sets(const struct process *process)
 
 static const char *comm_of(const struct proc_subject *subject)
 {
-    return subject->task ? subject->task->comm : "";
+    return subject->task ? subject->task->comm : subject->process->comm;
 }
 
 static int number_of(const struct proc_subject *subject)
@@ -98,7 +100,26 @@ static int number_of(const struct proc_subject *subject)
 
 static char state_of(const struct proc_subject *subject)
 {
-    return subject->task && subject->task == subject->system->current ? 'R' : 'S';
+    const struct task *task = subject->task;
+    if (!task)
+        return 'Z';
+    if (subject->process->job.stopped)
+        return 'T';
+    return task == subject->system->current || sched_is_ready(task) ? 'R' : 'S';
+}
+
+static const char *state_name(char state)
+{
+    switch (state) {
+    case 'R':
+        return "running";
+    case 'T':
+        return "stopped";
+    case 'Z':
+        return "zombie";
+    default:
+        return "sleeping";
+    }
 }
 
 /* ---- status ---- */
@@ -183,10 +204,12 @@ static void status(const struct proc_subject *subject, FILE *out)
     const struct process *process = subject->process;
     char state = state_of(subject);
     int tid = number_of(subject);
-    fprintf(out, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", comm_of(subject), process->umask,
-            state, state == 'R' ? "running" : "sleeping");
+    fprintf(out, "Name:\t%s\n", comm_of(subject));
+    if (process->fs)
+        fprintf(out, "Umask:\t%04o\n", process->fs->umask);
+    fprintf(out, "State:\t%c (%s)\n", state, state_name(state));
     fprintf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", process->pid, tid,
-            process->ppid);
+            process_ppid(process));
     put_ids(out);
     fprintf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid, tid,
             process->pgid, process->sid);
@@ -212,7 +235,7 @@ static void stat_line(const struct proc_subject *subject, FILE *out)
     clock_cpu_time(subject->system, p, &utime, &stime);
 
     fprintf(out, "%d (%s) %c %d %d %d 0 -1 4194304 ", number_of(subject), comm_of(subject),
-            state_of(subject), p->ppid, p->pgid, p->sid);
+            state_of(subject), process_ppid(p), p->pgid, p->sid);
     fprintf(out, "%" PRIu64 " 0 %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 20 0 %d 0 %" PRIu64 " ",
             c->faults_minor, c->faults_major, ticks(utime), ticks(stime), p->ntasks,
             ticks(p->start_ns));

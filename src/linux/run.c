@@ -152,17 +152,21 @@ static uint64_t turn_len(const struct linux_system *system)
     return until < len ? until : len;
 }
 
+static bool can_go_on(const struct task *task)
+{
+    return !task->exiting && !task->fiber && !task->yields && !task->process->job.stopped;
+}
+
 static void run_slice(struct linux_system *system, struct task *task)
 {
     uint64_t left = turn_len(system);
     system->current = task;
     system->machine->now = &task->process->counters;
     task->yields = false;
-    if (task->fiber) {
+    if (task->fiber)
         make_call(task);
-        before_return(task);
-    }
-    while (left > 0 && !task->exiting && !task->fiber && !task->yields) {
+    before_return(task); /* it may also have been stopped in the middle of this */
+    while (left > 0 && can_go_on(task)) {
         uint64_t ran = run_once(task, left);
         left -= ran < left ? ran : left;
     }
@@ -195,21 +199,19 @@ static void show_progress(struct linux_system *system)
 static void end_slice(struct linux_system *system)
 {
     clock_charge(system);
-    for (struct process *process = system->processes; process; process = process->next)
-        timers_run(process);
+    timers_run_all(system);
     show_progress(system);
 }
 
 int linux_run(struct linux_system *system)
 {
     hostsig_start(system);
-    while (system->tasks) {
+    while (system->ntasks > 0) {
         struct task *task = sched_next(system);
         run_slice(system, task);
         end_slice(system);
         sched_put(task);
-        if (system->must_reap)
-            process_reap(system);
+        process_reap(system);
     }
     hostsig_stop(system);
     return 0;

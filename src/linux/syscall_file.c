@@ -134,7 +134,7 @@ int64_t file_dup(struct task *task, int fd, int from, bool cloexec)
         return copy;
     int copied = fd_install(fds, copy, from, file_limit(task), cloexec);
     if (copied >= 0)
-        fd_entry(fds, copied)->proc_path = refstr_get(fd_entry(fds, fd)->proc_path);
+        fd_copy_extra(fd_entry(fds, copied), fd_entry(fds, fd));
     return copied;
 }
 
@@ -149,7 +149,7 @@ static int64_t dup_at(struct task *task, int fd, int to, bool cloexec)
         return copy;
     int copied = fd_install_at(fds, copy, to, file_limit(task), cloexec);
     if (copied >= 0)
-        fd_entry(fds, copied)->proc_path = refstr_get(fd_entry(fds, fd)->proc_path);
+        fd_copy_extra(fd_entry(fds, copied), fd_entry(fds, fd));
     return copied;
 }
 

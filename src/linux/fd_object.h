@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What is behind a descriptor that the host has no equal of: a pidfd, a signalfd. The guest's
+ * descriptor is a host eventfd, which poll and epoll understand; its copies share the object.
+ */
+#ifndef LINUX_FD_OBJECT_H
+#define LINUX_FD_OBJECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct fd_object;
+
+struct fd_object_ops {
+    void (*destroy)(struct fd_object *object);
+};
+
+struct fd_object {
+    uint32_t refs;
+    const struct fd_object_ops *ops; /* says what it is */
+};
+
+static inline struct fd_object *fd_object_get(struct fd_object *object) /* NULL gives NULL */
+{
+    if (object)
+        object->refs++;
+    return object;
+}
+
+static inline void fd_object_put(struct fd_object *object) /* NULL is fine */
+{
+    if (object && --object->refs == 0)
+        object->ops->destroy(object);
+}
+
+#endif
