@@ -44,6 +44,7 @@
     X(pages_peak, "pages", "most pages that existed at once, in RAM or on disk: the footprint")    \
     X(tables_peak, "frames", "most frames that held page tables at once")                          \
     X(swap_peak, "pages", "most swap slots in use at once")                                        \
+    X(oom_kills, "processes", "processes killed because RAM and swap were exhausted")              \
     X(processes, "processes", "processes that ran")
 
 #define COUNTERS_FIELD(name, unit, meaning) uint64_t name;

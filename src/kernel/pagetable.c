@@ -298,6 +298,21 @@ void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, s
     count_leaf(kernel, table, leaf_table, 1, frame);
 }
 
+unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
+{
+    pfn_t pfn = table->root.table;
+    unsigned level = table->root.levels;
+    if (pfn == PFN_NONE)
+        return level;
+    for (; level > 1; level--) {
+        uint64_t pte = *entry_at(kernel, pfn, va, level);
+        if (!pte_is_present(pte))
+            break;
+        pfn = pte_pfn(pte);
+    }
+    return level - 1;
+}
+
 struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va)
 {
     struct path path;

@@ -52,6 +52,9 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table);
 void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
                    unsigned prot);
 
+/* How many frames pagetable_map() would take for this page. */
+unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);
+
 /* Unmaps the page if it is mapped. Result: the frame that was there (its FRAME_DIRTY set if the
  * entry was dirty), or NULL. Empty tables are given back. */
 struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va);
