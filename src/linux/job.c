@@ -11,6 +11,7 @@
 #include "linux/hostsig.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
+#include "linux/tty.h"
 #include "linux/wait.h"
 
 void job_stop(struct process *process, int signal)
@@ -90,6 +91,7 @@ void job_process_ends(struct process *process)
     if (process->job.stopped)
         system->nstopped--;
     process->job = (struct job){0};
+    tty_process_ends(process);
     if (system->nstopped == 0)
         return;
     kill_if_orphaned(process, process->pgid);

@@ -45,7 +45,7 @@ static void destroy(struct fd_object *object)
     free(pidfd);
 }
 
-static const struct fd_object_ops pidfd_ops = {destroy};
+static const struct fd_object_ops pidfd_ops = {.destroy = destroy};
 
 static struct pidfd *find(struct task *task, int fd)
 {

@@ -20,7 +20,7 @@
 #include "linux/pid.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
-#include "linux/timer.h"
+#include "linux/tty.h"
 #include "machine/machine.h"
 
 enum {
@@ -241,6 +241,7 @@ static struct process *make_first(struct linux_system *system)
     process->pgid = process->pid;
     process->sid = process->made_by = INIT_PID;
     process->exit_signal = SIGCHLD;
+    tty_create(system, process->pgid);
     return process;
 }
 

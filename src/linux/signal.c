@@ -16,6 +16,7 @@
 #include "linux/schedule.h"
 #include "linux/signal.h"
 #include "linux/signal_frame.h"
+#include "linux/signalfd.h"
 #include "linux/syscall.h"
 #include "linux/task.h"
 #include "linux/timer.h"
@@ -147,6 +148,7 @@ static void drop_everywhere(struct process *process, sigbits_t set)
     queue_drop(&process->pending, set);
     for (struct task *task = process->tasks; task; task = task->next)
         queue_drop(&task->signals.pending, set);
+    signalfds_refresh(process);
 }
 
 /* ---- masks ---- */
@@ -217,6 +219,7 @@ int signal_take(struct task *task, sigbits_t set, struct signal_info *info)
         pending &= SYNCHRONOUS;
     int signal = __builtin_ctzll(pending) + 1;
     queue_take(queue, signal, info);
+    signalfds_refresh(task->process);
     siginfo_t host;
     memcpy(&host, info, sizeof host);
     if (host.si_code == SI_TIMER) {
@@ -262,6 +265,7 @@ int signal_send_info(struct process *process, struct task *task, int signal, con
     struct signal_info bytes = {{0}};
     memcpy(&bytes, info, sizeof bytes);
     queue_add(queue, signal, &bytes);
+    signalfds_refresh(process);
     sched_signal(process);
     return 0;
 }

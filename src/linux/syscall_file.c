@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -22,6 +24,7 @@
 #include "linux/path.h"
 #include "linux/syscall_calls.h"
 #include "linux/syscall_file.h"
+#include "linux/tty.h"
 #include "linux/user.h"
 
 uint64_t file_limit(const struct task *task)
@@ -57,6 +60,20 @@ int64_t file_install_pair(struct task *task, int host[2], bool cloexec, uint64_t
 
 /* ---- open and close ---- */
 
+static bool is_device(int host)
+{
+    struct stat st;
+    return fstat(host, &st) == 0 && S_ISCHR(st.st_mode);
+}
+
+/* /dev/tty, which cannot be opened where pagewalk has no terminal of its own. */
+static bool is_current_tty(const struct path_place *place)
+{
+    struct stat st;
+    return fstatat(place->dir, place->name, &st, 0) == 0 && S_ISCHR(st.st_mode) &&
+           st.st_rdev == makedev(5, 0);
+}
+
 static int64_t do_open(struct task *task, int dirfd, uint64_t addr, int flags, mode_t mode)
 {
     struct kernel *kernel = task->process->system->kernel;
@@ -67,6 +84,10 @@ static int64_t do_open(struct task *task, int dirfd, uint64_t addr, int flags, m
     if (error)
         return error;
     int host = path_open(task, &place, flags, mode, proc_path);
+    if (host == -ENXIO && is_current_tty(&place))
+        host = tty_open_current(task, flags);
+    else if (host >= 0 && is_device(host))
+        host = tty_opened(task, host, flags);
     if (host < 0)
         return host;
     if (flags & O_TRUNC && object_any_file(kernel))
@@ -99,7 +120,12 @@ int64_t sys_creat(struct task *task, const uint64_t args[6])
 
 int64_t sys_close(struct task *task, const uint64_t args[6])
 {
-    return fd_close(task->process->fds, (int)args[0]);
+    const struct fd_entry *entry = fd_entry(task->process->fds, (int)args[0]);
+    bool is_terminal = entry && entry->kind == FD_DEVICE;
+    int error = fd_close(task->process->fds, (int)args[0]);
+    if (is_terminal)
+        tty_check_hangups(task->process->system);
+    return error;
 }
 
 int64_t sys_close_range(struct task *task, const uint64_t args[6])
@@ -116,6 +142,7 @@ int64_t sys_close_range(struct task *task, const uint64_t args[6])
             fd_set_cloexec(fds, fd, true);
         else
             fd_close(fds, fd);
+    tty_check_hangups(task->process->system);
     return 0;
 }
 

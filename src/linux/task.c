@@ -17,6 +17,7 @@
 #include "linux/process.h"
 #include "linux/schedule.h"
 #include "linux/task.h"
+#include "linux/tty.h"
 #include "machine/machine.h"
 
 enum {
@@ -150,6 +151,7 @@ void linux_destroy(struct linux_system *system)
         system->records = process->record_next;
         process_destroy(process);
     }
+    tty_destroy(system);
     radix_destroy(&system->pids);
     radix_destroy(&system->tids);
     futex_table_destroy(system->futexes);

@@ -27,9 +27,11 @@ struct futex_table;
 struct pidfd;
 struct process;
 struct sched;
+struct signalfd;
 struct task;
 struct task_queue;
 struct task_wait;
+struct tty;
 
 enum { TASK_COMM_LEN = 16, PROCESS_AUXV_MAX = 32 };
 
@@ -69,6 +71,8 @@ struct linux_system {
     struct task *dying, *dying_last; /* tasks that are `exiting`, to be taken off */
     struct sched *sched;             /* which of them run next, and which wait (schedule.c) */
     struct process_timers *timers;   /* list of those that processes have (timer.c) */
+    struct tty *ttys;                /* controlling terminals of sessions (tty.c) */
+    struct signalfd *signalfds;      /* list of all (signalfd.c) */
     struct futex_table *futexes;     /* who waits for which word of memory (futex.c) */
     struct task *current;
     int next_pid;
