@@ -27,6 +27,10 @@
     X(tlb_shootdowns, "entries", "TLB invalidations in a space other than the running one")        \
     X(walks, "walks", "page walks, those that set a dirty bit or faulted included")                \
     X(walk_reads, "reads", "page-table entries read from RAM by page walks")                       \
+    X(pwc_pd_hits, "walks", "page walks that began at a cached page-directory entry")              \
+    X(pwc_pdpt_hits, "walks", "page walks that began at a cached page-directory-pointer entry")    \
+    X(pwc_pml4_hits, "walks", "page walks that began at a cached PML4 entry")                      \
+    X(pwc_pml5_hits, "walks", "page walks that began at a cached PML5 entry")                      \
     X(faults, "faults", "page faults")                                                             \
     X(faults_minor, "faults", "page faults served without reading a disk")                         \
     X(faults_major, "faults", "page faults that read from swap or a file")                         \
@@ -44,6 +48,7 @@
     X(pages_peak, "pages", "most pages that existed at once, in RAM or on disk: the footprint")    \
     X(tables_peak, "frames", "most frames that held page tables at once")                          \
     X(swap_peak, "pages", "most swap slots in use at once")                                        \
+    X(oom_kills, "processes", "processes killed because RAM and swap were exhausted")              \
     X(processes, "processes", "processes that ran")
 
 #define COUNTERS_FIELD(name, unit, meaning) uint64_t name;

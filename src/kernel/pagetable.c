@@ -80,6 +80,18 @@ static void count_entry(struct kernel *kernel, pfn_t table, int change, bool zer
     kernel->frames.nzero_tables += (uint64_t)(is_table_of_zeros(frame) - before);
 }
 
+/* One leaf entry for the frame came (+1) or went (-1). */
+static void count_leaf(struct kernel *kernel, struct pagetable *table, pfn_t leaf_table, int change,
+                       const struct frame *frame)
+{
+    uint64_t by = (uint64_t)(int64_t)change;
+    bool zero = frame->kind == FRAME_ZERO;
+    table->npresent += by;
+    table->nzeros += zero ? by : 0;
+    table->nobjects += frame->kind == FRAME_OBJECT ? by : 0;
+    count_entry(kernel, leaf_table, change, zero);
+}
+
 static pfn_t take_table(struct kernel *kernel, struct pagetable *table, vaddr_t va, unsigned level)
 {
     struct frame *frame = frame_take_zeroed(kernel, FRAME_TABLE);
@@ -197,8 +209,7 @@ static struct frame *drop_entry(struct kernel *kernel, struct pagetable *table, 
     if (pte & PTE_D)
         frame->flags |= FRAME_DIRTY;
     rmap_remove(frame, table->root.asid, va);
-    table->npresent--;
-    count_entry(kernel, leaf_table, -1, frame->kind == FRAME_ZERO);
+    count_leaf(kernel, table, leaf_table, -1, frame);
     return frame;
 }
 
@@ -284,8 +295,22 @@ void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, s
     }
     *entry = pte_make(frame_pfn(&kernel->frames, frame), flags);
     rmap_add(frame, table->root.asid, va);
-    table->npresent++;
-    count_entry(kernel, leaf_table, 1, frame->kind == FRAME_ZERO);
+    count_leaf(kernel, table, leaf_table, 1, frame);
+}
+
+unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
+{
+    pfn_t pfn = table->root.table;
+    unsigned level = table->root.levels;
+    if (pfn == PFN_NONE)
+        return level;
+    for (; level > 1; level--) {
+        uint64_t pte = *entry_at(kernel, pfn, va, level);
+        if (!pte_is_present(pte))
+            break;
+        pfn = pte_pfn(pte);
+    }
+    return level - 1;
 }
 
 struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va)
@@ -442,7 +467,7 @@ bool pagetable_drop_zeros(struct kernel *kernel, struct frame *table_frame)
 struct census {
     const struct kernel *kernel;
     const struct pagetable *table;
-    uint64_t npresent, ntables;
+    uint64_t npresent, nzeros, nobjects, ntables;
 };
 
 static bool has_rmap(const struct frame *frame, uint16_t space, vaddr_t va)
@@ -459,6 +484,8 @@ static bool leaf_is_valid(struct census *census, vaddr_t va, uint64_t pte)
 {
     const struct frame *frame = frame_get(&census->kernel->frames, pte_pfn(pte));
     census->npresent++;
+    census->nzeros += frame->kind == FRAME_ZERO;
+    census->nobjects += frame->kind == FRAME_OBJECT;
     if (!(pte & PTE_U) || pte_pfn(pte) >= census->kernel->frames.fresh)
         return false;
     if (frame->kind == FRAME_ZERO)
@@ -495,5 +522,6 @@ bool pagetable_is_valid(const struct kernel *kernel, const struct pagetable *tab
     if (table->root.table != PFN_NONE &&
         !subtree_is_valid(&census, table->root.table, vaddr(0), table->root.levels))
         return false;
-    return census.npresent == table->npresent && census.ntables == table->ntables;
+    return census.npresent == table->npresent && census.nzeros == table->nzeros &&
+           census.nobjects == table->nobjects && census.ntables == table->ntables;
 }

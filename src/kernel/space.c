@@ -67,15 +67,21 @@ struct space *space_get(struct space *space)
     return space;
 }
 
+void space_clear(struct space *space)
+{
+    struct kernel *kernel = space->kernel;
+    space_pages_unwire(space, 0, SPACE_END);
+    pagetable_destroy(kernel, &space->table); /* one flush for all its pages */
+    commit_release(&kernel->commit, region_set_unmap(space, 0, SPACE_END));
+}
+
 void space_put(struct space *space)
 {
     struct kernel *kernel = space->kernel;
     CHECK(space->refs > 0);
     if (--space->refs > 0)
         return;
-    space_pages_unwire(space, 0, SPACE_END);
-    pagetable_destroy(kernel, &space->table); /* one flush for all its pages */
-    commit_release(&kernel->commit, region_set_unmap(space, 0, SPACE_END));
+    space_clear(space);
     CHECK(space->regions.count == 0 && space->wired.count == 0);
     amap_destroy(&space->amap);
     radix_destroy(&space->wired);
@@ -91,6 +97,15 @@ struct region *space_region_at(const struct space *space, vaddr_t va)
 struct region *space_region_from(const struct space *space, vaddr_t va)
 {
     return (struct region *)rangemap_from(&space->regions, va.v);
+}
+
+uint64_t space_swapped(const struct space *space)
+{
+    uint64_t count = 0;
+    struct anon *anon;
+    for (uint64_t vpn = 0; amap_next(&space->amap, &vpn, UINT64_MAX, &anon); vpn++)
+        count += !anon_is_resident(anon);
+    return count;
 }
 
 struct sums {

@@ -526,6 +526,8 @@ int exec_load_at(struct task *task, int host_dir, const char *path, int flags, c
                              .program = {.fd = -1},
                              .interp = {.fd = -1}};
     int rc = plan_make(&plan, host_dir, path, flags);
+    if (rc == 0 && task->exiting) /* it was killed for the memory that this took (oom.c) */
+        rc = -EINTR;
     if (rc == 0)
         plan_commit(&plan);
     else if (!task->process->space)

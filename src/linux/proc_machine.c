@@ -212,7 +212,7 @@ static void vmstat(const struct proc_subject *subject, FILE *out)
                  {"pgfault", sum.faults},
                  {"pgmajfault", sum.faults_major},
                  {"pgsteal_direct", sum.reclaims},
-                 {"oom_kill", 0}};
+                 {"oom_kill", kernel->gauges.oom_kills}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
 }

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "kernel/space.h"
 #include "linux/fd.h"
+#include "linux/oom.h"
 #include "linux/proc_text.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
@@ -39,7 +41,7 @@ static void add_region(struct proc_pages *pages, struct space *space, const stru
     region_measure(space, region, &usage);
     pages->resident += usage.rss;
     pages->anonymous += usage.anonymous;
-    pages->swap += usage.swap;
+    pages->swap += region->flags & REGION_SHARED ? 0 : usage.swap; /* VmSwap: private pages */
     if (region->object && object_is_file(region->object, &dev, &ino))
         pages->file += usage.rss - usage.anonymous;
     else if (region->object)
@@ -306,9 +308,59 @@ static void cgroup(const struct proc_subject *subject, FILE *out)
     fprintf(out, "0::/\n");
 }
 
-static void zero(const struct proc_subject *subject, FILE *out)
+static void oom_score_file(const struct proc_subject *subject, FILE *out)
 {
-    fprintf(out, "0\n");
+    fprintf(out, "%" PRId64 "\n", oom_score(subject->process));
+}
+
+static void oom_score_adj(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", subject->process->oom_score_adj);
+}
+
+/* The scale before Linux 2.6.36: -17 to 15. */
+enum { OOM_ADJ_MIN = -17, OOM_ADJ_MAX = 15 };
+
+static void oom_adj(const struct proc_subject *subject, FILE *out)
+{
+    int adj = subject->process->oom_score_adj;
+    fprintf(out, "%d\n",
+            adj == OOM_SCORE_ADJ_MAX ? OOM_ADJ_MAX : adj * -OOM_ADJ_MIN / OOM_SCORE_ADJ_MAX);
+}
+
+/* A number from `min` to `max`, with space around it. Errors: -EINVAL. */
+static int parse_number(const char *text, int min, int max, int *out)
+{
+    char *end;
+    long value = strtol(text, &end, 0);
+    if (end == text || end[strspn(end, " \t\n")] != '\0' || value < min || value > max)
+        return -EINVAL;
+    *out = (int)value;
+    return 0;
+}
+
+static int set_oom_score_adj(struct process *process, int adj)
+{
+    if (adj < 0 && geteuid() != 0) /* below what it started with */
+        return -EACCES;
+    process->oom_score_adj = adj;
+    return 0;
+}
+
+static int store_oom_score_adj(const struct proc_subject *subject, const char *text)
+{
+    int adj, rc = parse_number(text, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX, &adj);
+    return rc < 0 ? rc : set_oom_score_adj(subject->process, adj);
+}
+
+static int store_oom_adj(const struct proc_subject *subject, const char *text)
+{
+    int adj, rc = parse_number(text, OOM_ADJ_MIN, OOM_ADJ_MAX, &adj);
+    if (rc < 0)
+        return rc;
+    return set_oom_score_adj(subject->process, adj == OOM_ADJ_MAX
+                                                   ? OOM_SCORE_ADJ_MAX
+                                                   : adj * OOM_SCORE_ADJ_MAX / -OOM_ADJ_MIN);
 }
 
 static void personality_bits(const struct proc_subject *subject, FILE *out)
@@ -370,9 +422,9 @@ const struct proc_file proc_process_files[] = {
     {"environ", environment, 0400, NULL},
     {"limits", limits, 0444, NULL},
     {"maps", proc_text_maps, 0444, NULL},
-    {"oom_adj", zero, 0644, NULL},
-    {"oom_score", zero, 0444, NULL},
-    {"oom_score_adj", zero, 0644, NULL},
+    {"oom_adj", oom_adj, 0644, store_oom_adj},
+    {"oom_score", oom_score_file, 0444, NULL},
+    {"oom_score_adj", oom_score_adj, 0644, store_oom_score_adj},
     {"personality", personality_bits, 0400, NULL},
     {"smaps", proc_text_smaps, 0444, NULL},
     {"smaps_rollup", proc_text_smaps_rollup, 0444, NULL},

@@ -27,18 +27,6 @@ static enum mmu_access access_of(uint32_t error)
     return error & PF_WRITE ? MMU_STORE : MMU_LOAD;
 }
 
-/* There is no page left to give. The process that wants one ends; the others go on. What is in use
- * is in the kernel's own message (report_trouble()). */
-static void kill_for_memory(struct task *task)
-{
-    struct process *process = task->process;
-    struct linux_system *system = process->system;
-    snprintf(system->message, sizeof system->message, "process %d (%s) was killed: out of memory",
-             process->pid, task->comm);
-    linux_note(system, "%s", system->message);
-    process_exit(process, (struct process_exit){.signal = SIGKILL});
-}
-
 static void handle_fault(struct task *task, const struct cpu_exit *why)
 {
     enum fault_result result = fault_handle(task->process->space, why->addr, access_of(why->error));
@@ -60,8 +48,8 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
     case FAULT_BUS_OBJERR:
         signal_force_fault(task, SIGBUS, BUS_OBJERR, why->addr.v);
         break;
-    case FAULT_OOM:
-        kill_for_memory(task);
+    case FAULT_OOM: /* it was chosen to end, or nobody may be killed (oom.c) */
+        process_exit(task->process, (struct process_exit){.signal = SIGKILL});
         break;
     case FAULT_DONE:
         break;
@@ -70,14 +58,6 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
 
 /* ---- one task ---- */
 
-/* Begins the task's system call, or goes on with the one it waits in. */
-static void make_call(struct task *task)
-{
-    sched_call(task);
-    if (!task->exiting && task->process->space->starved)
-        kill_for_memory(task);
-}
-
 static void handle_exit(struct task *task, const struct cpu_exit *why)
 {
     switch (why->kind) {
@@ -85,7 +65,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
         handle_fault(task, why);
         break;
     case CPU_EXIT_SYSCALL:
-        make_call(task);
+        sched_call(task);
         break;
     case CPU_EXIT_TRAP:
         signal_force_trap(task, why);
@@ -164,7 +144,7 @@ static void run_slice(struct linux_system *system, struct task *task)
     system->machine->now = &task->process->counters;
     task->yields = false;
     if (task->fiber)
-        make_call(task);
+        sched_call(task);
     before_return(task); /* it may also have been stopped in the middle of this */
     while (left > 0 && can_go_on(task)) {
         uint64_t ran = run_once(task, left);

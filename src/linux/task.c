@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "linux/futex_table.h"
 #include "linux/hostsig.h"
+#include "linux/oom.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
 #include "linux/task.h"
@@ -133,6 +134,7 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     }
     sched_create(system);
     system->futexes = futex_table_create();
+    oom_create(system);
     *out = system;
     return 0;
 }
@@ -143,6 +145,7 @@ void linux_destroy(struct linux_system *system)
         process_exit(process, (struct process_exit){.signal = SIGKILL});
     process_reap(system);
     CHECK(!system->processes);
+    system->kernel->rescue.make_room = NULL;
     while (system->records) {
         struct process *process = system->records;
         system->records = process->record_next;
