@@ -72,8 +72,22 @@ bool pw_process(const struct pw_system *system, size_t i, struct pw_process_info
                                     .argv = p->argv,
                                     .exited = p->exited,
                                     .status = p->exit.status,
-                                    .signal = p->exit.signal};
+                                    .signal = p->exit.signal,
+                                    .rss_peak = process_rss_peak(p) * PAGE_SIZE,
+                                    .rss_end = p->last.rss * PAGE_SIZE,
+                                    .pss_end = p->last.pss_4096 * PAGE_SIZE / 4096};
     return true;
+}
+
+uint64_t pw_folded(const struct pw_system *system)
+{
+    return system->linux_system->folded.count;
+}
+
+uint64_t pw_folded_counter(const struct pw_system *system, int counter)
+{
+    CHECK(counter >= 0 && counters_is_per_process((size_t)counter));
+    return counters_get(&system->linux_system->folded.counters, (size_t)counter);
 }
 
 uint64_t pw_process_counter(const struct pw_system *system, size_t i, int counter)

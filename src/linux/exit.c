@@ -22,7 +22,10 @@
 #include "linux/wait.h"
 #include "machine/machine.h"
 
-enum { RECORDS_MAX = 1000 /* of processes that were waited for */ };
+enum {
+    RECORDS_MAX = 1000, /* of processes that were waited for */
+    COMMAND_MAX = 4096, /* bytes of a record's command */
+};
 
 /* ---- marking ---- */
 
@@ -122,6 +125,18 @@ void process_end_vfork(struct process *process)
     sched_wake(wait->task);
 }
 
+/* What it holds, and shares with others, at its end. */
+static void measure(struct process *process)
+{
+    struct space *space = process->space;
+    struct region_usage usage;
+    for (const struct region *r = space_region_from(space, vaddr(0)); r; r = region_next(r)) {
+        region_measure(space, r, &usage);
+        process->last.rss += usage.rss;
+        process->last.pss_4096 += usage.pss_4096;
+    }
+}
+
 /* Memory, descriptors and the like; exit, counters and names stay for whoever waits. */
 static void release(struct process *process)
 {
@@ -129,8 +144,10 @@ static void release(struct process *process)
     struct counters *was = machine->now;
     machine->now = &process->counters;
     process->rss_peak = process_rss_peak(process);
-    if (process->space)
+    if (process->space) {
+        measure(process);
         space_put(process->space);
+    }
     process->space = NULL;
     process_end_vfork(process);
     fd_table_put(process->fds);
@@ -289,6 +306,24 @@ static void unlink_process(struct process *process)
         system->processes_last = process->prev;
 }
 
+/* Of a record's command only so much is kept: there are many, and a command may be megabytes. */
+static void shorten_command(struct process *process)
+{
+    size_t left = COMMAND_MAX;
+    for (char **word = process->argv; word && *word; word++) {
+        size_t len = strlen(*word);
+        if (len <= left) {
+            left -= len;
+            continue;
+        }
+        memcpy(*word + left, "...", 4);
+        for (char **rest = word + 1; *rest; rest++) {
+            free(*rest);
+            *rest = NULL;
+        }
+    }
+}
+
 void process_forget(struct process *process)
 {
     struct linux_system *system = process->system;
@@ -298,6 +333,7 @@ void process_forget(struct process *process)
     pid_remove_process(process);
     pidfds_let_go(process);
     drop_program(process);
+    shorten_command(process);
     system->gone_utime_ns += process->utime_ns;
     system->gone_stime_ns += process->stime_ns;
     process->is_record = true;

@@ -144,7 +144,10 @@ struct process {
     } job;
     struct counters counters;
     uint64_t rss_peak; /* pages */
-    uint64_t start_ns; /* guest clock */
+    struct residency {
+        uint64_t rss, pss_4096; /* pages, and pages shared by n processes counted 1/n, times 4096 */
+    } last;                     /* just before it let go of its space */
+    uint64_t start_ns;          /* guest clock */
     uint64_t utime_ns, stime_ns;
     struct usage { /* of children that were waited for, and theirs */
         uint64_t utime_ns, stime_ns, minflt, majflt, rss_peak;
