@@ -116,6 +116,16 @@ struct frame *object_resident(const struct kernel *kernel, const struct object *
     return slot_resident(kernel, slot_at(object, index));
 }
 
+uint64_t object_swapped(const struct object *object, uint64_t first, uint64_t last)
+{
+    uint64_t count = 0, value;
+    if (object->ops->has_home)
+        return 0;
+    for (uint64_t index = first; radix_next(&object->pages, &index, last, &value); index++)
+        count += slot_kind((slot_t){value}) == SLOT_SWAP;
+    return count;
+}
+
 /* Is the page dirty? If so, afterwards no entry allows a store without a fault. */
 static bool gather_dirty(struct kernel *kernel, struct frame *frame)
 {

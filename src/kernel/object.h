@@ -66,6 +66,9 @@ int object_page(struct kernel *kernel, struct object *object, uint64_t index, st
 struct frame *object_resident(const struct kernel *kernel, const struct object *object,
                               uint64_t index);
 
+/* How many pages of [first, last) are in swap. */
+uint64_t object_swapped(const struct object *object, uint64_t first, uint64_t last);
+
 /* Writes dirty pages of [first, last) back. Result: 0 or the first error. */
 int object_sync(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);
 /* Has the host put what was written to a file on its disk. Result: 0 or -errno. */

@@ -149,8 +149,8 @@ static uint64_t uptime_ns(const struct proc_subject *subject)
 
 static uint64_t busy_ns(const struct linux_system *system, uint64_t *stime)
 {
-    uint64_t utime = 0;
-    *stime = 0;
+    uint64_t utime = system->gone_utime_ns;
+    *stime = system->gone_stime_ns;
     for (const struct process *p = system->processes; p; p = p->next) {
         uint64_t user, kernel;
         clock_cpu_time(system, p, &user, &kernel);
@@ -170,26 +170,19 @@ static void machine_stat(const struct proc_subject *subject, FILE *out)
 {
     uint64_t now = 0, stime, utime = busy_ns(subject->system, &stime);
     uint64_t up = uptime_ns(subject), busy = utime + stime, tick = 10000000;
-    int live = 0, count = 0;
-    for (const struct process *p = subject->system->processes; p; p = p->next, count++)
-        live += !p->exited;
     clock_now(subject->system, CLOCK_REALTIME, &now);
     for (int i = 0; i < 2; i++)
         fprintf(out, "cpu%s %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 0 0 0 0\n", i ? "0" : " ",
                 utime / tick, stime / tick, up > busy ? (up - busy) / tick : 0);
-    fprintf(out, "intr 0\nctxt 0\nbtime %" PRIu64 "\nprocesses %d\nprocs_running %d\n",
-            (now - up) / 1000000000, count, live);
+    fprintf(out, "intr 0\nctxt 0\nbtime %" PRIu64 "\nprocesses %" PRIu64 "\nprocs_running %u\n",
+            (now - up) / 1000000000, subject->system->nprocesses, subject->system->nlive);
     fprintf(out, "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
 static void loadavg(const struct proc_subject *subject, FILE *out)
 {
-    int live = 0, last = 0;
-    for (const struct process *p = subject->system->processes; p; p = p->next) {
-        live += !p->exited;
-        last = p->pid;
-    }
-    fprintf(out, "0.00 0.00 0.00 1/%d %d\n", live, last);
+    const struct linux_system *system = subject->system;
+    fprintf(out, "0.00 0.00 0.00 1/%u %d\n", system->ntasks, system->records_last->pid);
 }
 
 /* ---- paging ---- */
@@ -197,18 +190,10 @@ static void loadavg(const struct proc_subject *subject, FILE *out)
 static void vmstat(const struct proc_subject *subject, FILE *out)
 {
     const struct kernel *kernel = subject->system->kernel;
-    struct counters sum = {0};
+    struct counters sum;
     struct frame_use use;
     count_frames(kernel, &use);
-    for (const struct process *p = subject->system->processes; p; p = p->next) {
-        sum.faults += p->counters.faults;
-        sum.faults_major += p->counters.faults_major;
-        sum.pages_in += p->counters.pages_in;
-        sum.pages_out += p->counters.pages_out;
-        sum.swap_pages_in += p->counters.swap_pages_in;
-        sum.swap_pages_out += p->counters.swap_pages_out;
-        sum.reclaims += p->counters.reclaims;
-    }
+    linux_totals(subject->system, &sum);
     const struct {
         const char *name;
         uint64_t value;
@@ -227,7 +212,7 @@ static void vmstat(const struct proc_subject *subject, FILE *out)
                  {"pgfault", sum.faults},
                  {"pgmajfault", sum.faults_major},
                  {"pgsteal_direct", sum.reclaims},
-                 {"oom_kill", 0}};
+                 {"oom_kill", kernel->gauges.oom_kills}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
 }

@@ -327,6 +327,11 @@ void tlb_switch(struct tlb *tlb, struct mmu_root root)
     XCHECK(tlb_is_valid(tlb));
 }
 
+uint16_t tlb_space(const struct tlb *tlb)
+{
+    return tlb->root.asid;
+}
+
 /* ---- taking entries out ---- */
 
 static OFF_PATH void stamp_retired(struct tlb *tlb, const struct tlb_side *side,

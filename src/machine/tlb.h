@@ -174,6 +174,9 @@ void tlb_switch(struct tlb *tlb, struct mmu_root root);
  * => before the first walk that finds one */
 void tlb_expect_large(struct tlb *tlb);
 
+/* The tag of the current address space; 0 before the first switch. */
+uint16_t tlb_space(const struct tlb *tlb);
+
 struct tlb_hit {
     uint8_t *host;         /* of the byte asked for */
     pfn_t pfn;             /* frame that holds it */
