@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A pidfd is a host eventfd whose count is 0 while the process lives, and an object that knows the
- * process. Nobody can read the count away: read(2) of a pidfd fails.
+ * A pidfd is the reading end of a host pipe, and an object that knows the process and holds the
+ * writing end: a byte is written when the process ends, and the end is closed when it was waited
+ * for, which poll(2) tells as Linux does of pidfds. Nobody can read the byte away: read(2) of a
+ * pidfd fails.
  */
 #include "linux/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
@@ -23,7 +24,7 @@ struct pidfd {
     struct pidfd *next; /* of the process */
     struct process *process;
     int pid;
-    int event; /* pagewalk's own descriptor of the eventfd */
+    int writer; /* pagewalk's own; closed when `process` is NULL */
 };
 
 static void unlink_from_process(struct pidfd *pidfd)
@@ -35,13 +36,13 @@ static void unlink_from_process(struct pidfd *pidfd)
         at = &(*at)->next;
     *at = pidfd->next;
     pidfd->process = NULL;
+    close(pidfd->writer);
 }
 
 static void destroy(struct fd_object *object)
 {
     struct pidfd *pidfd = (struct pidfd *)object;
     unlink_from_process(pidfd);
-    close(pidfd->event);
     free(pidfd);
 }
 
@@ -56,17 +57,17 @@ static struct pidfd *find(struct task *task, int fd)
 
 static void tell(const struct pidfd *pidfd)
 {
-    eventfd_write(pidfd->event, 1);
+    (void)!write(pidfd->writer, "", 1); /* an empty pipe has room */
 }
 
-static struct pidfd *create(struct process *process, int event)
+static struct pidfd *create(struct process *process, int writer)
 {
     struct pidfd *pidfd = x_malloc(sizeof *pidfd);
     *pidfd = (struct pidfd){.object = {1, &pidfd_ops},
                             .next = process->pidfds,
                             .process = process,
                             .pid = process->pid,
-                            .event = event};
+                            .writer = writer};
     process->pidfds = pidfd;
     if (process->is_zombie)
         tell(pidfd);
@@ -76,19 +77,20 @@ static struct pidfd *create(struct process *process, int event)
 int pidfd_install(struct task *task, struct process *process, int flags)
 {
     struct fd_table *fds = task->process->fds;
-    int host = eventfd(0, EFD_CLOEXEC | (flags & O_NONBLOCK));
-    if (host < 0)
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | (flags & O_NONBLOCK)) < 0)
         return -errno;
-    int event = fd_dup_host(host);
-    if (event < 0) {
-        close(host);
-        return event;
+    int writer = fd_dup_host(ends[1]);
+    close(ends[1]);
+    if (writer < 0) {
+        close(ends[0]);
+        return writer;
     }
-    int fd = (int)file_install(task, host, true);
+    int fd = (int)file_install(task, ends[0], true);
     if (fd < 0)
-        close(event);
+        close(writer);
     else
-        fd_entry(fds, fd)->object = &create(process, event)->object;
+        fd_entry(fds, fd)->object = &create(process, writer)->object;
     return fd;
 }
 
@@ -106,8 +108,7 @@ struct process *pidfd_process(struct task *task, int fd)
 
 bool pidfd_is_nonblocking(struct task *task, int fd)
 {
-    const struct pidfd *pidfd = find(task, fd);
-    return pidfd && fcntl(pidfd->event, F_GETFL) & O_NONBLOCK;
+    return find(task, fd) && fcntl(fd_host(task->process->fds, fd), F_GETFL) & O_NONBLOCK;
 }
 
 void pidfds_tell_end(struct process *process)

@@ -44,6 +44,21 @@ static int64_t ofd_lock(int host, int command, struct flock *lock)
     return host_result(fcntl(host, command == F_OFD_GETLK ? F_OFD_GETLK : F_OFD_SETLK, lock));
 }
 
+/* Whose lock stands in the way: a guest's pid, -1 for a lock of an open file description, 0 for
+ * somebody outside. */
+static void name_owner(const struct task *task, int host, struct flock *lock)
+{
+    const struct process *process = task->process->system->processes;
+    if (lock->l_type == F_UNLCK)
+        return;
+    lock->l_pid = lock->l_pid == -1 ? -1 : 0;
+    for (; process; process = process->next)
+        if (process->fds && fd_locks_hold(fd_table_locks(process->fds), host, lock)) {
+            lock->l_pid = process->pid;
+            return;
+        }
+}
+
 static int64_t do_lock(struct task *task, int host, int command, uint64_t addr)
 {
     struct fd_locks *locks = fd_table_locks(task->process->fds);
@@ -57,6 +72,8 @@ static int64_t do_lock(struct task *task, int host, int command, uint64_t addr)
         int64_t result =
             is_ofd ? ofd_lock(host, command, &copy)
                    : fd_locks_control(locks, host, command == F_GETLK ? F_GETLK : F_SETLK, &copy);
+        if (result == 0 && command == F_GETLK)
+            name_owner(task, host, &copy);
         if (result == 0 && (command == F_GETLK || command == F_OFD_GETLK))
             return user_write(task, addr, &copy, sizeof copy);
         if (!waits || (result != -EAGAIN && result != -EACCES))

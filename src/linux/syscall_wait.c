@@ -119,8 +119,11 @@ int64_t sys_waitid(struct task *task, const uint64_t args[6])
     int rc = decode_id(task, (int)args[0], (int)args[1], &request);
     if (rc < 0)
         return rc;
-    request.options = options;
+    bool may_not_wait = (int)args[0] == P_PIDFD && pidfd_is_nonblocking(task, (int)args[1]);
+    request.options = options | (may_not_wait ? WNOHANG : 0);
     int result = wait_for_child(task, &request, &report);
+    if (result == 0 && may_not_wait && !(options & WNOHANG))
+        return -EAGAIN;
     if (result < 0)
         return result;
     if (result > 0 && write_usage(task, args[4], &report.usage) < 0)

@@ -174,7 +174,8 @@ static int look(struct task *task, const struct wait_request *request, struct wa
             continue;
         if (take_report(child, request->options, out))
             return 1;
-        result = 0;
+        if (!child->is_zombie || request->options & WEXITED)
+            result = 0;
     }
     return result;
 }
