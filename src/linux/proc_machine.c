@@ -246,7 +246,7 @@ static void put_segment(const struct shm_segment *segment, FILE *out)
     shm_info(segment, &info);
     uint64_t swapped = object_swapped(segment->object, 0, UINT64_MAX);
     fprintf(out, "%10d %10d  %4o %21zu %5d %5d  %5lu %5u %5u %5u %5u %10ld %10ld %10ld",
-            info.shm_perm.__key, segment->id, info.shm_perm.mode, info.shm_segsz, info.shm_cpid,
+            info.shm_perm.__key, segment->ipc.id, info.shm_perm.mode, info.shm_segsz, info.shm_cpid,
             info.shm_lpid, info.shm_nattch, info.shm_perm.uid, info.shm_perm.gid,
             info.shm_perm.cuid, info.shm_perm.cgid, info.shm_atime, info.shm_dtime, info.shm_ctime);
     fprintf(out, " %21" PRIu64 " %21" PRIu64 "\n",
@@ -259,8 +259,9 @@ static void sysv_shm(const struct proc_subject *subject, FILE *out)
             "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  "
             "cuid  cgid      atime      dtime      ctime                   rss"
             "                  swap\n");
-    for (unsigned i = 0; i < SHM_SEGMENTS_MAX; i++) {
-        const struct shm_segment *segment = shm_at(subject->system->shm, i);
+    const struct ipc_table *table = shm_entries(subject->system->shm);
+    for (unsigned i = 0; i < ipc_end(table); i++) {
+        const struct shm_segment *segment = shm_segment(ipc_at(table, i));
         if (segment)
             put_segment(segment, out);
     }

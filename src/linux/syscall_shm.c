@@ -14,38 +14,41 @@
 #define SHM_STAT_ANY 15
 #endif
 
-enum { RIGHT_R = 4, RIGHT_W = 2, RIGHT_X = 1 };
-
 static struct shm_table *table_of(const struct task *task)
 {
     return task->process->system->shm;
 }
 
-/* ---- shmget ---- */
-
-static int check_existing(const struct shm_segment *segment, uint64_t len, int flags)
+/* Errors: -EINVAL, -EIDRM. */
+static int find(const struct task *task, int id, struct shm_segment **out)
 {
-    if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-        return -EEXIST;
-    if (!shm_permits(segment, (unsigned)(flags >> 6 | flags >> 3 | flags) & 7))
-        return -EACCES;
-    return len > segment->len ? -EINVAL : 0;
+    struct ipc_entry *entry;
+    int rc = ipc_find(shm_entries(table_of(task)), id, &entry);
+    if (rc < 0)
+        return rc;
+    *out = shm_segment(entry);
+    return 0;
 }
+
+/* ---- shmget ---- */
 
 int64_t sys_shmget(struct task *task, const uint64_t args[6])
 {
     key_t key = (key_t)args[0];
-    int flags = (int)args[2], rc = 0;
-    struct shm_segment *segment = key == IPC_PRIVATE ? NULL : shm_find_key(table_of(task), key);
+    uint64_t len = args[1];
+    int flags = (int)args[2];
+    struct ipc_entry *entry;
+    int rc = ipc_get(shm_entries(table_of(task)), key, flags, &entry);
+    if (rc < 0)
+        return rc;
+    struct shm_segment *segment = shm_segment(entry);
     if (segment)
-        rc = check_existing(segment, args[1], flags);
-    else if (key != IPC_PRIVATE && !(flags & IPC_CREAT))
-        rc = -ENOENT;
+        rc = len > segment->len ? -EINVAL : 0;
     else if (flags & SHM_HUGETLB)
         rc = -ENOMEM; /* the pool of huge pages is empty */
     else
-        rc = shm_create(task, key, args[1], flags, &segment);
-    return rc < 0 ? rc : segment->id;
+        rc = shm_create(task, key, len, flags, &segment);
+    return rc < 0 ? rc : segment->ipc.id;
 }
 
 /* ---- shmat ---- */
@@ -71,16 +74,16 @@ static int decode_place(const struct task *task, const struct shm_segment *segme
 
 static unsigned decode_rights(int flags, struct space_map_request *request)
 {
-    unsigned rights = RIGHT_R;
+    unsigned rights = IPC_R;
     request->prot = PROT_MASK_R;
     request->max_prot = PROT_MASK_R | PROT_MASK_X;
     if (!(flags & SHM_RDONLY)) {
-        rights |= RIGHT_W;
+        rights |= IPC_W;
         request->prot |= PROT_MASK_W;
         request->max_prot |= PROT_MASK_W;
     }
     if (flags & SHM_EXEC) {
-        rights |= RIGHT_X;
+        rights |= IPC_X;
         request->prot |= PROT_MASK_X;
     }
     return rights;
@@ -92,18 +95,18 @@ int64_t sys_shmat(struct task *task, const uint64_t args[6])
     char name[32];
     int flags = (int)args[2];
     vaddr_t out;
-    int rc = shm_find(table_of(task), (int)args[0], &segment);
+    int rc = find(task, (int)args[0], &segment);
     if (rc < 0)
         return rc;
     struct space_map_request request = {.len = segment->object->npages << PAGE_SHIFT,
                                         .region_flags = REGION_SHARED,
                                         .object = segment->object,
                                         .name = name};
-    snprintf(name, sizeof name, "/SYSV%08x (deleted)", (unsigned)segment->info.shm_perm.__key);
+    snprintf(name, sizeof name, "/SYSV%08x (deleted)", (unsigned)segment->ipc.perm.__key);
     rc = decode_place(task, segment, args[1], flags, &request);
     if (rc < 0)
         return rc;
-    if (!shm_permits(segment, decode_rights(flags, &request)))
+    if (!ipc_permits(&segment->ipc, decode_rights(flags, &request)))
         return -EACCES;
     rc = space_map(task->process->space, &request, &out);
     if (rc < 0)
@@ -115,17 +118,17 @@ int64_t sys_shmat(struct task *task, const uint64_t args[6])
 /* ---- shmdt ---- */
 
 /* Does the region lie where a segment attached at addr would have it? */
-static bool is_attached_at(const struct task *task, const struct region *region, uint64_t addr)
+static bool is_attached_at(const struct region *region, uint64_t addr)
 {
-    return shm_of(table_of(task), region->object) &&
-           region->range.start - addr == region->object_page << PAGE_SHIFT;
+    return shm_of(region->object) && region->range.start - addr == region->object_page
+                                                                       << PAGE_SHIFT;
 }
 
 /* The first region of the segment that is attached at addr; part of it may have been unmapped. */
 static struct region *find_attached(const struct task *task, uint64_t addr)
 {
     struct region *region = space_region_from(task->process->space, vaddr(addr));
-    while (region && (region->range.start < addr || !is_attached_at(task, region, addr)))
+    while (region && (region->range.start < addr || !is_attached_at(region, addr)))
         region = region_next(region);
     return region;
 }
@@ -138,11 +141,11 @@ int64_t sys_shmdt(struct task *task, const uint64_t args[6])
     if (!region)
         return -EINVAL;
     struct object *object = object_get(region->object); /* the segment may go with its last */
-    shm_used(task, shm_of(table_of(task), object), false);
+    shm_used(task, shm_of(object), false);
     uint64_t end = addr + (object->npages << PAGE_SHIFT);
     for (struct region *next; region && region->range.start < end; region = next) {
         uint64_t start = region->range.start, stop = region->range.end;
-        bool is_part = region->object == object && is_attached_at(task, region, addr);
+        bool is_part = region->object == object && is_attached_at(region, addr);
         if (is_part)
             space_unmap(space, vaddr(start), stop - start);
         next = space_region_from(space, vaddr(stop));
@@ -153,13 +156,6 @@ int64_t sys_shmdt(struct task *task, const uint64_t args[6])
 
 /* ---- shmctl ---- */
 
-static bool is_owner(const struct shm_segment *segment)
-{
-    uid_t uid = geteuid();
-    const struct ipc_perm *perm = &segment->info.shm_perm;
-    return uid == 0 || uid == perm->uid || uid == perm->cuid;
-}
-
 static int64_t tell(struct task *task, const struct shm_segment *segment, uint64_t addr)
 {
     struct shmid_ds info;
@@ -169,29 +165,24 @@ static int64_t tell(struct task *task, const struct shm_segment *segment, uint64
 
 static int64_t ctl_stat(struct task *task, struct shm_segment *segment, uint64_t addr)
 {
-    return shm_permits(segment, RIGHT_R) ? tell(task, segment, addr) : -EACCES;
+    return ipc_permits(&segment->ipc, IPC_R) ? tell(task, segment, addr) : -EACCES;
 }
 
 static int64_t ctl_set(struct task *task, struct shm_segment *segment, uint64_t addr)
 {
     struct shmid_ds wanted;
-    struct ipc_perm *perm = &segment->info.shm_perm;
-    uint64_t ns = 0;
     if (user_read(task, &wanted, addr, sizeof wanted))
         return -EFAULT;
-    if (!is_owner(segment))
+    if (!ipc_is_owner(&segment->ipc))
         return -EPERM;
-    perm->uid = wanted.shm_perm.uid;
-    perm->gid = wanted.shm_perm.gid;
-    perm->mode = (unsigned short)(wanted.shm_perm.mode & 0777);
-    clock_now(task->process->system, CLOCK_REALTIME, &ns);
-    segment->info.shm_ctime = (int64_t)(ns / 1000000000);
+    ipc_set(&segment->ipc, &wanted.shm_perm);
+    segment->ctime = ipc_seconds(task->process->system);
     return 0;
 }
 
 static int64_t ctl_remove(struct task *task, struct shm_segment *segment, uint64_t addr)
 {
-    if (!is_owner(segment))
+    if (!ipc_is_owner(&segment->ipc))
         return -EPERM;
     shm_remove(segment);
     return 0;
@@ -202,7 +193,7 @@ static int64_t ctl_lock(struct task *task, struct shm_segment *segment, uint64_t
     uint64_t limit = task->process->limits[RLIMIT_MEMLOCK].cur >> PAGE_SHIFT;
     struct shm_totals totals;
     shm_count(segment->table, &totals);
-    if (!is_owner(segment) || (geteuid() != 0 && limit == 0))
+    if (!ipc_is_owner(&segment->ipc) || (geteuid() != 0 && limit == 0))
         return -EPERM;
     if (geteuid() != 0 && !segment->object->is_locked &&
         totals.locked + segment->object->npages > limit)
@@ -213,25 +204,28 @@ static int64_t ctl_lock(struct task *task, struct shm_segment *segment, uint64_t
 
 static int64_t ctl_unlock(struct task *task, struct shm_segment *segment, uint64_t addr)
 {
-    if (!is_owner(segment))
+    if (!ipc_is_owner(&segment->ipc))
         return -EPERM;
     object_set_locked(task->process->system->kernel, segment->object, false);
     return 0;
 }
 
-/* The result of both is the highest place in use. */
+static int64_t highest_place(const struct task *task)
+{
+    unsigned end = ipc_end(shm_entries(table_of(task)));
+    return end ? end - 1 : 0;
+}
+
 static int64_t ctl_limits(struct task *task, uint64_t addr)
 {
-    struct shm_totals totals;
     struct shminfo limits = {.shmmax = SHM_LEN_MAX,
                              .shmmin = 1,
                              .shmmni = SHM_SEGMENTS_MAX,
                              .shmseg = SHM_SEGMENTS_MAX,
                              .shmall = SHM_LEN_MAX};
-    shm_count(table_of(task), &totals);
     if (user_write(task, addr, &limits, sizeof limits))
         return -EFAULT;
-    return totals.places ? totals.places - 1 : 0;
+    return highest_place(task);
 }
 
 static int64_t ctl_totals(struct task *task, uint64_t addr)
@@ -244,17 +238,17 @@ static int64_t ctl_totals(struct task *task, uint64_t addr)
                             .shm_swp = totals.swapped};
     if (user_write(task, addr, &info, sizeof info))
         return -EFAULT;
-    return totals.places ? totals.places - 1 : 0;
+    return highest_place(task);
 }
 
 static int64_t ctl_stat_place(struct task *task, int place, int command, uint64_t addr)
 {
-    struct shm_segment *segment = place < 0 ? NULL : shm_at(table_of(task), (unsigned)place);
+    struct shm_segment *segment = shm_segment(ipc_at(shm_entries(table_of(task)), (unsigned)place));
     if (!segment)
         return -EINVAL;
-    if (command == SHM_STAT && !shm_permits(segment, RIGHT_R))
+    if (command == SHM_STAT && !ipc_permits(&segment->ipc, IPC_R))
         return -EACCES;
-    return tell(task, segment, addr) ? -EFAULT : segment->id;
+    return tell(task, segment, addr) ? -EFAULT : segment->ipc.id;
 }
 
 int64_t sys_shmctl(struct task *task, const uint64_t args[6])
@@ -280,7 +274,7 @@ int64_t sys_shmctl(struct task *task, const uint64_t args[6])
         struct shm_segment *segment;
         if (commands[i].command != command)
             continue;
-        int rc = shm_find(table_of(task), id, &segment);
+        int rc = find(task, id, &segment);
         return rc < 0 ? rc : commands[i].run(task, segment, args[2]);
     }
     return -EINVAL;
