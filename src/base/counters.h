@@ -27,7 +27,7 @@
     X(tlb_flushes_page, "flushes", "TLB invalidations of one page (INVLPG)")                       \
     X(tlb_flushes_space, "flushes", "TLB invalidations of one address space (INVPCID)")            \
     X(tlb_flushes_all, "flushes", "TLB invalidations of all, at switches without tags too")        \
-    X(tlb_shootdowns, "flushes", "TLB invalidations in another address space than the running")    \
+    X(tlb_shootdowns, "flushes", "TLB invalidations in a space other than the running one")        \
     X(walks, "walks", "page walks, those that set a dirty bit or faulted included")                \
     X(walk_reads, "reads", "page-table entries read from RAM by page walks")                       \
     X(pwc_pd_hits, "walks", "page walks that began at a cached page-directory entry")              \
@@ -51,6 +51,7 @@
     X(pages_peak, "pages", "most pages that existed at once, in RAM or on disk: the footprint")    \
     X(tables_peak, "frames", "most frames that held page tables at once")                          \
     X(swap_peak, "pages", "most swap slots in use at once")                                        \
+    X(oom_kills, "processes", "processes killed because RAM and swap were exhausted")              \
     X(processes, "processes", "processes that ran")
 
 #define COUNTERS_FIELD(name, unit, meaning) uint64_t name;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli/human.h"
+#include "cli/summary_tree.h"
 
 enum {
     LABEL_WIDTH = 14,
@@ -206,4 +207,5 @@ void summary_write(FILE *out, const struct run_report *report, bool colour)
     write_times(&sheet, &report->times);
     write_unknown_calls(&sheet);
     write_notes(&sheet);
+    summary_tree_write(out, report->system);
 }

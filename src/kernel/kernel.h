@@ -19,6 +19,14 @@ struct object_table;
 
 enum { KERNEL_SPACES_MAX = 1 << 16 }; /* a space's number is its asid and its key in reverse maps */
 
+/* What may be done when RAM and swap are exhausted, by who knows whose spaces these are. */
+struct kernel_rescue {
+    /* Ends something and gives its memory back (space_clear()). Result: false: nothing may end but
+     * who uses the space that asks, or nothing at all. => leaves the asking space alone */
+    bool (*make_room)(void *context, struct space *asking);
+    void *context;
+};
+
 struct kernel {
     struct machine *machine;
     struct frame_table frames;
@@ -30,13 +38,14 @@ struct kernel {
     struct object_table *objects; /* file objects by device and inode (object_file.c) */
     struct object *all_objects;   /* list of every object, mapped or not (object.c) */
     struct space **spaces;        /* by number; [0] unused */
-    uint32_t space_next;          /* where the search for a free number starts */
-    uint32_t spaces_end;          /* above every number given so far */
+    uint32_t space_lowest;        /* no number below is free */
+    uint32_t spaces_end;          /* above every number that is given */
     pfn_t zero_pfn;               /* the shared frame of zeros */
     uint64_t pages_live;          /* pages that exist, in RAM or on disk (see pages_peak) */
     pfn_t squeeze_hand;           /* where swap_squeeze() goes on */
     pfn_t tables_hand;            /* where the search for tables of zeros goes on (reclaim.c) */
     struct system_counters gauges;
+    struct kernel_rescue rescue; /* make_room NULL: there is none */
     /* Set when something went wrong that a message must name (damaged slot, I/O error); the run
      * loop prints and clears it. Empty string: nothing. */
     char trouble[256];

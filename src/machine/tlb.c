@@ -287,7 +287,11 @@ static OFF_PATH uint64_t enter_slot(struct tlb *tlb, struct tlb_side *side, stru
 
 static void empty_front(struct tlb *tlb, struct tlb_side *side)
 {
-    for (unsigned i = 0; i < TLB_FRONT_SLOTS; i++) {
+    for (unsigned i = 0; i < side->level.entries; i++) {
+        if (is_in_front(&side->level.way[i]))
+            leave_front(tlb, side, &side->level.way[i]);
+    }
+    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
         if (side->owner[i])
             leave_slot(tlb, side, i);
     }
@@ -310,6 +314,11 @@ void tlb_front_protect(struct tlb *tlb, pfn_t pfn)
             tlb->data.slots.frame[i] == pfn)
             tlb->front[i].wtag = TLB_TAG_NONE;
     }
+}
+
+uint16_t tlb_space(const struct tlb *tlb)
+{
+    return tlb->root.asid;
 }
 
 /* ---- taking entries out ---- */
@@ -490,12 +499,10 @@ static bool may_hold(const struct tlb *tlb, uint64_t space)
 }
 
 /* `cause` is the counter of the invalidation's kind. */
-static void count_flush(struct tlb *tlb, uint64_t space, uint64_t *cause)
+static void count_flush(struct tlb *tlb, uint64_t *cause)
 {
-    struct counters *now = *tlb->now;
-    now->tlb_flushes++;
+    (*tlb->now)->tlb_flushes++;
     ++*cause;
-    now->tlb_shootdowns += space != tlb->space;
     XCHECK(tlb_is_valid(tlb));
 }
 
@@ -506,7 +513,7 @@ void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
         return;
     drop_page(tlb, space, va);
     walkcache_drop_space(&tlb->walkcache, space);
-    count_flush(tlb, space, &(*tlb->now)->tlb_flushes_page);
+    count_flush(tlb, &(*tlb->now)->tlb_flushes_page);
 }
 
 void tlb_flush_space(struct tlb *tlb, uint16_t asid)
@@ -516,7 +523,7 @@ void tlb_flush_space(struct tlb *tlb, uint16_t asid)
         return;
     drop_selected(tlb, (struct selection){SCOPE_SPACE, space, vaddr(0), 0});
     walkcache_drop_space(&tlb->walkcache, space);
-    count_flush(tlb, space, &(*tlb->now)->tlb_flushes_space);
+    count_flush(tlb, &(*tlb->now)->tlb_flushes_space);
 }
 
 void tlb_flush_all(struct tlb *tlb)
@@ -524,7 +531,7 @@ void tlb_flush_all(struct tlb *tlb)
     drop_selected(tlb, (struct selection){SCOPE_ALL, 0, vaddr(0), 0});
     walkcache_drop_space(&tlb->walkcache, 0);
     tlb->has_pieces = false;
-    count_flush(tlb, tlb->space, &(*tlb->now)->tlb_flushes_all);
+    count_flush(tlb, &(*tlb->now)->tlb_flushes_all);
 }
 
 void tlb_switch(struct tlb *tlb, struct mmu_root root)

@@ -30,8 +30,7 @@
  * second level, tlb_l2_hits or tlb_l2_misses for each first-level miss; walks and walk_reads for
  * each walk, be it for a miss, to set a dirty bit, or because the entry forbids the access (then
  * the processor looks again before it faults). Each invalidation counts once in tlb_flushes and
- * once by what it covers; as a shootdown too if it is of another space than the current one, as it
- * would have to be told to another CPU. A lookup that faults counts the same, each time it is
+ * once by what it covers. A lookup that faults counts the same, each time it is
  * tried, and advances the clock. The CPU counts hits: tlb_l1d_hits are all data lookups, its own
  * and those served here, faulting ones included, minus tlb_l1d_misses; tlb_l1i_hits likewise. A
  * non-canonical address is no lookup: nothing is counted.
@@ -141,15 +140,20 @@ const struct tlb_preset *tlb_presets(size_t *count);
 
 /*
  * Reads a preset's name or a list of fields, in any order:
- *     l1d=SHAPE  l1i=SHAPE      the first levels *     l2=SHAPE                  the second level;
- * l2=0 or no l2: none l2i=SHAPE                 a second level for fetches only; l2 is then for
- * data only LEVEL-2m=SHAPE|split      how a level holds 2 MiB pages: in entries of their own, or as
- * pieces LEVEL-1g=SHAPE|split      of 4 KiB; and 1 GiB pages; absent: in the entries of the level
- *     pwc=CACHE:SHAPE/...       page-walk caches, each one of pd, pdpt, pml4 and pml5
- *     inclusive=yes|no          whether what leaves the second level leaves the first levels (no) *
- * asid=yes|no               whether entries have address-space tags (yes) seed=NUMBER of random
- * replacement where SHAPE is ENTRIES:WAYS[:POLICY] and POLICY one of lru (default), tree-plru,
- * fifo, random; as in "l1d=64:4:tree-plru,l1i=64:8,l2=1536:12,pwc=pd:32:4/pdpt:4:4/pml4:2:2".
+ *
+ *      l1d=SHAPE                first levels for data
+ *      l1i=SHAPE                  and for fetches
+ *      l2=SHAPE                 second level; l2=0 or no l2: none
+ *      l2i=SHAPE                second level for fetches only; l2 is then for data only
+ *      LEVEL-2m=SHAPE|split     how one of these levels holds 2 MiB pages: in entries of their own
+ *      LEVEL-1g=SHAPE|split       or as pieces of 4 KiB, and 1 GiB pages; absent: in its entries
+ *      pwc=CACHE:SHAPE/...      page-walk caches, each one of pd, pdpt, pml4 and pml5
+ *      inclusive=yes|no         whether what leaves l2 leaves the first levels (no)
+ *      asid=yes|no              whether entries have address-space tags (yes)
+ *      seed=NUMBER              of random replacement
+ *
+ * where SHAPE is ENTRIES:WAYS[:POLICY] and POLICY one of lru (default), tree-plru, fifo, random;
+ * as in "l1d=64:4:tree-plru,l1i=64:8,l2=1536:12,pwc=pd:32:4/pdpt:4:4/pml4:2:2".
  * Errors: -EINVAL, and *why says what is wrong with which field (a static string).
  */
 int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why);
@@ -176,6 +180,9 @@ void tlb_switch(struct tlb *tlb, struct mmu_root root);
 /* Large leaves may be in the tables from now on: all is prepared for them, which costs some speed.
  * => before the first walk that finds one */
 void tlb_expect_large(struct tlb *tlb);
+
+/* The tag of the current address space; 0 before the first switch. */
+uint16_t tlb_space(const struct tlb *tlb);
 
 struct tlb_hit {
     uint8_t *host;         /* of the byte asked for */

@@ -178,9 +178,14 @@ static inline struct tlb_way *tlb_level_victim(struct tlb_level *level, unsigned
     if (!level->is_plain)
         return tlb_level_victim_otherwise(level, set);
     struct tlb_way *first = level->way + (size_t)set * level->ways;
-    if (level->ways == 4) /* for speed: the most common first level, unrolled */
+    switch (level->ways) { /* for speed: the most common ones, unrolled */
+    case 4:
         return tlb_level_oldest(first, 4);
-    return tlb_level_oldest(first, level->ways);
+    case 12:
+        return tlb_level_oldest(first, 12);
+    default:
+        return tlb_level_oldest(first, level->ways);
+    }
 }
 
 static inline void tlb_level_set_tag(struct tlb_level *level, unsigned set,

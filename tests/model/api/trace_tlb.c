@@ -127,7 +127,6 @@ void __wrap_cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, stru
     X(tlb_flushes_page)                                                                            \
     X(tlb_flushes_space)                                                                           \
     X(tlb_flushes_all)                                                                             \
-    X(tlb_shootdowns)                                                                              \
     X(walks)                                                                                       \
     X(walk_reads)                                                                                  \
     X(pwc_pd_hits)                                                                                 \

@@ -448,20 +448,13 @@ static inline void naive_flush(struct naive *naive, int asid) /* -1: all */
 
 /* ---- what an operating system asks for ---- */
 
-static inline void naive_count_flush(struct naive *naive, uint16_t asid, uint64_t *cause)
-{
-    naive->counters.tlb_flushes++;
-    ++*cause;
-    if (asid != naive->root.asid)
-        naive->counters.tlb_shootdowns++;
-}
-
 static inline void naive_invalidate_page(struct naive *naive, uint16_t asid, uint64_t va)
 {
     if (naive->untagged && asid != naive->root.asid)
         return;
     naive_flush_page(naive, asid, va);
-    naive_count_flush(naive, asid, &naive->counters.tlb_flushes_page);
+    naive->counters.tlb_flushes++;
+    naive->counters.tlb_flushes_page++;
 }
 
 static inline void naive_invalidate_space(struct naive *naive, uint16_t asid)
@@ -469,13 +462,15 @@ static inline void naive_invalidate_space(struct naive *naive, uint16_t asid)
     if (naive->untagged && asid != naive->root.asid)
         return;
     naive_flush(naive, asid);
-    naive_count_flush(naive, asid, &naive->counters.tlb_flushes_space);
+    naive->counters.tlb_flushes++;
+    naive->counters.tlb_flushes_space++;
 }
 
 static inline void naive_invalidate_all(struct naive *naive)
 {
     naive_flush(naive, -1);
-    naive_count_flush(naive, naive->root.asid, &naive->counters.tlb_flushes_all);
+    naive->counters.tlb_flushes++;
+    naive->counters.tlb_flushes_all++;
 }
 
 static inline void naive_switch(struct naive *naive, struct mmu_root root)
