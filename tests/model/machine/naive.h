@@ -383,23 +383,29 @@ static inline void naive_note_gone(struct naive *naive, struct naive_entry gone)
         naive->evicted = gone.used;
 }
 
+/* Of an array of a first level. */
+static inline void naive_drag_from(struct naive *naive, struct naive_array *array,
+                                   struct naive_entry gone, bool noted)
+{
+    for (unsigned i = 0; i < array->sets.entries; i++) {
+        struct naive_entry *entry = &array->entry[i];
+        unsigned shift = entry->shift > gone.shift ? entry->shift : gone.shift;
+        if (!entry->valid || entry->asid != gone.asid || entry->va >> shift != gone.va >> shift)
+            continue;
+        if (noted)
+            naive_note_gone(naive, *entry);
+        entry->valid = false;
+    }
+}
+
 /* What left the second level takes with it what the first levels have of the same addresses. */
 static inline void naive_drag_out(struct naive *naive, struct naive_entry gone, bool fetch)
 {
     bool is_unified = naive->level[TLB_L2I].array[0].sets.entries == 0;
     for (unsigned kind = TLB_L1D; kind <= TLB_L1I; kind++) {
-        if (!is_unified && (kind == TLB_L1I) != fetch)
-            continue;
-        for (unsigned i = 0; i < 3 * NAIVE_ENTRIES_MAX; i++) {
-            struct naive_entry *entry =
-                &naive->level[kind].array[i / NAIVE_ENTRIES_MAX].entry[i % NAIVE_ENTRIES_MAX];
-            unsigned shift = entry->shift > gone.shift ? entry->shift : gone.shift;
-            if (!entry->valid || entry->asid != gone.asid || entry->va >> shift != gone.va >> shift)
-                continue;
-            if ((kind == TLB_L1I) == fetch)
-                naive_note_gone(naive, *entry);
-            entry->valid = false;
-        }
+        bool is_filled = (kind == TLB_L1I) == fetch;
+        for (unsigned size = 0; size < TLB_SIZES && (is_unified || is_filled); size++)
+            naive_drag_from(naive, &naive->level[kind].array[size], gone, is_filled);
     }
 }
 
@@ -413,19 +419,22 @@ static inline void naive_forget_steps(struct naive *naive, int asid) /* -1: all 
     }
 }
 
-/* The page's entries in the levels; those of the walk caches stay. */
-static inline void naive_forget_page(struct naive *naive, uint16_t asid, uint64_t va)
+/* The page's entries in an array. */
+static inline void naive_forget_in(struct naive_array *array, uint16_t asid, uint64_t va)
 {
-    for (unsigned i = 0; i < 3 * TLB_KINDS * NAIVE_ENTRIES_MAX; i++) {
-        struct naive_array *array =
-            &naive->level[i / NAIVE_ENTRIES_MAX / 3].array[i / NAIVE_ENTRIES_MAX % 3];
-        struct naive_entry *entry = &array->entry[i % NAIVE_ENTRIES_MAX];
-        if (i % NAIVE_ENTRIES_MAX >= array->sets.entries)
-            continue;
+    for (unsigned i = 0; i < array->sets.entries; i++) {
+        struct naive_entry *entry = &array->entry[i];
         if (entry->valid && entry->asid == asid &&
             entry->va >> entry->page.shift == va >> entry->page.shift)
             entry->valid = false;
     }
+}
+
+/* The page's entries in the levels; those of the walk caches stay. */
+static inline void naive_forget_page(struct naive *naive, uint16_t asid, uint64_t va)
+{
+    for (unsigned k = 0; k < 3 * TLB_KINDS; k++)
+        naive_forget_in(&naive->level[k / 3].array[k % 3], asid, va);
 }
 
 static inline void naive_flush_page(struct naive *naive, uint16_t asid, uint64_t va)
