@@ -194,9 +194,13 @@ static int read_levels(struct pw_config *config, const char *value, struct readi
 
 static int read_page_size(struct pw_config *config, const char *value, struct reading *reading)
 {
-    if (strcmp(value, "4K") != 0 && strcmp(value, "4k") != 0 && strcmp(value, "4096") != 0)
-        return refuse(reading, "pages of '%.80s' are not built into this pagewalk: use 4K", value);
-    snprintf(reading->text, TEXT_MAX, "4096");
+    bool is_large = strcmp(value, "thp") == 0;
+    if (!is_large && strcmp(value, "4K") != 0 && strcmp(value, "4k") != 0 &&
+        strcmp(value, "4096") != 0)
+        return refuse(reading, "pages of '%.80s' are not built into this pagewalk: use 4K or thp",
+                      value);
+    config->large_pages = is_large;
+    snprintf(reading->text, TEXT_MAX, "%s", is_large ? "thp" : "4096");
     return 0;
 }
 
@@ -312,7 +316,11 @@ static const struct option options[] = {
      read_tlb},
     {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most."},
      read_levels},
-    {{"page-size", "4K", "4K", "Page size."}, read_page_size},
+    {{"page-size", "4K|thp", "4K",
+      "Page size; thp: the first store to 2 MiB of private memory makes a page of 2 MiB, if RAM "
+      "has "
+      "room."},
+     read_page_size},
     {{"overcommit", "heuristic|always|never", "heuristic",
       "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory."},
      read_overcommit},

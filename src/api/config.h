@@ -23,6 +23,7 @@ struct pw_config {
     const struct policy_ops *policy;
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
+    bool large_pages;
     enum commit_mode overcommit;
     bool reproducible;
     uint64_t seed;

@@ -38,6 +38,8 @@
     X(faults_minor, "faults", "page faults served without reading a disk")                         \
     X(faults_major, "faults", "page faults that read from swap or a file")                         \
     X(faults_cow, "faults", "page faults that copied a shared page on write")                      \
+    X(large_faults, "faults", "page faults that made a large page of 2 MiB")                       \
+    X(large_splits, "pages", "large pages that became small ones again")                           \
     X(pages_in, "pages", "pages read from swap or files")                                          \
     X(pages_out, "pages", "pages written to swap or files")                                        \
     X(swap_pages_in, "pages", "pages read from swap")                                              \

@@ -77,8 +77,10 @@ static json_t *config_object(const struct pw_config *config)
     json_t *object = json_object();
     json_object_set_new(object, "engine", string(pw_config_get(config, "engine")));
     json_object_set_new(object, "ram_bytes", integer(swap_bytes(pw_config_get(config, "ram"))));
+    bool is_thp = strcmp(pw_config_get(config, "page-size"), "thp") == 0;
     json_object_set_new(object, "page_bytes",
-                        integer(swap_bytes(pw_config_get(config, "page-size"))));
+                        integer(is_thp ? 4096 : swap_bytes(pw_config_get(config, "page-size"))));
+    json_object_set_new(object, "large_pages", json_boolean(is_thp));
     json_object_set_new(object, "swap_bytes", integer(swap_bytes(pw_config_get(config, "swap"))));
     json_object_set_new(object, "policy", string(pw_config_get(config, "policy")));
     json_object_set_new(object, "tlb", string(pw_config_get(config, "tlb")));

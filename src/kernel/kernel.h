@@ -40,6 +40,7 @@ struct kernel {
     struct space **spaces;        /* by number; [0] unused */
     uint32_t space_lowest;        /* no number below is free */
     uint32_t spaces_end;          /* above every number that is given */
+    bool large_pages;             /* as in the options */
     pfn_t zero_pfn;               /* the shared frame of zeros */
     uint64_t pages_live;          /* pages that exist, in RAM or on disk (see pages_peak) */
     pfn_t squeeze_hand;           /* where swap_squeeze() goes on */
@@ -56,6 +57,7 @@ struct kernel_options {
     uint64_t seed;         /* of random choices */
     struct swapdisk *swap; /* NULL: none; becomes the kernel's */
     enum commit_mode overcommit;
+    bool large_pages; /* page faults make pages of 2 MiB where they can */
 };
 
 /* Errors: -EINVAL unknown policy, -ENOMEM. On error the swap disk stays the caller's. */

@@ -9,8 +9,8 @@
  *
  * and wants the TLB counters of both runs and those of the naive machine to be equal. With -t
  * before RAM there is only the traced run: a turn of a thread ends where a block of translated code
- * does, and traced blocks are shorter, so the two runs of a program with threads differ. The last
- * line is "N passed, N failed".
+ * does, and traced blocks are shorter, so the two runs of a program with threads differ. A SPEC
+ * that begins with thp: is run with transparent large pages. The last line is "N passed, N failed".
  *
  * What the engine does not say itself is caught on its way through the linker's --wrap.
  */
@@ -145,7 +145,13 @@ static void run(const char *ram, const char *spec, char *const argv[], struct re
     struct pw_config *config = pw_config_create();
     struct pw_system *system;
     struct pw_error error;
+    const char *page_size = "4K";
+    if (strncmp(spec, "thp:", 4) == 0) {
+        page_size = "thp";
+        spec += 4;
+    }
     if (pw_config_set(config, "ram", ram, &error) || pw_config_set(config, "tlb", spec, &error) ||
+        pw_config_set(config, "page-size", page_size, &error) ||
         pw_config_set(config, "reproducible", "yes", &error) ||
         pw_system_create(config, &system, &error) || pw_spawn(system, argv, environ, &error) < 0 ||
         pw_run(system, &error)) {
