@@ -122,3 +122,21 @@ assert counters["tlb_flushes"] == sum(counters["tlb_flushes_" + k] for k in ("pa
 PY
     done
 }
+
+@test "large pages are made with --page-size thp only, and shown" {
+    cat >fill.awk <<'AWK'
+BEGIN { for (i = 0; i < 300000; i++) s = s "0123456789abcdef"; print length(s) }
+AWK
+    pagewalk run --page-size thp --json thp.json -- awk -f fill.awk
+    [ "$out" = 4800000 ]
+    [[ $err == *"large pages"*"made, of 2 MiB"* ]]
+    pagewalk run --json small.json -- awk -f fill.awk
+    [ "$out" = 4800000 ]
+    lacks "large pages" stderr
+    python3 - <<'PY'
+import json
+thp, small = (json.load(open(f))["counters"] for f in ("thp.json", "small.json"))
+assert thp["large_faults"] > 0 and small["large_faults"] == 0
+assert thp["faults"] < small["faults"] and thp["walks"] < small["walks"]
+PY
+}

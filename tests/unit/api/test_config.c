@@ -212,8 +212,9 @@ static void the_rest(void **state)
     accept("overcommit", "heuristic", "heuristic");
     refuse("overcommit", "sometimes", "not heuristic, always or never");
     accept("page-size", "4k", "4096");
-    refuse("page-size", "2M", "not built into this pagewalk: use 4K");
-    refuse("page-size", "thp", "not built into this pagewalk: use 4K");
+    accept("page-size", "thp", "thp");
+    refuse("page-size", "2M", "not built into this pagewalk: use 4K or thp");
+    refuse("page-size", "THP", "not built into this pagewalk: use 4K or thp");
     refuse("engine", "kvm", "not built into this pagewalk: use vex");
     refuse("engine", "qemu", "use vex");
     accept("code-cache", "64M", "67108864");
