@@ -47,8 +47,13 @@ struct pw_error {
 
 struct pw_config;
 
-/* A configuration with every option at its default. */
+/* What a configuration is for: some options serve one purpose only. */
+enum pw_use { PW_RUN = 1, PW_REPLAY = 2 };
+
+/* A configuration with every option at its default, to run programs. */
 struct pw_config *pw_config_create(void);
+/* The same for another use; its options are those with that use. */
+struct pw_config *pw_config_create_for(enum pw_use use);
 void pw_config_destroy(struct pw_config *config);
 
 /* One option: what pw_config_set() accepts. The command line is made from this list. */
@@ -58,6 +63,7 @@ struct pw_option_info {
                              a switch, whose value is "yes" or "no" */
     const char *initial;  /* default value as text */
     const char *help;     /* one sentence */
+    unsigned uses;        /* enum pw_use, ored */
 };
 /* The options in the order of the manual; NULL beyond the last. */
 const struct pw_option_info *pw_option(size_t i);
@@ -79,7 +85,8 @@ struct pw_choice_info {
     char summary[128]; /* one line */
     char source[192];  /* the document that its figures are from; empty if there are none */
 };
-/* The choices of kind "policy" or "tlb", the default first. Result: false beyond the last. */
+/* The choices of kind "policy", "tlb" or "format", the default first. Result: false beyond the
+ * last. */
 bool pw_choice(const char *kind, size_t i, struct pw_choice_info *out);
 
 /* ---- system ---- */
@@ -107,6 +114,24 @@ int pw_run(struct pw_system *system, struct pw_error *error);
  * read counters. NULL: no more. */
 void pw_set_progress(struct pw_system *system, double seconds,
                      void (*progress)(struct pw_system *system, void *arg), void *arg);
+
+/* ---- replay ---- */
+
+/* A trace of memory references that went through a machine. */
+struct pw_replay;
+
+/*
+ * Reads a trace ("-": standard input) to its end, through the TLB, page tables and policy of a
+ * configuration for PW_REPLAY. Result: 0 and *out; -1 and *error, which says where the trace is
+ * wrong.
+ */
+int pw_replay_run(const struct pw_config *config, const char *trace, struct pw_replay **out,
+                  struct pw_error *error);
+void pw_replay_destroy(struct pw_replay *replay);
+/* As pw_counter_has() and pw_counter(). What a trace does not tell is absent. */
+bool pw_replay_has(const struct pw_replay *replay, int counter);
+uint64_t pw_replay_counter(const struct pw_replay *replay, int counter);
+const char *pw_replay_format(const struct pw_replay *replay); /* of the trace: "text" */
 
 /* ---- results ---- */
 

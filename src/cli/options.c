@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/human.h"
 #include "cli/message.h"
 #include "cli/suggest.h"
 
@@ -31,28 +32,47 @@ enum {
     OWN_VALUE = 512,
 };
 
-/* The list as getopt_long wants it. */
+/* The list as getopt_long wants it: all options of any use. Those of other uses are refused later,
+ * or passed over in PAGEWALK_OPTS. */
 struct table {
     struct option rows[TABLE_MAX];
     char letters[2 * TABLE_MAX];
-    const char *where; /* "" or "PAGEWALK_OPTS: " */
+    const char *where;   /* "" or "PAGEWALK_OPTS: " */
+    const char *command; /* "run" */
 };
 
-bool options_at(size_t i, struct option_info *out)
+static struct option_info info_of(const struct pw_option_info *info)
 {
-    const struct pw_option_info *info = pw_option(i);
-    if (info) {
-        const char *initial = info->argument && info->argument[0] != '[' ? info->initial : NULL;
-        *out = (struct option_info){info->name, '\0', info->argument, initial, info->help};
-        return true;
+    const char *initial = info->argument && info->argument[0] != '[' ? info->initial : NULL;
+    return (struct option_info){info->name, '\0', info->argument, initial, info->help};
+}
+
+bool options_at(enum pw_use use, size_t i, struct option_info *out)
+{
+    const struct pw_option_info *info;
+    for (size_t k = 0; (info = pw_option(k)); k++) {
+        if ((info->uses & use) && i-- == 0) {
+            *out = info_of(info);
+            return true;
+        }
     }
-    size_t count = 0;
-    while (pw_option(count))
-        count++;
-    if (i - count >= OWN_COUNT)
+    if (i >= OWN_COUNT)
         return false;
-    *out = own[i - count];
+    *out = own[i];
     return true;
+}
+
+void options_print(FILE *out, enum pw_use use)
+{
+    struct option_info info;
+    for (size_t i = 0; options_at(use, i, &info); i++) {
+        char usage[80], text[256];
+        options_usage(&info, usage, sizeof(usage));
+        snprintf(text, sizeof(text), "%s%s%s%s", info.help, info.initial ? " Default: " : "",
+                 info.initial ? info.initial : "", info.initial ? "." : "");
+        fprintf(out, "  %s\n      ", usage);
+        human_wrap(out, 6, 6, text);
+    }
 }
 
 void options_usage(const struct option_info *info, char *buf, size_t len)
@@ -66,24 +86,29 @@ void options_usage(const struct option_info *info, char *buf, size_t len)
         snprintf(buf + n, len - (size_t)n, "--%s %s", info->name, info->argument);
 }
 
-static void table_create(const char *where, struct table *table)
+static void add_row(struct table *table, size_t n, char **letter, const struct option_info *info,
+                    int value)
 {
-    struct option_info info;
-    size_t n = 0, library = 0;
+    int has = !info->argument            ? no_argument
+              : info->argument[0] == '[' ? optional_argument
+                                         : required_argument;
+    table->rows[n] = (struct option){info->name, has, NULL, value};
+    if (info->letter)
+        *letter += sprintf(*letter, "%c%s", info->letter, info->argument ? ":" : "");
+}
+
+static void table_create(const char *where, const char *command, struct table *table)
+{
+    size_t n = 0;
     char *letter = table->letters;
-    *table = (struct table){.where = where};
-    while (pw_option(library))
-        library++;
+    *table = (struct table){.where = where, .command = command};
     letter += sprintf(letter, "+:");
-    for (; n < TABLE_MAX - 1 && options_at(n, &info); n++) {
-        int has = !info.argument            ? no_argument
-                  : info.argument[0] == '[' ? optional_argument
-                                            : required_argument;
-        int value = n < library ? LIBRARY_VALUE + (int)n : OWN_VALUE + (int)(n - library);
-        table->rows[n] = (struct option){info.name, has, NULL, value};
-        if (info.letter)
-            letter += sprintf(letter, "%c%s", info.letter, info.argument ? ":" : "");
+    for (size_t i = 0; pw_option(i); i++, n++) {
+        struct option_info info = info_of(pw_option(i));
+        add_row(table, n, &letter, &info, LIBRARY_VALUE + (int)i);
     }
+    for (int i = 0; i < OWN_COUNT; i++, n++)
+        add_row(table, n, &letter, &own[i], OWN_VALUE + i);
 }
 
 static int own_by_letter(int letter)
@@ -120,7 +145,8 @@ static int unknown_long(const struct table *table, const char *word)
     if (suggest.best)
         return message_error("%sunknown option --%s: did you mean --%s?", table->where, name,
                              suggest.best);
-    return message_error("%sunknown option --%s: see 'pagewalk run --help'", table->where, name);
+    return message_error("%sunknown option --%s: see 'pagewalk %s --help'", table->where, name,
+                         table->command);
 }
 
 static int unknown_option(const struct table *table, char **argv)
@@ -131,7 +157,8 @@ static int unknown_option(const struct table *table, char **argv)
     const char *word = argv[optind - 1];
     if (optopt == 0 && strncmp(word, "--", 2) == 0)
         return unknown_long(table, word + 2);
-    return message_error("%sunknown option -%c: see 'pagewalk run --help'", table->where, optopt);
+    return message_error("%sunknown option -%c: see 'pagewalk %s --help'", table->where, optopt,
+                         table->command);
 }
 
 static int set_own(struct options *options, enum own_option option, const char *where)
@@ -162,10 +189,12 @@ static int set_own(struct options *options, enum own_option option, const char *
     return 0;
 }
 
-static int set_library(struct options *options, int i, const char *where)
+static int set_library(struct options *options, int i, const struct table *table)
 {
     struct pw_error error;
-    const char *value = optarg ? optarg : "yes";
+    const char *value = optarg ? optarg : "yes", *where = table->where;
+    if (*where && !(pw_option((size_t)i)->uses & options->use))
+        return 0;
     if (pw_config_set(options->config, pw_option((size_t)i)->name, value, &error) == 0)
         return 0;
     message_error("%s--%s", where, error.message);
@@ -181,7 +210,7 @@ static int set_option(struct options *options, int value, const struct table *ta
     if (value >= OWN_VALUE)
         return set_own(options, (enum own_option)(value - OWN_VALUE), table->where);
     if (value >= LIBRARY_VALUE)
-        return set_library(options, value - LIBRARY_VALUE, table->where);
+        return set_library(options, value - LIBRARY_VALUE, table);
     return set_own(options, (enum own_option)own_by_letter(value), table->where);
 }
 
@@ -190,7 +219,7 @@ static int read_words(struct options *options, const char *where, int argc, char
 {
     struct table table;
     int value;
-    table_create(where, &table);
+    table_create(where, options->use == PW_REPLAY ? "replay" : "run", &table);
     optind = 0; /* glibc: start anew */
     opterr = 0;
     while ((value = getopt_long(argc, argv, table.letters, table.rows, NULL)) != -1)
@@ -226,9 +255,9 @@ static int read_environment(struct options *options)
     return result;
 }
 
-int options_create(int argc, char **argv, struct options *out)
+int options_create(int argc, char **argv, enum pw_use use, struct options *out)
 {
-    struct options options = {.config = pw_config_create()};
+    struct options options = {.use = use, .config = pw_config_create_for(use)};
     if (read_environment(&options) < 0 ||
         read_words(&options, "", argc, argv, &options.first) < 0) {
         options_destroy(&options);

@@ -33,9 +33,11 @@ struct kernel {
     uint32_t space_next;          /* where the search for a free number starts */
     uint32_t spaces_end;          /* above every number given so far */
     pfn_t zero_pfn;               /* the shared frame of zeros */
-    uint64_t pages_live;          /* pages that exist, in RAM or on disk (see pages_peak) */
-    pfn_t squeeze_hand;           /* where swap_squeeze() goes on */
-    pfn_t tables_hand;            /* where the search for tables of zeros goes on (reclaim.c) */
+    uint64_t anons_made;          /* numbers given so far, to anons and to objects */
+    uint32_t objects_made;
+    uint64_t pages_live; /* pages that exist, in RAM or on disk (see pages_peak) */
+    pfn_t squeeze_hand;  /* where swap_squeeze() goes on */
+    pfn_t tables_hand;   /* where the search for tables of zeros goes on (reclaim.c) */
     struct system_counters gauges;
     /* Set when something went wrong that a message must name (damaged slot, I/O error); the run
      * loop prints and clears it. Empty string: nothing. */
@@ -49,7 +51,8 @@ struct kernel_options {
     enum commit_mode overcommit;
 };
 
-/* Errors: -EINVAL unknown policy, -ENOMEM. On error the swap disk stays the caller's. */
+/* Errors: -EINVAL (a policy that is unknown or needs the future), -ENOMEM. On error the swap disk
+ * stays the caller's. */
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out);
 /* => all spaces and objects are gone */

@@ -41,6 +41,7 @@ struct object_ops {
 struct object {
     const struct object_ops *ops;
     uint32_t refs;
+    uint32_t number;            /* its identity */
     struct radix pages;         /* index -> slot_t.bits */
     uint64_t npages;            /* shared: its length, in pages; file: not used */
     uint64_t committed;         /* pages charged to commit */
