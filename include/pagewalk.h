@@ -48,7 +48,7 @@ struct pw_error {
 struct pw_config;
 
 /* What a configuration is for: some options serve one purpose only. */
-enum pw_use { PW_RUN = 1, PW_REPLAY = 2 };
+enum pw_use { PW_RUN = 1, PW_REPLAY = 2, PW_RECORD = 4 };
 
 /* A configuration with every option at its default, to run programs. */
 struct pw_config *pw_config_create(void);
@@ -115,7 +115,13 @@ int pw_run(struct pw_system *system, struct pw_error *error);
 void pw_set_progress(struct pw_system *system, double seconds,
                      void (*progress)(struct pw_system *system, void *arg), void *arg);
 
-/* ---- replay ---- */
+/* ---- record and replay ---- */
+
+/* Between pw_system_create(), for PW_RECORD, and pw_run(): has a page trace of all that runs
+ * written. pw_record_end() after pw_run() gives the file its name; without it there is none.
+ * Result: 0, or -1 and *error. */
+int pw_record(struct pw_system *system, const char *path, struct pw_error *error);
+int pw_record_end(struct pw_system *system, struct pw_error *error);
 
 /* A trace of memory references that went through a machine. */
 struct pw_replay;

@@ -309,7 +309,7 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
-enum { ANY = PW_RUN | PW_REPLAY };
+enum { PROGRAMS = PW_RUN | PW_RECORD, ANY = PROGRAMS | PW_REPLAY };
 
 struct option {
     struct pw_option_info info;
@@ -323,7 +323,7 @@ static const struct option options[] = {
       ANY},
      read_ram},
     {{"swap", "none|SIZE|PATH:SIZE", "4G",
-      "Swap device: none, a temporary file of SIZE, or the file or block device PATH.", PW_RUN},
+      "Swap device: none, a temporary file of SIZE, or the file or block device PATH.", PROGRAMS},
      read_swap},
     {{"policy", "NAME", "clock", "Page replacement policy; \"pagewalk help policy\" lists them.",
       ANY},
@@ -335,21 +335,21 @@ static const struct option options[] = {
      read_tlb},
     {{"page-size", "4K", "4K", "Page size.", ANY}, read_page_size},
     {{"overcommit", "heuristic|always|never", "heuristic",
-      "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory.", PW_RUN},
+      "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory.", PROGRAMS},
      read_overcommit},
-    {{"engine", "vex", "vex", "What executes the instructions: vex, a translator.", PW_RUN},
+    {{"engine", "vex", "vex", "What executes the instructions: vex, a translator.", PROGRAMS},
      read_engine},
     {{"reproducible", "[SEED]", "no",
       "Time and randomness are functions of the instruction count and SEED: the same command gives "
       "the same numbers. A replay always does; SEED is that of random choices.",
       ANY},
      read_reproducible},
-    {{"strace", "[FILE]", "no", "Write the system calls to FILE, or to standard error.", PW_RUN},
+    {{"strace", "[FILE]", "no", "Write the system calls to FILE, or to standard error.", PROGRAMS},
      read_strace},
     {{"strict", NULL, "no",
-      "Kill the program (SIGSYS) at a system call that pagewalk does not know.", PW_RUN},
+      "Kill the program (SIGSYS) at a system call that pagewalk does not know.", PROGRAMS},
      read_strict},
-    {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PW_RUN},
+    {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PROGRAMS},
      read_code_cache},
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
       PW_REPLAY},

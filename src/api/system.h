@@ -7,8 +7,11 @@
 #include "linux/task.h"
 #include "pagewalk.h"
 
+struct recorder;
+
 struct pw_system {
-    FILE *strace; /* NULL: no tracing */
+    struct recorder *recorder; /* NULL: the configuration is not for PW_RECORD */
+    FILE *strace;              /* NULL: no tracing */
     struct machine *machine;
     struct kernel *kernel;
     struct linux_system *linux_system;

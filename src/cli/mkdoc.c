@@ -52,7 +52,9 @@ static int make_page(const char *path)
     while (fgets(line, sizeof(line), in)) {
         char *version = strstr(line, mark);
         if (strcmp(line, "@OPTIONS@\n") == 0)
-            put_options(stdout, strstr(path, "-replay.") ? PW_REPLAY : PW_RUN);
+            put_options(stdout, strstr(path, "-replay.")   ? PW_REPLAY
+                                : strstr(path, "-record.") ? PW_RECORD
+                                                           : PW_RUN);
         else if (version)
             printf("%.*s%s%s", (int)(version - line), line, pw_version(), version + strlen(mark));
         else
@@ -136,6 +138,7 @@ static int make_completion(void)
           "        case ${COMP_WORDS[1]} in\n",
           stdout);
     put_names("run", PW_RUN);
+    put_names("record", PW_RECORD);
     put_names("replay", PW_REPLAY);
     fputs("        esac\n"
           "        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"

@@ -16,7 +16,8 @@
 enum own_option { OWN_OUTPUT, OWN_QUIET, OWN_JSON, OWN_HELP, OWN_VERSION, OWN_COUNT };
 
 static const struct option_info own[OWN_COUNT] = {
-    [OWN_OUTPUT] = {"output", 'o', "FILE", NULL, "Write the summary to FILE."},
+    [OWN_OUTPUT] = {"output", 'o', "FILE", NULL,
+                    "Write the summary to FILE; of record, the trace."},
     [OWN_QUIET] = {"quiet", 'q', NULL, NULL, "No summary."},
     [OWN_JSON] =
         {"json", '\0', "FILE", NULL,
@@ -214,12 +215,17 @@ static int set_option(struct options *options, int value, const struct table *ta
     return set_own(options, (enum own_option)own_by_letter(value), table->where);
 }
 
+static const char *use_name(enum pw_use use)
+{
+    return use == PW_REPLAY ? "replay" : use == PW_RECORD ? "record" : "run";
+}
+
 /* Reads options from argv[1] up to the first word that is none; its index goes to *first. */
 static int read_words(struct options *options, const char *where, int argc, char **argv, int *first)
 {
     struct table table;
     int value;
-    table_create(where, options->use == PW_REPLAY ? "replay" : "run", &table);
+    table_create(where, use_name(options->use), &table);
     optind = 0; /* glibc: start anew */
     opterr = 0;
     while ((value = getopt_long(argc, argv, table.letters, table.rows, NULL)) != -1)

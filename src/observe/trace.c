@@ -13,9 +13,10 @@
 
 #include "base/check.h"
 #include "base/xalloc.h"
+#include "observe/trace_pages.h"
 #include "observe/trace_reader.h"
 
-static const struct trace_reader *const readers[] = {&trace_text};
+static const struct trace_reader *const readers[] = {&trace_page, &trace_text};
 enum { NREADERS = sizeof(readers) / sizeof(readers[0]), LOOK_LEN = 4096 };
 
 const char *trace_format_name(size_t i, const char **summary)
@@ -138,16 +139,14 @@ bool trace_is_address(uint64_t va, uint64_t len)
 
 size_t trace_add(struct trace_ref *refs, size_t n, uint64_t va, uint64_t len, enum trace_kind kind)
 {
-    uint64_t page = (uint64_t)((int64_t)va >> TRACE_PAGE_SHIFT);
-    uint64_t last = (uint64_t)((int64_t)(va + (len ? len - 1 : 0)) >> TRACE_PAGE_SHIFT);
-    struct trace_ref *before = n > 0 ? &refs[n - 1] : NULL;
-    if (before && before->page == page && before->kind == kind && !before->rest &&
-        before->count < UINT32_MAX)
+    struct trace_ref added[2], *before = n > 0 ? &refs[n - 1] : NULL;
+    size_t count = trace_pages(va, len, kind, added), first = 0;
+    if (before && before->page == added[0].page && before->kind == kind && !before->rest &&
+        before->count < UINT32_MAX) {
         before->count++;
-    else
-        refs[n++] = (struct trace_ref){.page = page, .count = 1, .kind = (uint8_t)kind};
-    if (last != page)
-        refs[n++] =
-            (struct trace_ref){.page = last, .count = 1, .kind = (uint8_t)kind, .rest = true};
+        first = 1;
+    }
+    while (first < count)
+        refs[n++] = added[first++];
     return n;
 }

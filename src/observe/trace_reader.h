@@ -26,7 +26,7 @@ struct trace {
     char why[TRACE_WHY_LEN];
 };
 
-extern const struct trace_reader trace_text;
+extern const struct trace_reader trace_page, trace_text;
 
 /* Says what is wrong, and where: the offset of the next byte. Result: -1. */
 int trace_fail(struct trace *trace, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Recording: every access of every process becomes part of a page trace. An instruction that faults
+ * is executed again, but recorded once.
+ */
+#ifndef API_RECORD_H
+#define API_RECORD_H
+
+#include "machine/machine.h"
+#include "pagewalk.h"
+
+struct recorder;
+
+struct recorder *recorder_create(void);
+/* A file that was begun and not ended leaves nothing behind. NULL is fine. */
+void recorder_destroy(struct recorder *recorder);
+
+/* What cpu_options.trace takes; the context is the recorder. => recorder_attach() was called */
+void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access access);
+/* Whose accesses they are. => the machine outlives the recorder's use */
+void recorder_attach(struct recorder *recorder, const struct machine *machine);
+
+#endif
