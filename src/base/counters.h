@@ -26,6 +26,10 @@
     X(tlb_flushes, "entries", "TLB invalidations of one page or of a whole address space")         \
     X(walks, "walks", "page walks, those that set a dirty bit or faulted included")                \
     X(walk_reads, "reads", "page-table entries read from RAM by page walks")                       \
+    X(pwc_pd_hits, "walks", "page walks that began at a cached page-directory entry")              \
+    X(pwc_pdpt_hits, "walks", "page walks that began at a cached page-directory-pointer entry")    \
+    X(pwc_pml4_hits, "walks", "page walks that began at a cached PML4 entry")                      \
+    X(pwc_pml5_hits, "walks", "page walks that began at a cached PML5 entry")                      \
     X(faults, "faults", "page faults")                                                             \
     X(faults_minor, "faults", "page faults served without reading a disk")                         \
     X(faults_major, "faults", "page faults that read from swap or a file")                         \

@@ -62,32 +62,42 @@ static bool fail(struct mmu_leaf *out, uint32_t error, unsigned reads)
     return false;
 }
 
+struct mmu_start mmu_top(struct mmu_root root)
+{
+    return (struct mmu_start){pte_make(root.table, PTE_W | PTE_U), root.levels};
+}
+
 bool mmu_translate(const struct ram *ram, struct mmu_root root, vaddr_t va, enum mmu_access access,
                    struct mmu_leaf *out)
 {
     if (!mmu_is_canonical(root.levels, va))
         return fail(out, 0, 0);
+    return mmu_walk(ram, mmu_top(root), va, access, out);
+}
 
-    uint64_t *trail[PTE_LEVELS_5];
+bool mmu_walk(const struct ram *ram, struct mmu_start start, vaddr_t va, enum mmu_access access,
+              struct mmu_leaf *out)
+{
+    uint64_t *trail[MMU_LEVELS_MAX];
     unsigned reads = 0;
-    uint64_t rights = PTE_W | PTE_U;
-    pfn_t table = root.table;
-    for (unsigned level = root.levels;; level--) {
-        uint64_t *entry = entry_at(ram, table, va, level);
+    uint64_t step = start.step;
+    for (unsigned level = start.level;; level--) {
+        uint64_t *entry = entry_at(ram, pte_pfn(step), va, level);
         uint64_t pte = *entry;
         trail[reads++] = entry;
         if (!pte_is_present(pte))
             return fail(out, error_of(access), reads);
         if (pte & reserved_bits(pte, level))
             return fail(out, error_of(access) | PF_PRESENT | PF_RESERVED, reads);
-        rights = (rights & pte & (PTE_W | PTE_U)) | ((rights | pte) & PTE_NX);
+        uint64_t rights = (step & pte & (PTE_W | PTE_U)) | ((step | pte) & PTE_NX);
+        step = (pte & PTE_ADDR) | rights;
         if (level == 1 || (pte & PTE_PS)) {
             out->page_shift = (uint8_t)pte_level_shift(level);
             break;
         }
-        table = pte_pfn(pte);
+        out->steps[level] = step;
     }
-    if (!is_allowed(rights, access))
+    if (!is_allowed(step, access))
         return fail(out, error_of(access) | PF_PRESENT, reads);
 
     for (unsigned i = 0; i < reads - 1; i++)
@@ -98,7 +108,7 @@ bool mmu_translate(const struct ram *ram, struct mmu_root root, vaddr_t va, enum
     uint64_t within = ((uint64_t)1 << out->page_shift) - 1;
     out->pa = paddr((*leaf & PTE_ADDR & ~within) | (va.v & within));
     CHECK(paddr_pfn(out->pa) < ram->nframes);
-    out->flags = rights | (*leaf & (PTE_A | PTE_D | PTE_G));
+    out->flags = (step & ~PTE_ADDR) | (*leaf & (PTE_A | PTE_D | PTE_G));
     if (out->page_shift != PAGE_SHIFT)
         out->flags |= PTE_PS;
     out->reads = (uint8_t)reads;

@@ -10,11 +10,20 @@
 #include "machine/addr.h"
 #include "machine/ram.h"
 
+enum { MMU_LEVELS_MAX = 5 };
+
 /* A page-table root and its shape: what CR3 and CR4.LA57 hold. */
 struct mmu_root {
     pfn_t table;    /* frame of the top table */
     uint8_t levels; /* 4 or 5 */
     uint16_t asid;  /* address-space tag for the TLB (PCID) */
+};
+
+/* Where a walk begins: the top table, or one below it whose way down is known from an earlier walk
+ * (paging-structure caches, see walkcache.h). */
+struct mmu_start {
+    uint64_t step; /* the table's address, and W, U, NX combined over the entries that led to it */
+    uint8_t level; /* of the table's own entries: 1 is the last */
 };
 
 struct mmu_leaf {
@@ -23,6 +32,8 @@ struct mmu_leaf {
     uint8_t page_shift; /* 12, 21 or 30 */
     uint8_t reads;      /* entries read by this walk */
     uint32_t error;     /* PF_* code when the walk failed */
+    uint64_t steps[MMU_LEVELS_MAX + 1]; /* [level of an entry read above the leaf]: the table that
+                                           it leads to, as mmu_start's step */
 };
 
 /*
@@ -34,6 +45,12 @@ struct mmu_leaf {
  */
 bool mmu_translate(const struct ram *ram, struct mmu_root root, vaddr_t va, enum mmu_access access,
                    struct mmu_leaf *out);
+
+struct mmu_start mmu_top(struct mmu_root root);
+/* mmu_translate(), begun further down: entries above the start are neither read nor changed.
+ * => va is canonical, and the start is on its way */
+bool mmu_walk(const struct ram *ram, struct mmu_start start, vaddr_t va, enum mmu_access access,
+              struct mmu_leaf *out);
 
 static inline bool mmu_is_canonical(unsigned levels, vaddr_t va)
 {

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "machine/pte.h"
 #include "machine/tlb_level.h"
+#include "machine/walkcache.h"
 
 /* Who is on the path of a first-level miss that the second level answers is inlined into it, and
  * who is not stays out: a program may take that path at every access. */
@@ -44,6 +45,7 @@ struct tlb {
     struct side data;
     struct tlb_level l2;
     struct side fetch;
+    struct walkcache walkcache;
     struct mmu_root root;
     uint64_t own_clock;
     bool has_pieces;     /* pieces of large pages may be in the levels */
@@ -69,6 +71,8 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
         error = tlb_level_create(spec->l1i, &tlb->fetch.level);
     if (!error)
         error = tlb_level_create(spec->l2, &tlb->l2);
+    if (!error)
+        error = walkcache_create(spec->pwc, &tlb->walkcache);
     if (error) {
         tlb_destroy(tlb);
         return error;
@@ -88,6 +92,7 @@ void tlb_destroy(struct tlb *tlb)
     tlb_level_destroy(&tlb->data.level);
     tlb_level_destroy(&tlb->fetch.level);
     tlb_level_destroy(&tlb->l2);
+    walkcache_destroy(&tlb->walkcache);
     free(tlb);
 }
 
@@ -112,7 +117,7 @@ const struct tlb_served *tlb_served(const struct tlb *tlb)
 
 static unsigned slot_of(uint64_t key)
 {
-    return (unsigned)(key >> TLB_KEY_SHIFT) & (TLB_FRONT_SLOTS - 1);
+    return tlb_front_slot(tlb_key_page(key));
 }
 
 static bool is_in_front(const struct tlb_way *way)
@@ -321,6 +326,7 @@ static void drop_page(struct tlb *tlb, uint64_t key)
 void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
 {
     drop_page(tlb, tlb_key(TLB_KEY_VALID | asid, va));
+    walkcache_drop_space(&tlb->walkcache, TLB_KEY_VALID | asid);
     (*tlb->now)->tlb_flushes++;
     XCHECK(tlb_is_valid(tlb));
 }
@@ -328,6 +334,7 @@ void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
 void tlb_flush_space(struct tlb *tlb, uint16_t asid)
 {
     drop_selected(tlb, SCOPE_SPACE, TLB_KEY_VALID | asid);
+    walkcache_drop_space(&tlb->walkcache, TLB_KEY_VALID | asid);
     (*tlb->now)->tlb_flushes++;
     XCHECK(tlb_is_valid(tlb));
 }
@@ -335,6 +342,7 @@ void tlb_flush_space(struct tlb *tlb, uint16_t asid)
 void tlb_flush_all(struct tlb *tlb)
 {
     drop_selected(tlb, SCOPE_SPACE, 0);
+    walkcache_drop_space(&tlb->walkcache, 0);
     tlb->has_pieces = false;
     (*tlb->now)->tlb_flushes++;
     XCHECK(tlb_is_valid(tlb));
@@ -366,20 +374,36 @@ static uint64_t value_of(const struct mmu_leaf *leaf)
     return value;
 }
 
-/* A page fault forgets the address in all levels, whatever they said of it (Intel SDM vol. 3A,
- * "Operations that Invalidate TLBs and Paging-Structure Caches"). */
+/* What is counted of a walk that began at a cached entry of level `cached`, 0: at the top. */
+static void count_walk(struct counters *now, unsigned cached, unsigned reads)
+{
+    now->walks++;
+    now->walk_reads += reads;
+    now->pwc_pd_hits += cached == 2;
+    now->pwc_pdpt_hits += cached == 3;
+    now->pwc_pml4_hits += cached == 4;
+    now->pwc_pml5_hits += cached == 5;
+}
+
+/* A page fault forgets the address in all levels, whatever they said of it, and the entries that
+ * the walk would use (Intel SDM vol. 3A, "Operations that Invalidate TLBs and Paging-Structure
+ * Caches"). */
 static OFF_PATH bool walk(struct tlb *tlb, vaddr_t va, enum mmu_access access, uint64_t *value,
                           struct tlb_hit *out)
 {
+    struct mmu_start start;
     struct mmu_leaf leaf;
-    bool found = mmu_translate(tlb->ram, tlb->root, va, access, &leaf);
-    (*tlb->now)->walks++;
-    (*tlb->now)->walk_reads += leaf.reads;
+    unsigned cached =
+        walkcache_find(&tlb->walkcache, tlb->root, tlb->space, va, *tlb->clock, &start);
+    bool found = mmu_walk(tlb->ram, start, va, access, &leaf);
+    count_walk(*tlb->now, cached, leaf.reads);
     if (!found) {
         out->error = leaf.error;
         drop_page(tlb, tlb_key(tlb->space, va));
+        walkcache_drop_address(&tlb->walkcache, tlb->space, va);
         return false;
     }
+    walkcache_fill(&tlb->walkcache, start.level, &leaf, tlb->space, va, *tlb->clock);
     tlb->has_pieces |= leaf.page_shift != PAGE_SHIFT;
     *value = value_of(&leaf);
     return true;
@@ -594,7 +618,8 @@ bool tlb_is_valid(const struct tlb *tlb)
         if (!front_slot_is_valid(tlb, i) || !ifront_slot_is_valid(tlb, i))
             return false;
     }
-    return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) && tlb_level_is_valid(&tlb->l2);
+    return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) &&
+           tlb_level_is_valid(&tlb->l2) && walkcache_is_valid(&tlb->walkcache);
 }
 
 static int newest_first(const void *a, const void *b)

@@ -44,12 +44,21 @@
 #include "machine/mmu.h"
 
 enum {
-    TLB_FRONT_SLOTS = 1024,  /* data; a power of two */
-    TLB_IFRONT_SLOTS = 1024, /* instruction; a power of two */
+    TLB_FRONT_BITS = 10,
+    TLB_FRONT_SLOTS = 1 << TLB_FRONT_BITS,  /* data */
+    TLB_IFRONT_SLOTS = 1 << TLB_FRONT_BITS, /* instruction */
 };
 #define TLB_TAG_NONE (~(uint64_t)0) /* matches no page-aligned address */
 
-/* 32 bytes; translated code computes its offset as (va >> 7) & ((SLOTS - 1) << 5). */
+/* The slot of a page in either array. Bits of the page number are folded, because programs like to
+ * go through pages that are a large power of two apart in step. */
+static inline unsigned tlb_front_slot(vaddr_t va)
+{
+    uint64_t vpn = vaddr_vpn(va);
+    return (unsigned)(vpn ^ vpn >> TLB_FRONT_BITS) & (TLB_FRONT_SLOTS - 1);
+}
+
+/* 32 bytes; translated code computes its offset as tlb_front_slot() << 5 (vex_check.c). */
 struct tlb_front {
     uint64_t rtag;   /* page address if loads may use the slot, else TLB_TAG_NONE */
     uint64_t wtag;   /* page address if stores may use it, else TLB_TAG_NONE */
@@ -57,7 +66,7 @@ struct tlb_front {
     uint64_t stamp;  /* clock of the last access */
 };
 
-/* 16 bytes, slot = vpn & (SLOTS - 1). The tag is the page address plus, in its low 12 bits, the
+/* 16 bytes. The tag is the page address plus, in its low 12 bits, the
  * version of the translations of that page that the CPU may run (cpu engine's business). */
 struct tlb_ifront {
     uint64_t tag;
@@ -69,7 +78,7 @@ struct tlb_geometry {
     unsigned ways;    /* entries == ways: fully associative; 0 entries, 0 ways: no such level */
 };
 
-enum { TLB_NAME_LEN = 64, TLB_ENTRIES_MAX = 65536 };
+enum { TLB_NAME_LEN = 512, TLB_ENTRIES_MAX = 65536 };
 
 /* At most TLB_ENTRIES_MAX entries, in whole sets. */
 bool tlb_geometry_is_valid(const struct tlb_geometry *geometry);
@@ -77,6 +86,8 @@ bool tlb_geometry_is_valid(const struct tlb_geometry *geometry);
 struct tlb_spec {
     char name[TLB_NAME_LEN]; /* of the preset, or the spec written out */
     struct tlb_geometry l1d, l1i, l2;
+    struct tlb_geometry pwc[MMU_LEVELS_MAX + 1]; /* page-walk caches, see walkcache.h: [2] of PDEs,
+                                                    [3] PDPTEs, [4] PML4Es, [5] PML5Es */
 };
 
 struct tlb_preset {
@@ -87,8 +98,14 @@ struct tlb_preset {
 /* The presets, the default first; *count is set. */
 const struct tlb_preset *tlb_presets(size_t *count);
 
-/* Reads a preset's name or "l1d=64:4,l1i=64:8,l2=1536:12" (entries:ways, in any order; l2=0 or no
- * l2 for none). Errors: -EINVAL, and *why says what is wrong with which field (a static string). */
+/*
+ * Reads a preset's name or a list of fields, in any order:
+ *     l1d=ENTRIES:WAYS  l1i=ENTRIES:WAYS     the first levels
+ *     l2=ENTRIES:WAYS                        the second level; l2=0 or no l2: none
+ *     pwc=CACHE:ENTRIES:WAYS/...             page-walk caches, each one of pd, pdpt, pml4 and pml5
+ * as in "l1d=64:4,l1i=64:8,l2=1536:12,pwc=pd:32:4/pdpt:4:4/pml4:2:2".
+ * Errors: -EINVAL, and *why says what is wrong with which field (a static string).
+ */
 int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why);
 
 struct tlb; /* tlb.c */

@@ -5,19 +5,21 @@
  * is split and Golden Cove's first level has stores apart, so they are not.)
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "machine/tlb.h"
 
 static const struct tlb_preset presets[] = {
-    {{"skylake", {64, 4}, {128, 8}, {1536, 12}},
+    {{.name = "skylake", .l1d = {64, 4}, .l1i = {128, 8}, .l2 = {1536, 12}},
      "Intel 64 and IA-32 Architectures Optimization Reference Manual (248966), Skylake Client "
      "Microarchitecture, table \"TLB Parameters\""},
-    {{"neoverse-n1", {48, 48}, {48, 48}, {1280, 5}},
+    {{.name = "neoverse-n1", .l1d = {48, 48}, .l1i = {48, 48}, .l2 = {1280, 5}},
      "Arm Neoverse N1 Core Technical Reference Manual (100616), Memory Management Unit, \"TLB "
      "organization\""},
-    {{"tiny", {2, 2}, {2, 2}, {0, 0}}, "for tests: the fewest entries that x86-64 programs run on"},
+    {{.name = "tiny", .l1d = {2, 2}, .l1i = {2, 2}},
+     "for tests: the fewest entries that x86-64 programs run on"},
 };
 
 const struct tlb_preset *tlb_presets(size_t *count)
@@ -28,12 +30,20 @@ const struct tlb_preset *tlb_presets(size_t *count)
 
 /* ---- the grammar ---- */
 
-enum { FIELD_L1D, FIELD_L1I, FIELD_L2, FIELD_COUNT };
 enum { WRONG_FORM, WRONG_ENTRIES, WRONG_WAYS, WRONG_TWICE, WRONG_MISSING, WRONG_COUNT };
+enum need { REQUIRED, OPTIONAL };
 
-#define FIELD(name, range)                                                                         \
+/* A part of a spec that is a geometry: what stands before it, and where it goes. */
+struct field {
+    const char *prefix;
+    size_t offset; /* in struct tlb_spec */
+    enum need need;
+    const char *wrong[WRONG_COUNT];
+};
+
+#define FIELD(name, equals, member, need, range)                                                   \
     {                                                                                              \
-        name "=",                                                                                  \
+        name equals, offsetof(struct tlb_spec, member), need,                                      \
         {                                                                                          \
             name ": expected ENTRIES:WAYS", name ": entries must be " range " to 65536",           \
                 name ": ways must be at least 1 and divide entries", name " is given twice",       \
@@ -41,91 +51,165 @@ enum { WRONG_FORM, WRONG_ENTRIES, WRONG_WAYS, WRONG_TWICE, WRONG_MISSING, WRONG_
         }                                                                                          \
     }
 
-static const struct {
-    const char *prefix;
-    const char *wrong[WRONG_COUNT];
-} fields[FIELD_COUNT] = {FIELD("l1d", "1"), FIELD("l1i", "1"), FIELD("l2", "0")};
+static const struct field tlb_fields[] = {
+    FIELD("l1d", "=", l1d, REQUIRED, "1"),
+    FIELD("l1i", "=", l1i, REQUIRED, "1"),
+    FIELD("l2", "=", l2, OPTIONAL, "0"),
+};
+static const struct field pwc_fields[] = {
+    FIELD("pd", ":", pwc[2], OPTIONAL, "0"),
+    FIELD("pdpt", ":", pwc[3], OPTIONAL, "0"),
+    FIELD("pml4", ":", pwc[4], OPTIONAL, "0"),
+    FIELD("pml5", ":", pwc[5], OPTIONAL, "0"),
+};
+enum {
+    NTLB = sizeof(tlb_fields) / sizeof(tlb_fields[0]),
+    NPWC = sizeof(pwc_fields) / sizeof(pwc_fields[0]),
+};
+static const char pwc_prefix[] = "pwc=";
 
 static const char not_a_spec[] =
-    "no such TLB; give a preset or l1d=ENTRIES:WAYS,l1i=ENTRIES:WAYS[,l2=ENTRIES:WAYS]";
+    "no such TLB; give a preset or l1d=ENTRIES:WAYS,l1i=ENTRIES:WAYS[,...]: see 'pagewalk help "
+    "tlb'";
+static const char not_a_cache[] =
+    "pwc: expected CACHE:ENTRIES:WAYS[/...] with pd, pdpt, pml4 or pml5";
 
-/* Reads decimal digits at *at and moves it behind them. Result: false if there are none. A number
- * too large to be sensible becomes some number above TLB_ENTRIES_MAX. */
-static bool read_number(const char **at, unsigned *out)
+/* A text being read. */
+struct reader {
+    const char *at;
+    struct tlb_spec spec;
+    unsigned seen_tlb, seen_pwc; /* bit of each field that was given */
+};
+
+static struct tlb_geometry *geometry_of(struct tlb_spec *spec, const struct field *field)
 {
-    const char *digits = *at;
+    return (struct tlb_geometry *)(void *)((char *)spec + field->offset);
+}
+
+/* Reads decimal digits and moves behind them. Result: false if there are none. A number too large
+ * to be sensible becomes some number above TLB_ENTRIES_MAX. */
+static bool read_number(struct reader *r, unsigned *out)
+{
+    const char *digits = r->at;
     unsigned number = 0;
-    for (; **at >= '0' && **at <= '9'; (*at)++) {
+    for (; *r->at >= '0' && *r->at <= '9'; r->at++) {
         if (number <= TLB_ENTRIES_MAX)
-            number = number * 10 + (unsigned)(**at - '0');
+            number = number * 10 + (unsigned)(*r->at - '0');
     }
     *out = number;
-    return *at != digits;
+    return r->at != digits;
 }
 
-static bool ends_field(char c)
+static bool skip(struct reader *r, const char *prefix)
 {
-    return c == ',' || c == '\0';
+    size_t len = strlen(prefix);
+    if (strncmp(r->at, prefix, len) != 0)
+        return false;
+    r->at += len;
+    return true;
 }
 
-/* Reads "ENTRIES:WAYS", or "0" for no level, and moves *at to what ends it. Result: NULL, or what
- * is wrong. */
-static const char *read_geometry(const char **at, int field, struct tlb_geometry *out)
+static bool is_at_end(const struct reader *r, const char *ends)
 {
-    const char *const *wrong = fields[field].wrong;
+    return *r->at == '\0' || strchr(ends, *r->at) != NULL;
+}
+
+/* Reads "ENTRIES:WAYS", or "0" where there may be no such thing, up to one of `ends` or the end.
+ * Result: NULL, or what is wrong. */
+static const char *read_geometry(struct reader *r, const struct field *field, const char *ends)
+{
     struct tlb_geometry geometry = {0, 0};
-    if (!read_number(at, &geometry.entries))
-        return wrong[WRONG_FORM];
+    if (!read_number(r, &geometry.entries))
+        return field->wrong[WRONG_FORM];
     if (geometry.entries > TLB_ENTRIES_MAX)
-        return wrong[WRONG_ENTRIES];
-    if (field == FIELD_L2 && geometry.entries == 0 && ends_field(**at)) {
-        *out = geometry;
-        return NULL;
+        return field->wrong[WRONG_ENTRIES];
+    bool is_none = field->need == OPTIONAL && geometry.entries == 0 && is_at_end(r, ends);
+    if (!is_none) {
+        if (*r->at++ != ':' || !read_number(r, &geometry.ways) || !is_at_end(r, ends))
+            return field->wrong[WRONG_FORM];
+        if (geometry.entries == 0)
+            return field->wrong[WRONG_ENTRIES];
+        if (!tlb_geometry_is_valid(&geometry))
+            return field->wrong[WRONG_WAYS];
     }
-    if (*(*at)++ != ':' || !read_number(at, &geometry.ways) || !ends_field(**at))
-        return wrong[WRONG_FORM];
-    if (geometry.entries == 0)
-        return wrong[WRONG_ENTRIES];
-    if (!tlb_geometry_is_valid(&geometry))
-        return wrong[WRONG_WAYS];
-    *out = geometry;
+    *geometry_of(&r->spec, field) = geometry;
     return NULL;
 }
 
-static int find_field(const char **at)
+/* Reads one of the fields. Result: NULL, or what is wrong. */
+static const char *read_field(struct reader *r, const struct field *fields, unsigned n,
+                              unsigned *seen, const char *ends, const char *unknown)
 {
-    for (int field = 0; field < FIELD_COUNT; field++) {
-        size_t len = strlen(fields[field].prefix);
-        if (strncmp(*at, fields[field].prefix, len) == 0) {
-            *at += len;
-            return field;
-        }
+    for (unsigned i = 0; i < n; i++) {
+        if (!skip(r, fields[i].prefix))
+            continue;
+        if (*seen >> i & 1)
+            return fields[i].wrong[WRONG_TWICE];
+        *seen |= 1u << i;
+        return read_geometry(r, &fields[i], ends);
     }
-    return -1;
+    return unknown;
 }
 
-/* Result: NULL, or what is wrong. */
-static const char *read_fields(const char *at, struct tlb_geometry geometry[FIELD_COUNT])
+static const char *read_pwc(struct reader *r)
 {
-    bool seen[FIELD_COUNT] = {false};
-    for (;; at++) {
-        int field = find_field(&at);
-        if (field < 0)
-            return not_a_spec;
-        if (seen[field])
-            return fields[field].wrong[WRONG_TWICE];
-        seen[field] = true;
-        const char *wrong = read_geometry(&at, field, &geometry[field]);
+    if (r->seen_pwc)
+        return "pwc is given twice";
+    for (;; r->at++) {
+        const char *wrong = read_field(r, pwc_fields, NPWC, &r->seen_pwc, "/,", not_a_cache);
+        if (wrong || *r->at != '/')
+            return wrong;
+    }
+}
+
+static const char *read_fields(struct reader *r)
+{
+    for (;; r->at++) {
+        const char *wrong = skip(r, pwc_prefix)
+                                ? read_pwc(r)
+                                : read_field(r, tlb_fields, NTLB, &r->seen_tlb, ",", not_a_spec);
         if (wrong)
             return wrong;
-        if (*at == '\0')
+        if (*r->at == '\0')
             break;
     }
-    for (int field = 0; field < FIELD_L2; field++) {
-        if (!seen[field])
-            return fields[field].wrong[WRONG_MISSING];
+    for (unsigned i = 0; i < NTLB; i++) {
+        if (tlb_fields[i].need == REQUIRED && !(r->seen_tlb >> i & 1))
+            return tlb_fields[i].wrong[WRONG_MISSING];
     }
     return NULL;
+}
+
+/* ---- the name ---- */
+
+__attribute__((format(printf, 2, 3))) static void append(struct tlb_spec *spec, const char *format,
+                                                         ...)
+{
+    size_t len = strlen(spec->name);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(spec->name + len, sizeof(spec->name) - len, format, args);
+    va_end(args);
+}
+
+/* The fields that are there, each after its separator; the first after `first`. */
+static void append_fields(struct tlb_spec *spec, const struct field *fields, unsigned n,
+                          const char *first, const char *next)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct tlb_geometry *geometry = geometry_of(spec, &fields[i]);
+        if (!geometry->entries)
+            continue;
+        append(spec, "%s%s%u:%u", first, fields[i].prefix, geometry->entries, geometry->ways);
+        first = next;
+    }
+}
+
+static void write_name(struct tlb_spec *spec)
+{
+    spec->name[0] = '\0';
+    append_fields(spec, tlb_fields, NTLB, "", ",");
+    append_fields(spec, pwc_fields, NPWC, ",pwc=", "/");
 }
 
 static bool find_preset(const char *text, struct tlb_spec *out)
@@ -143,18 +227,13 @@ int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why)
 {
     if (find_preset(text, out))
         return 0;
-    struct tlb_geometry geometry[FIELD_COUNT] = {{0, 0}};
-    const char *wrong = read_fields(text, geometry);
+    struct reader r = {.at = text};
+    const char *wrong = read_fields(&r);
     if (wrong) {
         *why = wrong;
         return -EINVAL;
     }
-    *out = (struct tlb_spec){
-        .l1d = geometry[FIELD_L1D], .l1i = geometry[FIELD_L1I], .l2 = geometry[FIELD_L2]};
-    int len = snprintf(out->name, sizeof(out->name), "l1d=%u:%u,l1i=%u:%u", out->l1d.entries,
-                       out->l1d.ways, out->l1i.entries, out->l1i.ways);
-    if (out->l2.entries)
-        snprintf(out->name + len, sizeof(out->name) - (size_t)len, ",l2=%u:%u", out->l2.entries,
-                 out->l2.ways);
+    write_name(&r.spec);
+    *out = r.spec;
     return 0;
 }

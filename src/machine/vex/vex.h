@@ -126,8 +126,11 @@ struct vex_site {
             uint32_t link;       /* block it is linked to, or VEX_NONE */
             uint32_t next, prev; /* others that are linked there */
         };
-        struct {              /* MISS */
-            uint64_t va;      /* if is_const: the address of the access */
+        struct { /* MISS */
+            union {
+                uint64_t va;         /* if is_const: the address of the access */
+                uint64_t crossed_at; /* else: instructions retired at its last crossing */
+            };
             uint16_t behind;  /* distance from the access to the last byte that is checked */
             uint16_t span;    /* bytes checked */
             uint16_t lookups; /* clock advance in the block before this access */
@@ -138,7 +141,7 @@ struct vex_site {
     uint8_t kind;
     uint8_t flavour;   /* JUMP: of the target */
     uint8_t vector;    /* TRAP */
-    uint8_t crossed;   /* MISS: times that the check failed because it crossed a page */
+    uint8_t crossed;   /* MISS: times in short order that the check crossed a page */
     bool writes : 1;   /* MISS: the check was for stores */
     bool is_const : 1; /* MISS: address known at translation */
     bool in_place : 1; /* MISS: the registers are known: can look up and resume */
@@ -157,8 +160,17 @@ struct vex_block {
     uint32_t incoming; /* first of the jump sites linked here */
     uint32_t next;     /* in the hash */
     uint8_t flavour;
+    uint8_t heat; /* times that a jump back came here (vex_loop.c) */
     bool splits;  /* FAST: its accesses do not share checks */
     bool retired; /* no longer in the hash; nothing leads here */
+};
+
+enum { VEX_PATH_MAX = 6 };
+
+/* Blocks of one page, one after the other on the way round a loop. */
+struct vex_path {
+    uint64_t pc[VEX_PATH_MAX];
+    unsigned len;
 };
 
 /* Indirect jumps look their target up here, by its low 16 bits. */
@@ -322,7 +334,21 @@ uint64_t vex_page_slot(const struct vex_page *page); /* index of its instruction
  * NULL: it does, and `second` was not given. Sectors of the cache may have been emptied. */
 struct vex_block *vex_translate(struct cpu *cpu, uint64_t pc, struct vex_page *page,
                                 struct vex_page *second, enum vex_flavour flavour);
+/* The same for a loop, in the fast flavour. */
+struct vex_block *vex_translate_loop(struct cpu *cpu, const struct vex_path *path,
+                                     struct vex_page *page);
 struct vex_translation *vex_translation_create(void); /* x_malloc'd */
+
+/* vex_loop.c: what to do with a jump at site `from` that goes to the block `head`. */
+enum vex_heat {
+    VEX_HEAT_NONE, /* it does not jump back in a loop, or that is settled */
+    VEX_HEAT_WARM, /* not to be linked yet, so that it is seen the next time */
+    VEX_HEAT_HOT,  /* the loop is worth a translation of its own, once */
+};
+enum vex_heat vex_loop_heat(const struct vex_cache *cache, uint32_t from, struct vex_block *head);
+/* The way from `head` to the jump. Result: false if it is too long. */
+bool vex_loop_path(const struct vex_cache *cache, uint32_t from, const struct vex_block *head,
+                   struct vex_path *path);
 
 /* vex_patch.c */
 uint8_t *vex_patch_doors(struct vex_doors *doors, uint8_t *at);

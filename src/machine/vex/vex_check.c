@@ -2,7 +2,7 @@
 /*
  * The inline TLB check. For the bytes [low, high) off one base it is, in VEX's IR:
  *
- *      slot = ((base + low) >> 7) & ((SLOTS - 1) << 5)
+ *      slot = ((base + low) >> 7 ^ (base + low) >> 17) & ((SLOTS - 1) << 5)
  *      last = base + high - 1
  *      leave the block if (last & ~0xfff) != front[slot].tag
  *      host = last + front[slot].addend
@@ -110,7 +110,8 @@ static void new_miss_site(struct vex_pass *p, const struct vex_group *group,
 {
     struct vex_site *site = vex_new_site(p, VEX_SITE_MISS, p->insn->pc, p->start);
     site->is_const = group->base == IRTemp_INVALID;
-    site->va = (uint64_t)a->key.disp;
+    if (site->is_const)
+        site->va = (uint64_t)a->key.disp;
     site->behind = (uint16_t)(group->high - 1 - a->key.disp);
     site->span = (uint16_t)(group->high - group->low);
     site->lookups = p->now.clock;
@@ -119,15 +120,27 @@ static void new_miss_site(struct vex_pass *p, const struct vex_group *group,
     site->open = any_open(p);
 }
 
+static IRExpr *shifted(struct vex_pass *p, IRExpr *value, unsigned by)
+{
+    return vex_binop(p, Ity_I64, Iop_Shr64, value, IRExpr_Const(IRConst_U8((UChar)by)));
+}
+
+/* tlb_front_slot() << FRONT_LEN_SHIFT */
+static IRTemp slot_offset(struct vex_pass *p, IRExpr *addr)
+{
+    enum { TO_OFFSET = PAGE_SHIFT - FRONT_LEN_SHIFT };
+    IRExpr *low = shifted(p, addr, TO_OFFSET), *high = shifted(p, addr, TO_OFFSET + TLB_FRONT_BITS);
+    uint64_t mask = (uint64_t)(TLB_FRONT_SLOTS - 1) << FRONT_LEN_SHIFT;
+    IRExpr *folded = vex_binop(p, Ity_I64, Iop_Xor64, low, high);
+    return vex_temp(p, Ity_I64, IRExpr_Binop(Iop_And64, folded, vex_u64(mask)));
+}
+
 static void emit_check(struct vex_pass *p, struct vex_group *group, const struct vex_access *a,
                        IRExpr *addr)
 {
     int64_t low = group->low - a->key.disp, last = group->high - 1 - a->key.disp;
     vex_write_stamps(p); /* not between the tag's load and its use, which are to be one */
-    IRExpr *page_bits = vex_binop(p, Ity_I64, Iop_Shr64, vex_add(p, addr, low),
-                                  IRExpr_Const(IRConst_U8(PAGE_SHIFT - FRONT_LEN_SHIFT)));
-    uint64_t mask = (uint64_t)(TLB_FRONT_SLOTS - 1) << FRONT_LEN_SHIFT;
-    group->slot = vex_temp(p, Ity_I64, IRExpr_Binop(Iop_And64, page_bits, vex_u64(mask)));
+    group->slot = slot_offset(p, vex_add(p, addr, low));
     IRExpr *last_byte = vex_add(p, addr, last);
     IRExpr *page = vex_binop(p, Ity_I64, Iop_And64, last_byte, vex_u64(~PAGE_MASK));
     size_t field =

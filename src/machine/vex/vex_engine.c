@@ -320,6 +320,29 @@ static struct vex_block *find_block(struct cpu *cpu, struct vex_next *next)
     return block ? block : find_straddling(cpu, next, NULL);
 }
 
+/* A loop that has become hot is translated anew, as a whole. */
+static struct vex_block *heat(struct cpu *cpu, struct vex_next *next, struct vex_block *block)
+{
+    struct cpu_engine *engine = cpu->engine;
+    struct vex_path path;
+    switch (vex_loop_heat(&engine->cache, next->from, block)) {
+    case VEX_HEAT_NONE:
+        break;
+    case VEX_HEAT_WARM:
+        next->from = VEX_NONE;
+        break;
+    case VEX_HEAT_HOT:
+        if (!vex_loop_path(&engine->cache, next->from, block, &path))
+            break;
+        vex_cache_retire(engine, block);
+        uint8_t heat = block->heat;
+        block = vex_translate_loop(cpu, &path, block->page);
+        block->heat = heat;
+        break;
+    }
+    return block;
+}
+
 static void connect(struct cpu_engine *engine, const struct vex_next *next,
                     const struct vex_block *block)
 {
@@ -364,11 +387,13 @@ static bool step(struct cpu *cpu, struct vex_next *next, uint64_t budget)
     if (cpu->meter.budget < 0 && !events(cpu, next, budget))
         return false;
     uint64_t evictions = engine->cache.evictions;
-    const struct vex_block *block = find_block(cpu, next);
+    struct vex_block *block = find_block(cpu, next);
     if (!block) {
         cpu->guest.guest_RIP = next->pc;
         return false;
     }
+    if (next->from != VEX_NONE && engine->cache.evictions == evictions)
+        block = heat(cpu, next, block);
     if (engine->cache.evictions == evictions)
         connect(engine, next, block);
     else

@@ -399,6 +399,8 @@ IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
     struct vex_pass *p = LibVEX_Alloc(sizeof(*p));
     memset(p, 0, sizeof(*p));
     p->t = t;
+    if (t->path)
+        in = vex_unroll(t, in);
     vex_drop_dead_puts(in, (t->page->vpn + 1) << PAGE_SHIFT);
     p->in = in = vex_forward_xmm(vex_forward_regs(in));
     p->out = deepCopyIRSBExceptStmts(in);

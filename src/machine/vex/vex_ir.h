@@ -34,9 +34,10 @@ struct vex_translation {
     struct vex_page *page;
     struct vex_page *second; /* the instruction straddles into this page */
     enum vex_flavour flavour;
-    bool splits;             /* accesses do not share checks */
-    enum vex_flavour onward; /* flavour of the blocks it jumps to */
-    const uint8_t *bytes;    /* the page's, and VEX_CODE_SLACK more */
+    const struct vex_path *path; /* of the loop to be made one block; NULL: there is none */
+    bool splits;                 /* accesses do not share checks */
+    enum vex_flavour onward;     /* flavour of the blocks it jumps to */
+    const uint8_t *bytes;        /* the page's, and VEX_CODE_SLACK more */
     struct vex_site sites[VEX_SITES_PER_BLOCK];
     uint32_t nsites;
     uint32_t indirect; /* index of its indirect site, or VEX_NONE */
@@ -193,6 +194,25 @@ bool vex_slow_stmt(struct vex_pass *p, IRStmt *s); /* false: the statement needs
 /* vex_deadput.c: takes out writes to registers that nothing can see. */
 void vex_drop_dead_puts(IRSB *block, uint64_t page_end);
 bool vex_flags_ignore(const IRExpr *op, int offset);
+
+/* vex_atoms.c */
+typedef void vex_use_fn(IRExpr *atom, void *arg);
+typedef void vex_set_fn(IRTemp *temp, void *arg);
+void vex_each_use(IRStmt *s, vex_use_fn *fn, void *arg); /* what the statement reads */
+void vex_each_set(IRStmt *s, vex_set_fn *fn, void *arg); /* the temporaries that it sets */
+
+/* A copy of the statement whose temporaries are numbered `distance` higher. */
+IRStmt *vex_shifted(const IRStmt *s, IRTemp distance);
+/* Copies the first `len` statements of `in` to the end of `out`. Result: how much higher their
+ * temporaries are numbered there. */
+IRTemp vex_append(IRSB *out, const IRSB *in, int len);
+
+/* vex_unroll.c: the blocks along t->path as one, and several rounds of them if that is a loop. */
+IRSB *vex_unroll(struct vex_translation *t, IRSB *block);
+
+/* vex_translate.c: the IR of another block of the page, while a translation is under way; NULL:
+ * there is none. */
+IRSB *vex_decode(struct vex_translation *t, uint64_t pc);
 
 /* vex_forward.c: follows integer registers through the block. */
 IRSB *vex_forward_regs(IRSB *block);

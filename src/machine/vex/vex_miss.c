@@ -14,7 +14,8 @@
 
 #include "machine/vex/vex.h"
 
-enum { CROSSINGS_BORNE = 8 }; /* by a block with shared checks */
+/* A block with shared checks bears so many crossings less than so many instructions apart. */
+enum { CROSSINGS_BORNE = 8, CROSSINGS_APART = 1024 };
 
 static struct vex_site *site_of(const struct cpu_engine *engine, const struct vex_frame *frame)
 {
@@ -71,14 +72,26 @@ static uint64_t fault(struct cpu *cpu, const struct vex_site *site, vaddr_t va, 
                    .kind = CPU_EXIT_FAULT, .addr = va, .error = error, .pc = vaddr(site->pc)});
 }
 
+static bool crosses_too_often(const struct cpu *cpu, struct vex_site *site)
+{
+    if (!site->is_const) {
+        uint64_t now = vex_instructions(cpu);
+        if (now - site->crossed_at >= CROSSINGS_APART)
+            site->crossed = 0;
+        site->crossed_at = now;
+    }
+    return ++site->crossed == CROSSINGS_BORNE;
+}
+
 /* A check crosses a page. Where its accesses each have their own, one of them does and is done
  * slowly. Shared checks are given up for once, or for good if it happens often. */
-static enum vex_flavour after_crossing(struct cpu_engine *engine, struct vex_site *site)
+static enum vex_flavour after_crossing(struct cpu *cpu, struct vex_site *site)
 {
+    struct cpu_engine *engine = cpu->engine;
     struct vex_block *block = &engine->cache.blocks[site->block];
     if (block->splits)
         return VEX_SLOW;
-    if (++site->crossed == CROSSINGS_BORNE && !block->retired) {
+    if (crosses_too_often(cpu, site) && !block->retired) {
         vex_page_set_splits(block->page, block->pc);
         vex_cache_retire(engine, block);
     }
@@ -95,7 +108,7 @@ uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
     bool straddles = (last ^ (last - site->span + 1)) & ~PAGE_MASK;
     if (!site->in_place || straddles) {
         cpu->meter.clock = start + site->amounts.clock;
-        return go_on(cpu, site, straddles ? after_crossing(engine, site) : VEX_SLOW);
+        return go_on(cpu, site, straddles ? after_crossing(cpu, site) : VEX_SLOW);
     }
     if (!mmu_is_canonical(engine->root.levels, va))
         return end(cpu, site,
@@ -110,7 +123,7 @@ uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
     cpu->meter.clock = start + site->lookups;
     if (!tlb_data(engine->machine->tlb, va, (enum mmu_access)site->access, &hit))
         return fault(cpu, site, va, hit.error);
-    const struct tlb_front *slot = &engine->front[page >> PAGE_SHIFT & (TLB_FRONT_SLOTS - 1)];
+    const struct tlb_front *slot = &engine->front[tlb_front_slot(va)];
     if ((site->writes ? slot->wtag : slot->rtag) != page)
         return go_on(cpu, site, site->access == MMU_STORE ? VEX_SLOW : VEX_SINGLE);
     cpu->meter.clock = start;

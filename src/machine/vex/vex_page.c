@@ -49,7 +49,7 @@ uint64_t vex_page_tag(const struct vex_page *page)
 
 uint64_t vex_page_slot(const struct vex_page *page)
 {
-    return page->vpn & (TLB_IFRONT_SLOTS - 1);
+    return tlb_front_slot(vaddr(page->vpn << PAGE_SHIFT));
 }
 
 /* A number that no version of this page has. */
@@ -203,7 +203,7 @@ struct vex_page *vex_page_fetch(struct cpu *cpu, vaddr_t va)
 {
     struct cpu_engine *engine = cpu->engine;
     uint64_t vpn = vaddr_vpn(va);
-    struct tlb_ifront *slot = &engine->ifront[vpn & (TLB_IFRONT_SLOTS - 1)];
+    struct tlb_ifront *slot = &engine->ifront[tlb_front_slot(va)];
     if ((slot->tag ^ va.v) < PAGE_SIZE && slot->tag != TLB_TAG_NONE) {
         slot->stamp = ++cpu->meter.clock;
         return current(engine, vpn, slot->tag);

@@ -171,94 +171,11 @@ IRSB *vex_forward_xmm(IRSB *in)
 
 /* ---- wide loads ---- */
 
-static void count(struct vex_pass *p, const IRExpr *e)
+static void count(IRExpr *e, void *arg)
 {
-    if (e && e->tag == Iex_RdTmp && p->uses[e->Iex.RdTmp.tmp] < VEX_LOADED_WIDE - 1)
+    struct vex_pass *p = arg;
+    if (e->tag == Iex_RdTmp && p->uses[e->Iex.RdTmp.tmp] < VEX_LOADED_WIDE - 1)
         p->uses[e->Iex.RdTmp.tmp]++;
-}
-
-static void count_args(struct vex_pass *p, IRExpr *const *args)
-{
-    for (unsigned i = 0; args[i]; i++)
-        count(p, args[i]);
-}
-
-static void count_expr(struct vex_pass *p, const IRExpr *e)
-{
-    switch (e->tag) {
-    case Iex_GetI:
-        count(p, e->Iex.GetI.ix);
-        break;
-    case Iex_Qop:
-        count(p, e->Iex.Qop.details->arg1);
-        count(p, e->Iex.Qop.details->arg2);
-        count(p, e->Iex.Qop.details->arg3);
-        count(p, e->Iex.Qop.details->arg4);
-        break;
-    case Iex_Triop:
-        count(p, e->Iex.Triop.details->arg1);
-        count(p, e->Iex.Triop.details->arg2);
-        count(p, e->Iex.Triop.details->arg3);
-        break;
-    case Iex_Binop:
-        count(p, e->Iex.Binop.arg1);
-        count(p, e->Iex.Binop.arg2);
-        break;
-    case Iex_Unop:
-        count(p, e->Iex.Unop.arg);
-        break;
-    case Iex_Load:
-        count(p, e->Iex.Load.addr);
-        break;
-    case Iex_CCall:
-        count_args(p, e->Iex.CCall.args);
-        break;
-    case Iex_ITE:
-        count(p, e->Iex.ITE.cond);
-        count(p, e->Iex.ITE.iftrue);
-        count(p, e->Iex.ITE.iffalse);
-        break;
-    default:
-        count(p, e);
-        break;
-    }
-}
-
-static void count_stmt(struct vex_pass *p, const IRStmt *s)
-{
-    switch (s->tag) {
-    case Ist_Put:
-        count(p, s->Ist.Put.data);
-        break;
-    case Ist_PutI:
-        count(p, s->Ist.PutI.details->ix);
-        count(p, s->Ist.PutI.details->data);
-        break;
-    case Ist_WrTmp:
-        count_expr(p, s->Ist.WrTmp.data);
-        break;
-    case Ist_Store:
-        count(p, s->Ist.Store.addr);
-        count(p, s->Ist.Store.data);
-        break;
-    case Ist_CAS:
-        count(p, s->Ist.CAS.details->addr);
-        count(p, s->Ist.CAS.details->expdHi);
-        count(p, s->Ist.CAS.details->expdLo);
-        count(p, s->Ist.CAS.details->dataHi);
-        count(p, s->Ist.CAS.details->dataLo);
-        break;
-    case Ist_Dirty:
-        count(p, s->Ist.Dirty.details->guard);
-        count(p, s->Ist.Dirty.details->mAddr);
-        count_args(p, s->Ist.Dirty.details->args);
-        break;
-    case Ist_Exit:
-        count(p, s->Ist.Exit.guard);
-        break;
-    default:
-        break;
-    }
 }
 
 static bool widens(const IRExpr *e)
@@ -282,8 +199,8 @@ void vex_find_wide(struct vex_pass *p)
     if (!any)
         return;
     for (int i = 0; i < p->in->stmts_used; i++)
-        count_stmt(p, p->in->stmts[i]);
-    count(p, p->in->next);
+        vex_each_use(p->in->stmts[i], count, p);
+    count(p->in->next, p);
     for (int i = 0; i < p->in->stmts_used; i++) {
         const IRStmt *s = p->in->stmts[i];
         if (s->tag == Ist_WrTmp && widens(s->Ist.WrTmp.data)) {

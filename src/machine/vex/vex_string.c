@@ -304,8 +304,7 @@ static void movs_pages(const struct string *s, uint64_t n)
 /* Both pages keep their front slots only if these differ. */
 static bool share_slot(uint64_t a, uint64_t b)
 {
-    uint64_t slots = TLB_FRONT_SLOTS - 1;
-    return (a ^ b) >> PAGE_SHIFT && !(((a ^ b) >> PAGE_SHIFT) & slots);
+    return (a ^ b) >> PAGE_SHIFT && tlb_front_slot(vaddr(a)) == tlb_front_slot(vaddr(b));
 }
 
 static void movs(const struct string *s)

@@ -2,8 +2,8 @@
 /*
  * Calls VEX. Its library has no handle: it is initialised once a process and keeps its settings
  * and the translation under way in globals of its own, so only one translation runs at a time. The
- * only mutable statics of ours belong to that: whether it was initialised, and where to go if it
- * gives up (it calls back and must not be returned to).
+ * only mutable statics of ours belong to that: whether it was initialised, where to go if it gives
+ * up (it calls back and must not be returned to), and what it is asked for.
  */
 #include <setjmp.h>
 #include <string.h>
@@ -24,6 +24,9 @@ extern VexControl vex_control; /* VEX's settings */
 static struct {
     bool is_initialised;
     jmp_buf gave_up;
+    bool is_decoding; /* vex_decode(), within a translation, whose memory must stay */
+    jmp_buf decoded;
+    IRSB *ir; /* what vex_decode() is after */
 } library;
 
 static _Noreturn void gave_up(void)
@@ -75,6 +78,16 @@ Bool __wrap_isFlatIRSB(const IRSB *block)
     return CHECKS_IR ? __real_isFlatIRSB(block) : True;
 }
 
+/* VEX drops what it has allocated whenever it begins a translation. */
+void __wrap_vexSetAllocModeTEMP_and_clear(void);
+void __real_vexSetAllocModeTEMP_and_clear(void);
+
+void __wrap_vexSetAllocModeTEMP_and_clear(void)
+{
+    if (!library.is_decoding)
+        __real_vexSetAllocModeTEMP_and_clear();
+}
+
 /* ---- callbacks ---- */
 
 static Bool no_chase(void *translation, Addr to)
@@ -122,32 +135,68 @@ static void describe_machine(VexTranslateArgs *args)
     args->abiinfo_both.guest_amd64_assume_gs_is_const = True;
 }
 
+static void describe_code(VexTranslateArgs *args, struct vex_translation *t, uint64_t pc)
+{
+    memset(args, 0, sizeof(*args));
+    describe_machine(args);
+    args->callback_opaque = t;
+    args->guest_bytes = t->bytes + (pc & PAGE_MASK);
+    args->guest_bytes_addr = pc;
+    args->chase_into_ok = no_chase;
+    args->needs_self_check = no_self_check;
+    args->disp_cp_chain_me_to_slowEP = (const void *)VEX_MAGIC_DIRECT;
+    args->disp_cp_chain_me_to_fastEP = (const void *)VEX_MAGIC_DIRECT;
+    args->disp_cp_xindir = (const void *)VEX_MAGIC_INDIRECT;
+    args->disp_cp_xassisted = (const void *)VEX_MAGIC_ASSISTED;
+}
+
+static IRSB *decoded(void *translation, IRSB *block, const VexGuestLayout *layout,
+                     const VexGuestExtents *extents, const VexArchInfo *arch, IRType guest_word,
+                     IRType host_word)
+{
+    library.ir = block;
+    longjmp(library.decoded, 1);
+}
+
+/* A translation within the one under way, left as soon as the code is decoded. */
+IRSB *vex_decode(struct vex_translation *t, uint64_t pc)
+{
+    static uint8_t no_host_code[1];
+    VexTranslateArgs args;
+    VexGuestExtents extents;
+    Int used = 0;
+    describe_code(&args, t, pc);
+    args.guest_extents = &extents;
+    args.host_bytes = no_host_code;
+    args.host_bytes_size = sizeof(no_host_code);
+    args.host_bytes_used = &used;
+    args.instrument1 = decoded;
+    library.ir = NULL;
+    library.is_decoding = true;
+    if (!setjmp(library.decoded))
+        LibVEX_Translate(&args);
+    library.is_decoding = false;
+    return library.ir;
+}
+
 /* Result: bytes of code at `code`; 0: VEX gave up. */
 static uint32_t run_vex(struct vex_translation *t, uint8_t *code, int max_insns)
 {
     VexTranslateArgs args;
     VexGuestExtents extents;
     Int used = 0;
-    memset(&args, 0, sizeof(args));
-    describe_machine(&args);
-    args.callback_opaque = t;
-    args.guest_bytes = t->bytes + (t->pc & PAGE_MASK);
-    args.guest_bytes_addr = t->pc;
-    args.chase_into_ok = no_chase;
+    describe_code(&args, t, t->pc);
     args.guest_extents = &extents;
     args.host_bytes = code;
     args.host_bytes_size = CODE_LEN_MAX - STUBS_LEN_MAX;
     args.host_bytes_used = &used;
     args.instrument1 = vex_instrument;
-    args.needs_self_check = no_self_check;
     args.preamble_function = begin;
-    args.disp_cp_chain_me_to_slowEP = (const void *)VEX_MAGIC_DIRECT;
-    args.disp_cp_chain_me_to_fastEP = (const void *)VEX_MAGIC_DIRECT;
-    args.disp_cp_xindir = (const void *)VEX_MAGIC_INDIRECT;
-    args.disp_cp_xassisted = (const void *)VEX_MAGIC_ASSISTED;
     vex_control.guest_max_insns = max_insns;
-    if (setjmp(library.gave_up))
+    if (setjmp(library.gave_up)) {
+        library.is_decoding = false;
         return 0;
+    }
     VexTranslateResult result = LibVEX_Translate(&args);
     return result.status == VexTransOK ? (uint32_t)used : 0;
 }
@@ -159,6 +208,7 @@ static uint32_t run(struct vex_translation *t, uint8_t *code)
     static const uint8_t no_code[PAGE_SIZE + 2 * VEX_CODE_SLACK] = {
         [0 ... PAGE_SIZE + 2 * VEX_CODE_SLACK - 1] = NO_CODE};
     uint32_t len = run_vex(t, code, t->flavour == VEX_SLOW || t->second ? 1 : INSNS_MAX);
+    t->path = NULL;
     if (!len)
         len = run_vex(t, code, 1);
     if (!len) {
@@ -229,8 +279,8 @@ static struct vex_block *translate(struct vex_translation *t, struct vex_page *s
     return install(t, sector, len);
 }
 
-struct vex_block *vex_translate(struct cpu *cpu, uint64_t pc, struct vex_page *page,
-                                struct vex_page *second, enum vex_flavour flavour)
+static struct vex_translation *start(struct cpu *cpu, uint64_t pc, struct vex_page *page,
+                                     enum vex_flavour flavour)
 {
     struct cpu_engine *engine = cpu->engine;
     if (!library.is_initialised)
@@ -243,7 +293,22 @@ struct vex_block *vex_translate(struct cpu *cpu, uint64_t pc, struct vex_page *p
     t->flavour = flavour;
     t->splits = flavour == VEX_SINGLE || vex_page_splits(page, pc);
     t->onward = engine->options.check_each_access ? VEX_SLOW : VEX_FAST;
-    return translate(t, second);
+    t->path = NULL;
+    return t;
+}
+
+struct vex_block *vex_translate(struct cpu *cpu, uint64_t pc, struct vex_page *page,
+                                struct vex_page *second, enum vex_flavour flavour)
+{
+    return translate(start(cpu, pc, page, flavour), second);
+}
+
+struct vex_block *vex_translate_loop(struct cpu *cpu, const struct vex_path *path,
+                                     struct vex_page *page)
+{
+    struct vex_translation *t = start(cpu, path->pc[0], page, VEX_FAST);
+    t->path = path;
+    return translate(t, NULL);
 }
 
 struct vex_translation *vex_translation_create(void)

@@ -22,10 +22,17 @@ struct naive_page {
     unsigned shift; /* 12, 21 or 30 */
 };
 
+/* A table, and what the entries on the way to it allow. */
+struct naive_step {
+    uint64_t table;
+    bool writable, user, executable;
+};
+
 struct naive_walk {
     struct naive_page page;
     uint32_t error; /* 0: allowed */
     unsigned reads;
+    struct naive_step steps[6]; /* by level of the entry read: where it leads */
 };
 
 static inline bool naive_reserved(uint64_t pte, unsigned level)
@@ -45,13 +52,14 @@ static inline bool naive_reserved(uint64_t pte, unsigned level)
     return false;
 }
 
-static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root, uint64_t va,
-                                           enum mmu_access access)
+/* From a table of the level on. */
+static inline struct naive_walk naive_walk_from(struct ram *ram, struct naive_step from,
+                                                unsigned top, uint64_t va, enum mmu_access access)
 {
-    struct naive_walk walk = {.page = {.writable = true, .executable = true}};
-    bool user = true, present = true, reserved = false, forbidden = false;
-    uint64_t *used[5], base = (uint64_t)root.table << 12;
-    for (unsigned level = root.levels; level >= 1; level--) {
+    struct naive_walk walk = {.page = {.writable = from.writable, .executable = from.executable}};
+    bool user = from.user, present = true, reserved = false, forbidden = false;
+    uint64_t *used[5], base = from.table;
+    for (unsigned level = top; level >= 1; level--) {
         uint64_t index = va >> (12 + 9 * (level - 1)) & 511;
         uint64_t *entry = (uint64_t *)(void *)(ram->bytes + base + index * 8);
         used[walk.reads++] = entry;
@@ -66,6 +74,8 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
         walk.page.shift = 12 + 9 * (level - 1);
         if (*entry >> 7 & 1)
             break;
+        walk.steps[level] =
+            (struct naive_step){base, walk.page.writable, user, walk.page.executable};
     }
     forbidden = !user || (access == MMU_STORE && !walk.page.writable) ||
                 (access == MMU_FETCH && !walk.page.executable);
@@ -82,6 +92,61 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
     uint64_t len = (uint64_t)1 << walk.page.shift;
     walk.page.pa = base / len * len + va % len;
     return walk;
+}
+
+static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root, uint64_t va,
+                                           enum mmu_access access)
+{
+    struct naive_step from = {(uint64_t)root.table << 12, true, true, true};
+    return naive_walk_from(ram, from, root.levels, va, access);
+}
+
+/* ---- the page-walk caches ---- */
+
+enum { NAIVE_STEPS_MAX = 64 };
+
+struct naive_cached {
+    bool valid;
+    uint64_t prefix; /* of addresses: all bits that choose entries down to this level */
+    uint16_t asid;
+    struct naive_step step;
+    uint64_t used;
+};
+
+struct naive_cache {
+    unsigned entries, ways;
+    struct naive_cached entry[NAIVE_STEPS_MAX];
+};
+
+static inline uint64_t naive_prefix(unsigned level, uint64_t va)
+{
+    uint64_t len = (uint64_t)1 << (12 + 9 * (level - 1));
+    return va / len;
+}
+
+static inline struct naive_cached *naive_find_step(struct naive_cache *cache, uint64_t prefix,
+                                                   uint16_t asid)
+{
+    for (unsigned i = 0; i < cache->entries; i++) {
+        struct naive_cached *entry = &cache->entry[i];
+        if (entry->valid && entry->prefix == prefix && entry->asid == asid)
+            return entry;
+    }
+    return NULL;
+}
+
+static inline void naive_keep_step(struct naive_cache *cache, struct naive_cached new)
+{
+    if (cache->entries == 0)
+        return;
+    unsigned first = (unsigned)(new.prefix % (cache->entries / cache->ways)) * cache->ways;
+    struct naive_cached *oldest = NULL;
+    for (unsigned i = first; i < first + cache->ways; i++) {
+        struct naive_cached *entry = &cache->entry[i];
+        if (!oldest || !entry->valid || (oldest->valid && entry->used < oldest->used))
+            oldest = entry;
+    }
+    *oldest = new;
 }
 
 /* ---- the levels ---- */
@@ -106,6 +171,7 @@ struct naive {
     struct mmu_root root;
     uint64_t clock;
     struct naive_level level[3]; /* by enum tlb_level_kind */
+    struct naive_cache cache[6]; /* by level of the cached entries */
     struct counters counters;
     uint64_t evicted; /* last use of what the last lookup evicted from the first level, or 0 */
 };
@@ -141,7 +207,18 @@ static inline uint64_t naive_fill(struct naive_level *level, struct naive_entry 
     return gone;
 }
 
-static inline void naive_flush_page(struct naive *naive, uint16_t asid, uint64_t va)
+static inline void naive_forget_steps(struct naive *naive, int asid) /* -1: all */
+{
+    for (unsigned level = 2; level <= 5; level++) {
+        for (unsigned i = 0; i < naive->cache[level].entries; i++) {
+            if (asid < 0 || naive->cache[level].entry[i].asid == asid)
+                naive->cache[level].entry[i].valid = false;
+        }
+    }
+}
+
+/* The page's entries in the levels; those of the walk caches stay. */
+static inline void naive_forget_page(struct naive *naive, uint16_t asid, uint64_t va)
 {
     for (unsigned k = 0; k < 3; k++) {
         for (unsigned i = 0; i < naive->level[k].entries; i++) {
@@ -153,8 +230,15 @@ static inline void naive_flush_page(struct naive *naive, uint16_t asid, uint64_t
     }
 }
 
+static inline void naive_flush_page(struct naive *naive, uint16_t asid, uint64_t va)
+{
+    naive_forget_page(naive, asid, va);
+    naive_forget_steps(naive, asid);
+}
+
 static inline void naive_flush(struct naive *naive, int asid) /* -1: all */
 {
+    naive_forget_steps(naive, asid);
     for (unsigned k = 0; k < 3; k++) {
         for (unsigned i = 0; i < naive->level[k].entries; i++) {
             if (asid < 0 || naive->level[k].entry[i].asid == asid)
@@ -169,15 +253,55 @@ static inline bool naive_allows(struct naive_page page, enum mmu_access access)
                                : access != MMU_FETCH || page.executable;
 }
 
+static inline void naive_fault(struct naive *naive, uint64_t va)
+{
+    naive_forget_page(naive, naive->root.asid, va);
+    for (unsigned level = 2; level <= 5; level++) {
+        struct naive_cached *entry =
+            naive_find_step(&naive->cache[level], naive_prefix(level, va), naive->root.asid);
+        if (entry)
+            entry->valid = false;
+    }
+}
+
+/* A walk that begins at the deepest table that is cached, and caches what it reads. */
+static inline struct naive_walk naive_walk_cached(struct naive *naive, uint64_t va,
+                                                  enum mmu_access access)
+{
+    uint64_t *hits[] = {[2] = &naive->counters.pwc_pd_hits,
+                        [3] = &naive->counters.pwc_pdpt_hits,
+                        [4] = &naive->counters.pwc_pml4_hits,
+                        [5] = &naive->counters.pwc_pml5_hits};
+    struct naive_step from = {(uint64_t)naive->root.table << 12, true, true, true};
+    unsigned top = naive->root.levels;
+    for (unsigned level = 2; level <= naive->root.levels; level++) {
+        struct naive_cached *entry =
+            naive_find_step(&naive->cache[level], naive_prefix(level, va), naive->root.asid);
+        if (entry) {
+            entry->used = naive->clock;
+            from = entry->step;
+            top = level - 1;
+            ++*hits[level];
+            break;
+        }
+    }
+    struct naive_walk walk = naive_walk_from(naive->ram, from, top, va, access);
+    for (unsigned level = top; !walk.error && level > top + 1 - walk.reads; level--)
+        naive_keep_step(&naive->cache[level],
+                        (struct naive_cached){true, naive_prefix(level, va), naive->root.asid,
+                                              walk.steps[level], naive->clock});
+    return walk;
+}
+
 static inline bool naive_walks(struct naive *naive, uint64_t va, enum mmu_access access,
                                struct naive_page *page, uint32_t *error)
 {
-    struct naive_walk walk = naive_walk(naive->ram, naive->root, va, access);
+    struct naive_walk walk = naive_walk_cached(naive, va, access);
     naive->counters.walks++;
     naive->counters.walk_reads += walk.reads;
     *error = walk.error;
     if (walk.error) {
-        naive_flush_page(naive, naive->root.asid, va);
+        naive_fault(naive, va);
         return false;
     }
     *page = walk.page;

@@ -184,6 +184,11 @@ static void make_naive(struct world *w, const struct tlb_spec *spec)
         w->naive->level[k].entries = geometry[k].entries;
         w->naive->level[k].ways = geometry[k].ways;
     }
+    for (unsigned level = 2; level <= 5; level++) {
+        assert_true(spec->pwc[level].entries <= NAIVE_STEPS_MAX);
+        w->naive->cache[level].entries = spec->pwc[level].entries;
+        w->naive->cache[level].ways = spec->pwc[level].ways;
+    }
 }
 
 static void switch_to(struct world *w, unsigned space)
@@ -254,7 +259,7 @@ static void expect_hit(struct world *w, const struct tlb_hit *hit, bool found,
 static void real_data(struct world *w, uint64_t va, enum mmu_access access,
                       struct expected expected)
 {
-    struct tlb_front *slot = &w->front[va >> 12 & (TLB_FRONT_SLOTS - 1)];
+    struct tlb_front *slot = &w->front[tlb_front_slot(vaddr(va))];
     uint64_t page = va & ~PAGE_MASK;
     uint64_t occupant = slot->rtag != TLB_TAG_NONE && slot->rtag != page ? slot->stamp : 0;
     w->data_lookups++;
@@ -280,7 +285,7 @@ static void real_data(struct world *w, uint64_t va, enum mmu_access access,
 
 static void real_fetch(struct world *w, uint64_t va, struct expected expected)
 {
-    struct tlb_ifront *slot = &w->ifront[va >> 12 & (TLB_IFRONT_SLOTS - 1)];
+    struct tlb_ifront *slot = &w->ifront[tlb_front_slot(vaddr(va))];
     uint64_t page = va & ~PAGE_MASK;
     bool is_other = slot->tag != TLB_TAG_NONE && (slot->tag & ~PAGE_MASK) != page;
     uint64_t occupant = is_other ? slot->stamp : 0;
@@ -564,6 +569,13 @@ static void compare_content(struct world *w)
                         (size_t)w->tables[0].next * PAGE_SIZE);
 }
 
+static uint64_t pwc_hits(const struct counters *c, unsigned level)
+{
+    const uint64_t hits[] = {
+        0, 0, c->pwc_pd_hits, c->pwc_pdpt_hits, c->pwc_pml4_hits, c->pwc_pml5_hits};
+    return hits[level];
+}
+
 static void test_scenario(void **state)
 {
     const struct scenario *scenario = *state;
@@ -582,6 +594,8 @@ static void test_scenario(void **state)
     }
     const struct counters *c = &w->counters;
     assert_true(c->tlb_l1d_misses > 0 && c->tlb_l1d_misses < w->data_lookups);
+    for (unsigned level = 2; level <= scenario->levels; level++)
+        assert_int_equal(pwc_hits(c, level) > 0, w->naive->cache[level].entries > 0);
     print_message("%s: %lu lookups, %lu served, %lu L1 misses, %lu walks\n", scenario->name,
                   (unsigned long)(w->data_lookups + w->fetch_lookups),
                   (unsigned long)(tlb_served(w->tlb)->data + tlb_served(w->tlb)->fetch),
@@ -609,6 +623,10 @@ static struct scenario scenarios[] = {
     {"full, one front slot", "l1d=40:40,l1i=40:40,l2=512:512", 4, 60, 1024, 4, 30, false},
     {"direct-mapped", "l1d=64:1,l1i=64:1,l2=512:1", 4, 300, 1, 4, 30, true},
     {"always flushed", "skylake", 4, 60, 1, 5, 700, true},
+    {"walk caches", "l1d=4:4,l1i=4:4,pwc=pd:4:2/pdpt:2:2/pml4:1:1", 4, 60, 300, 4, 10, true},
+    {"walk caches, 5 levels", "l1d=4:4,l1i=4:4,l2=8:4,pwc=pd:6:2/pdpt:3:1/pml4:2:2/pml5:2:1", 5, 60,
+     400, 4, 20, true},
+    {"one walk cache", "l1d=4:4,l1i=4:4,pwc=pdpt:32:32", 4, 200, 700, 4, 10, true},
 };
 
 int main(void)

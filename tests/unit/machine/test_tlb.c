@@ -69,10 +69,15 @@ static int teardown(void **state)
     return 0;
 }
 
+static unsigned slot_of(unsigned page)
+{
+    return tlb_front_slot(vaddr((uint64_t)page * PAGE_SIZE));
+}
+
 /* A data access of the page as translated code makes it. */
 static bool touch(struct fixture *f, unsigned page, enum mmu_access access)
 {
-    struct tlb_front *slot = &f->front[page % TLB_FRONT_SLOTS];
+    struct tlb_front *slot = &f->front[slot_of(page)];
     uint64_t va = (uint64_t)page * PAGE_SIZE;
     if ((access == MMU_STORE ? slot->wtag : slot->rtag) == va) {
         uint64_t clock = tlb_clock(f->tlb);
@@ -85,7 +90,7 @@ static bool touch(struct fixture *f, unsigned page, enum mmu_access access)
 
 static bool enter(struct fixture *f, unsigned page)
 {
-    struct tlb_ifront *slot = &f->ifront[page % TLB_IFRONT_SLOTS];
+    struct tlb_ifront *slot = &f->ifront[slot_of(page)];
     bool found = tlb_fetch(f->tlb, vaddr((uint64_t)page * PAGE_SIZE), &f->hit);
     if (found)
         slot->tag = (uint64_t)page * PAGE_SIZE;
@@ -186,6 +191,64 @@ static void test_counts_of_one_miss(void **state)
     assert_int_equal(tlb_clock(f->tlb), 1 + 9);
 }
 
+/* How many entries the walk for a page reads. */
+static uint64_t reads_of(struct fixture *f, unsigned page)
+{
+    uint64_t before = f->counters.walk_reads;
+    assert_true(touch(f, page, MMU_LOAD));
+    return f->counters.walk_reads - before;
+}
+
+/* Pages a multiple of 512 apart have page tables of their own, those of 2^18 page directories. */
+static void test_walk_caches(void **state)
+{
+    struct fixture *f = *state;
+    enum { APART = 512, FAR = 1 << 18 };
+    map(f, FAR, 700, RWU);
+    map(f, FAR + APART, 701, RWU);
+    make_tlb(f, "l1d=1:1,l1i=1:1,pwc=pd:2:2/pdpt:1:1/pml4:1:1");
+    assert_int_equal(reads_of(f, 0), 4);
+    assert_int_equal(reads_of(f, 1), 1); /* its PDE is cached */
+    assert_int_equal(reads_of(f, APART), 2);
+    assert_int_equal(reads_of(f, 0), 1);
+    assert_int_equal(reads_of(f, 2 * APART), 2); /* displaces the PDE of APART */
+    assert_int_equal(reads_of(f, 1), 1);
+    assert_int_equal(reads_of(f, APART), 2);
+    assert_int_equal(reads_of(f, FAR), 3); /* displaces the only PDPTE */
+    assert_int_equal(reads_of(f, FAR + APART), 2);
+    assert_int_equal(reads_of(f, 0), 3);
+    assert_int_equal(f->counters.walks, 10);
+    assert_int_equal(f->counters.pwc_pd_hits, 3);
+    assert_int_equal(f->counters.pwc_pdpt_hits, 4);
+    assert_int_equal(f->counters.pwc_pml4_hits, 2);
+    assert_int_equal(f->counters.pwc_pml5_hits, 0);
+    assert_true(tlb_is_valid(f->tlb));
+}
+
+/* INVLPG of any page forgets the whole space's; a fault only what its address would use. */
+static void test_walk_caches_forget(void **state)
+{
+    struct fixture *f = *state;
+    enum { APART = 512 };
+    make_tlb(f, "l1d=1:1,l1i=1:1,pwc=pd:8:8/pdpt:1:1");
+    reads_of(f, 0);
+    reads_of(f, APART);
+    tlb_flush_page(f->tlb, f->root.asid, vaddr((uint64_t)2047 * PAGE_SIZE));
+    assert_int_equal(reads_of(f, 0), 4);
+    assert_int_equal(reads_of(f, APART), 2);
+    tlb_flush_page(f->tlb, f->root.asid + 1, vaddr(0));
+    assert_int_equal(reads_of(f, 0), 1);
+    map(f, APART + 1, 0, 0);
+    assert_false(touch(f, APART + 1, MMU_LOAD));
+    assert_int_equal(reads_of(f, 1), 1);
+    assert_int_equal(reads_of(f, APART), 4); /* the fault took the PDPTE as well */
+    tlb_flush_space(f->tlb, f->root.asid);
+    assert_int_equal(reads_of(f, 0), 4);
+    tlb_flush_all(f->tlb);
+    assert_int_equal(reads_of(f, 1), 4);
+    assert_true(tlb_is_valid(f->tlb));
+}
+
 static void test_fault(void **state)
 {
     struct fixture *f = *state;
@@ -282,15 +345,17 @@ static void test_code_marks(void **state)
 static void test_front_conflict(void **state)
 {
     struct fixture *f = *state;
+    unsigned other = 6 + TLB_FRONT_SLOTS;
+    assert_int_equal(slot_of(7), slot_of(other));
     for (unsigned i = 0; i < 10; i++) {
         assert_true(touch(f, 7, MMU_LOAD));
         uint64_t stamp = f->front[7].stamp;
-        assert_true(touch(f, 7 + TLB_FRONT_SLOTS, MMU_LOAD));
+        assert_true(touch(f, other, MMU_LOAD));
         assert_int_equal(f->hit.victim_stamp, stamp);
     }
     assert_int_equal(f->counters.tlb_l1d_misses, 2);
     assert_true(touch(f, 8, MMU_LOAD)); /* evicts page 7, not the page in the slot */
-    assert_int_equal(f->front[7].rtag, (uint64_t)(7 + TLB_FRONT_SLOTS) * PAGE_SIZE);
+    assert_int_equal(f->front[7].rtag, (uint64_t)other * PAGE_SIZE);
 }
 
 static void test_spaces(void **state)
@@ -493,6 +558,8 @@ int main(void)
         TEST(test_hit_names_the_byte),
         TEST(test_reach),
         TEST(test_counts_of_one_miss),
+        TEST(test_walk_caches),
+        TEST(test_walk_caches_forget),
         TEST(test_fault),
         TEST(test_fault_forgets),
         TEST(test_dirty_bit),

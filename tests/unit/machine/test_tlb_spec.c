@@ -76,6 +76,20 @@ static void test_specs(void **state)
     assert_string_equal(spec.name, "l1d=65536:65536,l1i=65536:65536,l2=65536:65536");
 }
 
+static void test_walk_caches(void **state)
+{
+    struct tlb_spec spec = parse("pwc=pml4:2:2/pd:32:4,l1i=1:1,l1d=1:1");
+    expect(spec.pwc[2], 32, 4);
+    expect(spec.pwc[3], 0, 0);
+    expect(spec.pwc[4], 2, 2);
+    expect(spec.pwc[5], 0, 0);
+    assert_string_equal(spec.name, "l1d=1:1,l1i=1:1,pwc=pd:32:4/pml4:2:2");
+    spec = parse("l1d=1:1,l1i=1:1,l2=8:4,pwc=pml5:1:1/pdpt:3:1/pd:0");
+    expect(spec.pwc[3], 3, 1);
+    expect(spec.pwc[5], 1, 1);
+    assert_string_equal(spec.name, "l1d=1:1,l1i=1:1,l2=8:4,pwc=pdpt:3:1/pml5:1:1");
+}
+
 static void test_wrong_specs(void **state)
 {
     refuse("", "no such TLB");
@@ -113,6 +127,17 @@ static void test_wrong_specs(void **state)
     refuse("l1i=4:4", "l1d is missing");
     refuse("l1d=4:4", "l1i is missing");
     refuse("l2=4:4", "l1d is missing");
+    refuse("l1d=4:4,l1i=4:4,pwc=", "pwc: expected CACHE:ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4,pwc=8:4", "pwc: expected CACHE:ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4,pwc=pml3:8:4", "pwc: expected CACHE:ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4,pwc=pd:8:4/", "pwc: expected CACHE:ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4,pwc=pd:8:4/l2=8:4", "pwc: expected CACHE:ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4,pwc=pd:8", "pd: expected ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4/pd:8:4", "l1i: expected ENTRIES:WAYS");
+    refuse("l1d=4:4,l1i=4:4,pwc=pdpt:8:3", "pdpt: ways must be at least 1 and divide entries");
+    refuse("l1d=4:4,l1i=4:4,pwc=pml4:65537:1", "pml4: entries must be 0 to 65536");
+    refuse("l1d=4:4,l1i=4:4,pwc=pd:8:4/pd:8:4", "pd is given twice");
+    refuse("l1d=4:4,l1i=4:4,pwc=pd:8:4,pwc=pdpt:8:4", "pwc is given twice");
 }
 
 /* Whatever the text: accepted with valid geometries and a name that parses to the same, or refused
@@ -134,6 +159,8 @@ static void check_text(const char *text)
     expect(again.l1d, spec.l1d.entries, spec.l1d.ways);
     expect(again.l1i, spec.l1i.entries, spec.l1i.ways);
     expect(again.l2, spec.l2.entries, spec.l2.ways);
+    assert_memory_equal(&again.pwc, &spec.pwc, sizeof(spec.pwc));
+    assert_string_equal(again.name, spec.name);
 }
 
 static uint32_t next_random(uint32_t *seed)
@@ -145,8 +172,9 @@ static uint32_t next_random(uint32_t *seed)
 static void test_damaged_texts(void **state)
 {
     static const char *const good[] = {"l1d=64:4,l1i=128:8,l2=1536:12", "skylake",
-                                       "l2=0,l1d=1:1,l1i=2:2", "tiny"};
-    static const char letters[] = "0123456789,:=l1d1i2- x\xff";
+                                       "l2=0,l1d=1:1,l1i=2:2",
+                                       "l1d=1:1,l1i=2:2,pwc=pd:4:4/pml4:2:1"};
+    static const char letters[] = "0123456789,:=/l1d1i2pmw- x\xff";
     uint32_t seed = 1;
     for (unsigned round = 0; round < 300000; round++) {
         char text[80];
@@ -174,9 +202,8 @@ static void test_damaged_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_presets),
-        cmocka_unit_test(test_specs),
-        cmocka_unit_test(test_wrong_specs),
+        cmocka_unit_test(test_presets),       cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_walk_caches),   cmocka_unit_test(test_wrong_specs),
         cmocka_unit_test(test_damaged_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
