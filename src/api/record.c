@@ -104,7 +104,8 @@ static void compare(struct subject *subject)
     }
 }
 
-void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access access)
+void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access access,
+                     enum mmu_access lookup)
 {
     static const uint8_t kinds[] = {
         [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
@@ -128,6 +129,7 @@ void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access ac
     size_t n = trace_pages(va.v, len, (enum trace_kind)kind, refs);
     for (size_t i = 0; i < n; i++) {
         refs[i].space = (uint16_t)(subject - recorder->subjects);
+        refs[i].updates = access != lookup;
         pagetrace_write(recorder->writer, &refs[i]);
     }
     subject->recorded[kind]++;

@@ -16,7 +16,8 @@ struct recorder *recorder_create(void);
 void recorder_destroy(struct recorder *recorder);
 
 /* What cpu_options.trace takes; the context is the recorder. => recorder_attach() was called */
-void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access access);
+void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access access,
+                     enum mmu_access lookup);
 /* Whose accesses they are. => the machine outlives the recorder's use */
 void recorder_attach(struct recorder *recorder, const struct machine *machine);
 

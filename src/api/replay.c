@@ -65,6 +65,7 @@ static bool use_batch(struct pw_replay *replay, const struct trace_ref *refs,
         struct replay_ref ref = {.va = vaddr(refs[i].page << PAGE_SHIFT),
                                  .access = accesses[refs[i].kind],
                                  .space = refs[i].space,
+                                 .updates = refs[i].updates,
                                  .rest = refs[i].rest,
                                  .count = refs[i].count,
                                  .next_use = next_uses[i]};

@@ -265,11 +265,17 @@ static void used(struct replay *replay, pfn_t pfn, const struct replay_ref *ref)
     }
 }
 
+/* What the processor asks for: the right to store, of a load whose instruction will. */
+static enum mmu_access lookup_of(const struct replay_ref *ref)
+{
+    return ref->updates ? MMU_STORE : ref->access;
+}
+
 /* The front array has failed. Result: the frame, or PFN_NONE: no room. */
 static pfn_t look_up_data(struct replay *replay, const struct replay_ref *ref)
 {
     struct tlb_hit hit;
-    while (!tlb_data(replay->tlb, ref->va, ref->access, &hit)) {
+    while (!tlb_data(replay->tlb, ref->va, lookup_of(ref), &hit)) {
         if (!fault(replay, ref))
             return PFN_NONE;
     }
@@ -281,8 +287,8 @@ static pfn_t look_up_data(struct replay *replay, const struct replay_ref *ref)
 static pfn_t use_data(struct replay *replay, const struct replay_ref *ref)
 {
     uint64_t page = vaddr_page(ref->va).v;
-    struct tlb_front *slot = &replay->front[vaddr_vpn(ref->va) & (TLB_FRONT_SLOTS - 1)];
-    if ((ref->access == MMU_STORE ? slot->wtag : slot->rtag) != page)
+    struct tlb_front *slot = &replay->front[tlb_front_slot(ref->va)];
+    if ((lookup_of(ref) == MMU_STORE ? slot->wtag : slot->rtag) != page)
         return look_up_data(replay, ref);
     replay->tlb_clock += ref->count;
     slot->stamp = replay->tlb_clock;
@@ -291,7 +297,7 @@ static pfn_t use_data(struct replay *replay, const struct replay_ref *ref)
 
 static pfn_t look_up_code(struct replay *replay, const struct replay_ref *ref)
 {
-    unsigned slot = vaddr_vpn(ref->va) & (TLB_IFRONT_SLOTS - 1);
+    unsigned slot = tlb_front_slot(ref->va);
     struct tlb_hit hit;
     while (!tlb_fetch(replay->tlb, ref->va, &hit)) {
         if (!fault(replay, ref))
@@ -307,7 +313,7 @@ static pfn_t use_code(struct replay *replay, const struct replay_ref *ref)
     uint64_t page = vaddr_page(ref->va).v;
     if (replay->code_page == page)
         return replay->code_pfn;
-    unsigned slot = vaddr_vpn(ref->va) & (TLB_IFRONT_SLOTS - 1);
+    unsigned slot = tlb_front_slot(ref->va);
     pfn_t pfn = replay->ifront_pfn[slot];
     if (replay->ifront[slot].tag == page)
         replay->ifront[slot].stamp = ++replay->tlb_clock;

@@ -32,6 +32,7 @@ struct replay_ref {
     vaddr_t va;
     enum mmu_access access;
     uint16_t space;
+    bool updates;      /* a load by an instruction that stores to the same place */
     bool rest;         /* the second page of accesses that lie on two: lookups, no accesses */
     uint32_t count;    /* at least 1 */
     uint64_t next_use; /* if the policy needs the future: see struct policy_env */

@@ -253,6 +253,8 @@ void pagetrace_write(struct pagetrace_writer *writer, const struct trace_ref *re
     } else {
         if (ref->rest)
             put_special(writer, PAGETRACE_REST);
+        if (ref->updates)
+            put_special(writer, PAGETRACE_UPDATE);
         put_data(writer, ref->page, ref->kind == TRACE_STORE);
     }
     count(&writer->now, ref);

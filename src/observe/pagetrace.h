@@ -40,7 +40,8 @@ enum pagetrace_special {
     PAGETRACE_INSTRUCTIONS, /* a number follows: so many instructions, then nothing */
     PAGETRACE_NEW_PAGE,     /* a distance follows: a data page joins the list in front */
     PAGETRACE_SPACE,        /* a number follows: another address space; both lists are emptied */
-    PAGETRACE_REST,         /* the next access, or code page, is the second page of the last one */
+    PAGETRACE_UPDATE, /* the next access is a load whose instruction stores to the same place */
+    PAGETRACE_REST,   /* the next access, or code page, is the second page of the last one */
 };
 
 struct pagetrace_block {

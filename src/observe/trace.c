@@ -142,11 +142,22 @@ size_t trace_add(struct trace_ref *refs, size_t n, uint64_t va, uint64_t len, en
     struct trace_ref added[2], *before = n > 0 ? &refs[n - 1] : NULL;
     size_t count = trace_pages(va, len, kind, added), first = 0;
     if (before && before->page == added[0].page && before->kind == kind && !before->rest &&
-        before->count < UINT32_MAX) {
+        !before->updates && before->count < UINT32_MAX) {
         before->count++;
         first = 1;
     }
     while (first < count)
         refs[n++] = added[first++];
     return n;
+}
+
+size_t trace_add_update(struct trace_ref *refs, size_t n, uint64_t va, uint64_t len)
+{
+    struct trace_ref added[2];
+    size_t count = trace_pages(va, len, TRACE_LOAD, added);
+    for (size_t i = 0; i < count; i++) {
+        refs[n] = added[i];
+        refs[n++].updates = true;
+    }
+    return trace_add(refs, n, va, len, TRACE_STORE);
 }

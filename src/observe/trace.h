@@ -23,6 +23,7 @@ struct trace_ref {
     uint32_t count; /* at least 1 */
     uint16_t space; /* address space */
     uint8_t kind;   /* enum trace_kind */
+    bool updates;   /* loads by instructions that store to the same place */
     bool rest;      /* second page of accesses on two */
 };
 

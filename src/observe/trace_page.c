@@ -15,6 +15,7 @@ struct page_reader {
     const uint8_t *at, *end; /* tokens left */
     uint16_t space;
     bool is_rest;  /* the next access or code page is a second one */
+    bool updates;  /* the next access is a load whose instruction stores */
     bool is_begun; /* the file's head was read */
     bool is_ended;
     struct pagetrace_recent data, code;
@@ -184,20 +185,22 @@ static void give(struct page_reader *reader, struct batch *batch, uint64_t page,
                                                  .count = count,
                                                  .space = reader->space,
                                                  .kind = (uint8_t)kind,
+                                                 .updates = reader->updates,
                                                  .rest = reader->is_rest};
-    reader->is_rest = false;
+    reader->is_rest = reader->updates = false;
 }
 
 /* `n` instructions on the current code page. */
 static bool give_instructions(struct page_reader *reader, struct batch *batch, uint64_t n)
 {
-    bool is_rest = reader->is_rest;
+    bool is_rest = reader->is_rest, updates = reader->updates;
     if (n > UINT32_MAX || (n > 0 && reader->code.count == 0))
         return false;
-    reader->is_rest = false;
+    reader->is_rest = reader->updates = false;
     if (n > 0)
         give(reader, batch, reader->code.page[0], (uint32_t)n, TRACE_FETCH);
     reader->is_rest = is_rest;
+    reader->updates = updates;
     reader->instructions += n;
     return true;
 }
@@ -218,7 +221,7 @@ static bool do_code_page(struct page_reader *reader, struct batch *batch)
 
 static bool do_data(struct page_reader *reader, struct batch *batch, unsigned place, bool is_store)
 {
-    if (place >= reader->data.count)
+    if (place >= reader->data.count || (is_store && reader->updates))
         return false;
     if (!reader->is_rest)
         *(is_store ? &reader->stores : &reader->loads) += 1;
@@ -240,6 +243,9 @@ static bool do_special(struct page_reader *reader, struct batch *batch, unsigned
             return false;
         reader->space = (uint16_t)number;
         reader->data.count = reader->code.count = 0;
+        return true;
+    case PAGETRACE_UPDATE:
+        reader->updates = true;
         return true;
     case PAGETRACE_REST:
         reader->is_rest = true;

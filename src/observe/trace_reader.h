@@ -36,6 +36,9 @@ int trace_fail(struct trace *trace, const char *format, ...) __attribute__((form
  * => room for two */
 size_t trace_add(struct trace_ref *refs, size_t n, uint64_t va, uint64_t len, enum trace_kind kind);
 
+/* The same for one instruction that loads and then stores. => room for four */
+size_t trace_add_update(struct trace_ref *refs, size_t n, uint64_t va, uint64_t len);
+
 /* Whether an access lies in the address space of the machine (48 bits, sign extended). */
 bool trace_is_address(uint64_t va, uint64_t len);
 

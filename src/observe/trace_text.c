@@ -89,11 +89,11 @@ static size_t add(struct trace_ref *refs, size_t n, const struct access *access)
 {
     if (access->letter == 'I')
         return trace_add(refs, n, access->va, access->len, TRACE_FETCH);
-    if (access->letter != 'S')
-        n = trace_add(refs, n, access->va, access->len, TRACE_LOAD);
-    if (access->letter != 'L')
-        n = trace_add(refs, n, access->va, access->len, TRACE_STORE);
-    return n;
+    if (access->letter == 'S')
+        return trace_add(refs, n, access->va, access->len, TRACE_STORE);
+    if (access->letter == 'L')
+        return trace_add(refs, n, access->va, access->len, TRACE_LOAD);
+    return trace_add_update(refs, n, access->va, access->len);
 }
 
 /* One line. Result: the new number of references, or -1. */
