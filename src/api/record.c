@@ -26,6 +26,9 @@
 
 enum { KINDS = 3 };
 
+static const enum trace_kind kinds[] = {
+    [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
+
 /* A process, told by where its counters lie. */
 struct subject {
     const struct counters *counters;
@@ -104,35 +107,52 @@ static void compare(struct subject *subject)
     }
 }
 
+/* Who runs. */
+static struct subject *subject_now(struct recorder *recorder)
+{
+    const struct counters *counters = recorder->machine->now;
+    if (!recorder->now || recorder->now->counters != counters)
+        recorder->now = find_subject(recorder, counters);
+    return recorder->now;
+}
+
+static void write_access(struct recorder *recorder, const struct subject *subject, vaddr_t va,
+                         unsigned len, enum mmu_access access, unsigned flags)
+{
+    struct trace_ref refs[2];
+    size_t n = trace_pages(va.v, len, kinds[access], refs);
+    for (size_t i = 0; i < n; i++) {
+        refs[i].space = (uint16_t)(subject - recorder->subjects);
+        refs[i].flags |= (uint8_t)flags;
+        pagetrace_write(recorder->writer, &refs[i]);
+    }
+}
+
 void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access access,
                      enum mmu_access lookup)
 {
-    static const uint8_t kinds[] = {
-        [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
     struct recorder *recorder = context;
-    const struct counters *counters = recorder->machine->now;
-    unsigned kind = kinds[access];
     if (!recorder->writer)
         return;
-    if (!recorder->now || recorder->now->counters != counters)
-        recorder->now = find_subject(recorder, counters);
-    struct subject *subject = recorder->now;
-    uint64_t lookups = counters->tlb_l1d_hits + counters->tlb_l1i_hits;
+    struct subject *subject = subject_now(recorder);
+    uint64_t lookups = subject->counters->tlb_l1d_hits + subject->counters->tlb_l1i_hits;
     if (lookups != subject->lookups)
         compare(subject);
     subject->lookups = lookups;
+    enum trace_kind kind = kinds[access];
     if (subject->again[kind] > 0) {
         subject->again[kind]--;
         return;
     }
-    struct trace_ref refs[2];
-    size_t n = trace_pages(va.v, len, (enum trace_kind)kind, refs);
-    for (size_t i = 0; i < n; i++) {
-        refs[i].space = (uint16_t)(subject - recorder->subjects);
-        refs[i].updates = access != lookup;
-        pagetrace_write(recorder->writer, &refs[i]);
-    }
+    write_access(recorder, subject, va, len, access, access != lookup ? TRACE_UPDATES : 0);
     subject->recorded[kind]++;
+}
+
+void recorder_kernel_access(void *context, vaddr_t va, enum mmu_access access)
+{
+    struct recorder *recorder = context;
+    if (recorder->writer)
+        write_access(recorder, subject_now(recorder), va, 1, access, TRACE_KERNEL);
 }
 
 /* ---- the file ---- */

@@ -65,8 +65,9 @@ static bool use_batch(struct pw_replay *replay, const struct trace_ref *refs,
         struct replay_ref ref = {.va = vaddr(refs[i].page << PAGE_SHIFT),
                                  .access = accesses[refs[i].kind],
                                  .space = refs[i].space,
-                                 .updates = refs[i].updates,
-                                 .rest = refs[i].rest,
+                                 .updates = refs[i].flags & TRACE_UPDATES,
+                                 .rest = refs[i].flags & TRACE_REST,
+                                 .by_kernel = refs[i].flags & TRACE_KERNEL,
                                  .count = refs[i].count,
                                  .next_use = next_uses[i]};
         if (!replay_use(replay->machine, &ref))

@@ -125,6 +125,8 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
         pw_system_destroy(system);
         return -1;
     }
+    if (system->recorder)
+        system->kernel->watch = (struct kernel_watch){recorder_kernel_access, system->recorder};
     *out = system;
     return 0;
 }

@@ -13,6 +13,12 @@
 #include "machine/machine.h"
 #include "machine/swapdisk.h"
 
+/* Who is told of the pages that the kernel uses for the program: copies of system calls. */
+struct kernel_watch {
+    void (*access)(void *context, vaddr_t va, enum mmu_access access); /* NULL: nobody */
+    void *context;
+};
+
 struct space;
 struct object;
 struct object_table;
@@ -33,7 +39,8 @@ struct kernel {
     uint32_t space_next;          /* where the search for a free number starts */
     uint32_t spaces_end;          /* above every number given so far */
     pfn_t zero_pfn;               /* the shared frame of zeros */
-    uint64_t anons_made;          /* numbers given so far, to anons and to objects */
+    struct kernel_watch watch;
+    uint64_t anons_made; /* numbers given so far, to anons and to objects */
     uint32_t objects_made;
     uint64_t pages_live; /* pages that exist, in RAM or on disk (see pages_peak) */
     pfn_t squeeze_hand;  /* where swap_squeeze() goes on */

@@ -271,6 +271,15 @@ static enum mmu_access lookup_of(const struct replay_ref *ref)
     return ref->updates ? MMU_STORE : ref->access;
 }
 
+/* After a page fault the instruction is executed again, from its fetch on. */
+static void fetch_again(struct replay *replay)
+{
+    if (replay->code_page == NO_PAGE)
+        return;
+    replay->fetches++;
+    replay->code_page = NO_PAGE;
+}
+
 /* The front array has failed. Result: the frame, or PFN_NONE: no room. */
 static pfn_t look_up_data(struct replay *replay, const struct replay_ref *ref)
 {
@@ -278,6 +287,7 @@ static pfn_t look_up_data(struct replay *replay, const struct replay_ref *ref)
     while (!tlb_data(replay->tlb, ref->va, lookup_of(ref), &hit)) {
         if (!fault(replay, ref))
             return PFN_NONE;
+        fetch_again(replay);
     }
     if (ref->count > 1)
         tlb_data_again(replay->tlb, ref->va, ref->count - 1);
@@ -305,6 +315,17 @@ static pfn_t look_up_code(struct replay *replay, const struct replay_ref *ref)
     }
     replay->ifront[slot].tag = vaddr_page(ref->va).v;
     return replay->ifront_pfn[slot] = hit.pfn;
+}
+
+/* A copy by the kernel, which walks the tables itself. */
+static pfn_t use_by_kernel(struct replay *replay, const struct replay_ref *ref)
+{
+    struct mmu_leaf leaf;
+    while (!mmu_translate(replay->ram, replay->root, ref->va, ref->access, &leaf)) {
+        if (!fault(replay, ref))
+            return PFN_NONE;
+    }
+    return paddr_pfn(leaf.pa);
 }
 
 /* The TLB is asked when the CPU enters a page. */
@@ -335,17 +356,25 @@ static void count_accesses(struct counters *counters, const struct replay_ref *r
         counters->loads += ref->count;
 }
 
+static bool is_in_space(const struct replay *replay, uint16_t space)
+{
+    return space == replay->root.asid && replay->root.table != PFN_NONE;
+}
+
 bool replay_use(struct replay *replay, const struct replay_ref *ref)
 {
     replay->clock++;
-    if ((ref->space != replay->root.asid || replay->root.table == PFN_NONE) &&
-        !enter_space(replay, ref->space))
+    if (!is_in_space(replay, ref->space) && !enter_space(replay, ref->space))
         return false;
     bool is_fetch = ref->access == MMU_FETCH;
-    pfn_t pfn = is_fetch ? use_code(replay, ref) : use_data(replay, ref);
+    pfn_t pfn = ref->by_kernel ? use_by_kernel(replay, ref)
+                : is_fetch     ? use_code(replay, ref)
+                               : use_data(replay, ref);
     if (pfn == PFN_NONE)
         return false;
     used(replay, pfn, ref);
+    if (ref->by_kernel)
+        return true;
     *(is_fetch ? &replay->fetches : &replay->lookups) += ref->count;
     count_accesses(&replay->counters, ref);
     return true;

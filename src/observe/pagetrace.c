@@ -198,14 +198,24 @@ static void put_code_page(struct pagetrace_writer *writer, uint64_t page)
 
 /* ---- references ---- */
 
+static void put_flags(struct pagetrace_writer *writer, unsigned flags)
+{
+    if (flags & TRACE_REST)
+        put_special(writer, PAGETRACE_REST);
+    if (flags & TRACE_UPDATES)
+        put_special(writer, PAGETRACE_UPDATES);
+    if (flags & TRACE_KERNEL)
+        put_special(writer, PAGETRACE_KERNEL);
+}
+
 static void put_fetch(struct pagetrace_writer *writer, const struct trace_ref *ref)
 {
     bool is_elsewhere = writer->code.count == 0 || writer->code.page[0] != ref->page;
-    if (ref->rest)
-        put_special(writer, PAGETRACE_REST);
-    if (is_elsewhere || ref->rest)
+    bool is_rest = ref->flags & TRACE_REST;
+    put_flags(writer, ref->flags);
+    if (is_elsewhere || is_rest)
         put_code_page(writer, ref->page);
-    if (ref->rest)
+    if (is_rest)
         return;
     if (writer->pending + ref->count > UINT32_MAX)
         put_pending(writer);
@@ -214,7 +224,7 @@ static void put_fetch(struct pagetrace_writer *writer, const struct trace_ref *r
 
 static void count(struct totals *totals, const struct trace_ref *ref)
 {
-    if (ref->rest)
+    if (ref->flags & (TRACE_REST | TRACE_KERNEL))
         return;
     if (ref->kind == TRACE_FETCH)
         totals->instructions += ref->count;
@@ -244,17 +254,14 @@ void pagetrace_write(struct pagetrace_writer *writer, const struct trace_ref *re
 {
     DCHECK(ref->count == 1 || ref->kind == TRACE_FETCH);
     /* The second page of an access stays with the first, for the token says it is one. */
-    if (writer->len + 2 * TOKEN_MAX > PAGETRACE_BLOCK_MAX && !ref->rest)
+    if (writer->len + 2 * TOKEN_MAX > PAGETRACE_BLOCK_MAX && !(ref->flags & TRACE_REST))
         end_block(writer);
     if (ref->space != writer->space)
         change_space(writer, ref->space);
     if (ref->kind == TRACE_FETCH) {
         put_fetch(writer, ref);
     } else {
-        if (ref->rest)
-            put_special(writer, PAGETRACE_REST);
-        if (ref->updates)
-            put_special(writer, PAGETRACE_UPDATE);
+        put_flags(writer, ref->flags);
         put_data(writer, ref->page, ref->kind == TRACE_STORE);
     }
     count(&writer->now, ref);

@@ -40,8 +40,10 @@ enum pagetrace_special {
     PAGETRACE_INSTRUCTIONS, /* a number follows: so many instructions, then nothing */
     PAGETRACE_NEW_PAGE,     /* a distance follows: a data page joins the list in front */
     PAGETRACE_SPACE,        /* a number follows: another address space; both lists are emptied */
-    PAGETRACE_UPDATE, /* the next access is a load whose instruction stores to the same place */
-    PAGETRACE_REST,   /* the next access, or code page, is the second page of the last one */
+    /* Of the next access (REST: or code page), the trace_flags of the same name. */
+    PAGETRACE_REST,
+    PAGETRACE_UPDATES,
+    PAGETRACE_KERNEL,
 };
 
 struct pagetrace_block {

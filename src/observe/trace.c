@@ -141,8 +141,8 @@ size_t trace_add(struct trace_ref *refs, size_t n, uint64_t va, uint64_t len, en
 {
     struct trace_ref added[2], *before = n > 0 ? &refs[n - 1] : NULL;
     size_t count = trace_pages(va, len, kind, added), first = 0;
-    if (before && before->page == added[0].page && before->kind == kind && !before->rest &&
-        !before->updates && before->count < UINT32_MAX) {
+    if (before && before->page == added[0].page && before->kind == kind && before->flags == 0 &&
+        before->count < UINT32_MAX) {
         before->count++;
         first = 1;
     }
@@ -157,7 +157,7 @@ size_t trace_add_update(struct trace_ref *refs, size_t n, uint64_t va, uint64_t 
     size_t count = trace_pages(va, len, TRACE_LOAD, added);
     for (size_t i = 0; i < count; i++) {
         refs[n] = added[i];
-        refs[n++].updates = true;
+        refs[n++].flags |= TRACE_UPDATES;
     }
     return trace_add(refs, n, va, len, TRACE_STORE);
 }

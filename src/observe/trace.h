@@ -17,14 +17,19 @@ enum { TRACE_PAGE_SHIFT = 12 };
 
 enum trace_kind { TRACE_LOAD, TRACE_STORE, TRACE_FETCH };
 
+enum trace_flags {
+    TRACE_REST = 1 << 0,    /* the second page of accesses that lie on two */
+    TRACE_UPDATES = 1 << 1, /* loads by instructions that store to the same place */
+    TRACE_KERNEL = 1 << 2,  /* by the kernel, for a system call: no access of the program */
+};
+
 /* `count` references in a row of one kind to one page. */
 struct trace_ref {
     uint64_t page;  /* number; canonical: of 52 bits, sign extended from 36 */
     uint32_t count; /* at least 1 */
     uint16_t space; /* address space */
     uint8_t kind;   /* enum trace_kind */
-    bool updates;   /* loads by instructions that store to the same place */
-    bool rest;      /* second page of accesses on two */
+    uint8_t flags;  /* enum trace_flags */
 };
 
 struct trace;

@@ -14,8 +14,7 @@
 struct page_reader {
     const uint8_t *at, *end; /* tokens left */
     uint16_t space;
-    bool is_rest;  /* the next access or code page is a second one */
-    bool updates;  /* the next access is a load whose instruction stores */
+    uint8_t flags; /* of the next access or code page: enum trace_flags */
     bool is_begun; /* the file's head was read */
     bool is_ended;
     struct pagetrace_recent data, code;
@@ -185,22 +184,20 @@ static void give(struct page_reader *reader, struct batch *batch, uint64_t page,
                                                  .count = count,
                                                  .space = reader->space,
                                                  .kind = (uint8_t)kind,
-                                                 .updates = reader->updates,
-                                                 .rest = reader->is_rest};
-    reader->is_rest = reader->updates = false;
+                                                 .flags = reader->flags};
+    reader->flags = 0;
 }
 
 /* `n` instructions on the current code page. */
 static bool give_instructions(struct page_reader *reader, struct batch *batch, uint64_t n)
 {
-    bool is_rest = reader->is_rest, updates = reader->updates;
+    uint8_t flags = reader->flags;
     if (n > UINT32_MAX || (n > 0 && reader->code.count == 0))
         return false;
-    reader->is_rest = reader->updates = false;
+    reader->flags = 0;
     if (n > 0)
         give(reader, batch, reader->code.page[0], (uint32_t)n, TRACE_FETCH);
-    reader->is_rest = is_rest;
-    reader->updates = updates;
+    reader->flags = flags;
     reader->instructions += n;
     return true;
 }
@@ -214,16 +211,16 @@ static bool do_code_page(struct page_reader *reader, struct batch *batch)
         pagetrace_recent_use(&reader->code, place);
     else if (place != PAGETRACE_CODE || !take_page(reader, &reader->code))
         return false;
-    if (reader->is_rest)
+    if (reader->flags & TRACE_REST)
         give(reader, batch, reader->code.page[0], 1, TRACE_FETCH);
     return true;
 }
 
 static bool do_data(struct page_reader *reader, struct batch *batch, unsigned place, bool is_store)
 {
-    if (place >= reader->data.count || (is_store && reader->updates))
+    if (place >= reader->data.count || (is_store && (reader->flags & TRACE_UPDATES)))
         return false;
-    if (!reader->is_rest)
+    if (!(reader->flags & (TRACE_REST | TRACE_KERNEL)))
         *(is_store ? &reader->stores : &reader->loads) += 1;
     give(reader, batch, pagetrace_recent_use(&reader->data, place), 1,
          is_store ? TRACE_STORE : TRACE_LOAD);
@@ -244,11 +241,14 @@ static bool do_special(struct page_reader *reader, struct batch *batch, unsigned
         reader->space = (uint16_t)number;
         reader->data.count = reader->code.count = 0;
         return true;
-    case PAGETRACE_UPDATE:
-        reader->updates = true;
+    case PAGETRACE_UPDATES:
+        reader->flags |= TRACE_UPDATES;
+        return true;
+    case PAGETRACE_KERNEL:
+        reader->flags |= TRACE_KERNEL;
         return true;
     case PAGETRACE_REST:
-        reader->is_rest = true;
+        reader->flags |= TRACE_REST;
         return true;
     default:
         return false;

@@ -16,7 +16,7 @@ static inline size_t trace_pages(uint64_t va, uint64_t len, enum trace_kind kind
         return 1;
     refs[1] = refs[0];
     refs[1].page = last;
-    refs[1].rest = true;
+    refs[1].flags = TRACE_REST;
     return 2;
 }
 

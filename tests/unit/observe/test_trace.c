@@ -39,7 +39,7 @@ static const char *read_text(const char *text)
     while ((n = trace_read(trace, refs, REFS)) > 0)
         for (int i = 0; i < n; i++)
             len += sprintf(out + len, "%c%lx*%u%s ", "LSI"[refs[i].kind],
-                           (unsigned long)refs[i].page, refs[i].count, refs[i].rest ? "+" : "");
+                           (unsigned long)refs[i].page, refs[i].count, refs[i].flags & TRACE_REST ? "+" : "");
     if (n < 0)
         sprintf(out + len, "! %s", trace_why(trace));
     trace_close(trace);
