@@ -48,7 +48,7 @@ struct pw_error {
 struct pw_config;
 
 /* What a configuration is for: some options serve one purpose only. */
-enum pw_use { PW_RUN = 1, PW_REPLAY = 2, PW_RECORD = 4 };
+enum pw_use { PW_RUN = 1, PW_REPLAY = 2, PW_RECORD = 4, PW_CURVE = 8 };
 
 /* A configuration with every option at its default, to run programs. */
 struct pw_config *pw_config_create(void);
@@ -138,6 +138,37 @@ void pw_replay_destroy(struct pw_replay *replay);
 bool pw_replay_has(const struct pw_replay *replay, int counter);
 uint64_t pw_replay_counter(const struct pw_replay *replay, int counter);
 const char *pw_replay_format(const struct pw_replay *replay); /* of the trace: "text" */
+
+/* ---- curves ---- */
+
+/* The page faults that a trace, or a program that ran, has in every size of RAM under LRU. RAM
+ * holds pages only; first touches are faults too. */
+struct pw_curve;
+
+/* Of a trace, as pw_replay_run() reads it; the configuration is for PW_CURVE. */
+int pw_curve_trace(const struct pw_config *config, const char *trace, struct pw_curve **out,
+                   struct pw_error *error);
+/* Of a program: before and after pw_run(), of a system for PW_CURVE. */
+void pw_curve_begin(struct pw_system *system);
+struct pw_curve *pw_curve_end(struct pw_system *system);
+void pw_curve_destroy(struct pw_curve *curve);
+
+uint64_t pw_curve_pages(const struct pw_curve *curve);        /* that were used at all */
+uint64_t pw_curve_instructions(const struct pw_curve *curve); /* 0: the trace has no fetches */
+uint64_t pw_curve_accesses(const struct pw_curve *curve);     /* loads and stores */
+
+struct pw_curve_point {
+    uint64_t frames;
+    uint64_t faults; /* the sum of those of */
+    uint64_t loads, stores, fetches;
+};
+/* More frames than pages change nothing; 0 frames: every reference faults. */
+void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out);
+
+/* The faults of a trace under any policy in RAMs of frames[0 .. n - 1] frames, n > 0, in one pass.
+ * Result: 0 and faults[0 .. n - 1]; -1 and *error. */
+int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,
+                    const uint64_t *frames, size_t n, uint64_t *faults, struct pw_error *error);
 
 /* ---- results ---- */
 

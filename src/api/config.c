@@ -309,7 +309,7 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
-enum { PROGRAMS = PW_RUN | PW_RECORD, ANY = PROGRAMS | PW_REPLAY };
+enum { PROGRAMS = PW_RUN | PW_RECORD | PW_CURVE, ANY = PROGRAMS | PW_REPLAY };
 
 struct option {
     struct pw_option_info info;
@@ -352,7 +352,7 @@ static const struct option options[] = {
     {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PROGRAMS},
      read_code_cache},
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
-      PW_REPLAY},
+      PW_REPLAY | PW_CURVE},
      read_format},
 };
 enum { NOPTIONS = sizeof(options) / sizeof(options[0]) };

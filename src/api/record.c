@@ -38,7 +38,9 @@ struct subject {
 
 struct recorder {
     const struct machine *machine;
-    struct pagetrace_writer *writer; /* NULL: nothing is recorded */
+    void (*sink)(void *context, const struct trace_ref *ref); /* NULL: nothing is recorded */
+    void *context;
+    struct pagetrace_writer *writer; /* NULL: no file is written */
     int fd;
     char *path, *temporary; /* temporary NULL: written in place */
     struct subject *subjects, *now;
@@ -55,6 +57,13 @@ struct recorder *recorder_create(void)
 void recorder_attach(struct recorder *recorder, const struct machine *machine)
 {
     recorder->machine = machine;
+}
+
+void recorder_set_sink(struct recorder *recorder,
+                       void (*sink)(void *context, const struct trace_ref *ref), void *context)
+{
+    recorder->sink = sink;
+    recorder->context = context;
 }
 
 static void close_file(struct recorder *recorder)
@@ -124,7 +133,7 @@ static void write_access(struct recorder *recorder, const struct subject *subjec
     for (size_t i = 0; i < n; i++) {
         refs[i].space = (uint16_t)(subject - recorder->subjects);
         refs[i].flags |= (uint8_t)flags;
-        pagetrace_write(recorder->writer, &refs[i]);
+        recorder->sink(recorder->context, &refs[i]);
     }
 }
 
@@ -132,7 +141,7 @@ void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access ac
                      enum mmu_access lookup)
 {
     struct recorder *recorder = context;
-    if (!recorder->writer)
+    if (!recorder->sink)
         return;
     struct subject *subject = subject_now(recorder);
     uint64_t lookups = subject->counters->tlb_l1d_hits + subject->counters->tlb_l1i_hits;
@@ -151,7 +160,7 @@ void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access ac
 void recorder_kernel_access(void *context, vaddr_t va, enum mmu_access access)
 {
     struct recorder *recorder = context;
-    if (recorder->writer)
+    if (recorder->sink)
         write_access(recorder, subject_now(recorder), va, 1, access, TRACE_KERNEL);
 }
 
@@ -187,15 +196,21 @@ static void move_up(struct recorder *recorder)
     recorder->fd = fd;
 }
 
+static void write_ref(void *context, const struct trace_ref *ref)
+{
+    pagetrace_write(context, ref);
+}
+
 int pw_record(struct pw_system *system, const char *path, struct pw_error *error)
 {
     struct recorder *recorder = system->recorder;
-    CHECK(recorder && !recorder->writer);
+    CHECK(recorder && !recorder->sink);
     int code = open_file(recorder, path);
     if (code)
         return error_set(error, code, "cannot write %.300s: %s", path, strerror(code));
     move_up(recorder);
     pagetrace_writer_create(recorder->fd, &recorder->writer);
+    recorder_set_sink(recorder, write_ref, recorder->writer);
     return 0;
 }
 
@@ -221,6 +236,7 @@ int pw_record_end(struct pw_system *system, struct pw_error *error)
 {
     struct recorder *recorder = system->recorder;
     CHECK(recorder && recorder->writer);
+    recorder_set_sink(recorder, NULL, NULL);
     int code = finish_file(recorder);
     close_file(recorder);
     if (code)

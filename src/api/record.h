@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Recording: every access of every process becomes part of a page trace. An instruction that faults
- * is executed again, but recorded once.
+ * Recording: every access of every process becomes a page reference, for a trace or a curve. An
+ * instruction that faults is executed again, but recorded once.
  */
 #ifndef API_RECORD_H
 #define API_RECORD_H
 
 #include "machine/machine.h"
+#include "observe/trace.h"
 #include "pagewalk.h"
 
 struct recorder;
+
+/* Who gets the references; NULL: nobody, and nothing is recorded. */
+void recorder_set_sink(struct recorder *recorder,
+                       void (*sink)(void *context, const struct trace_ref *ref), void *context);
 
 struct recorder *recorder_create(void);
 /* A file that was begun and not ended leaves nothing behind. NULL is fine. */

@@ -116,7 +116,7 @@ static int create_linux(const struct pw_config *config, struct pw_system *system
 int pw_system_create(const struct pw_config *config, struct pw_system **out, struct pw_error *error)
 {
     struct pw_system *system = x_calloc(1, sizeof(*system));
-    if (config->use == PW_RECORD)
+    if (config->use != PW_RUN)
         system->recorder = recorder_create();
     if (open_strace(config, &system->strace, error) < 0 ||
         create_machine(config, system->recorder, &system->machine, error) < 0 ||
@@ -142,6 +142,7 @@ void pw_system_destroy(struct pw_system *system)
     if (system->machine)
         machine_destroy(system->machine);
     recorder_destroy(system->recorder);
+    pw_curve_destroy(system->curve);
     if (system->strace)
         fclose(system->strace);
     free(system);

@@ -10,7 +10,8 @@
 struct recorder;
 
 struct pw_system {
-    struct recorder *recorder; /* NULL: the configuration is not for PW_RECORD */
+    struct recorder *recorder; /* NULL: the configuration is for PW_RUN */
+    struct pw_curve *curve;    /* being made of what runs; else NULL */
     FILE *strace;              /* NULL: no tracing */
     struct machine *machine;
     struct kernel *kernel;
