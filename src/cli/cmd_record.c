@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* pagewalk record: runs a program as `pagewalk run` does, and writes a trace of its pages. */
+#include <limits.h>
+
 #include "cli/command.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -23,12 +25,29 @@ static void print_help(FILE *out)
           out);
 }
 
+static int begin(struct pw_system *system, void *path)
+{
+    struct pw_error error;
+    return pw_record(system, path, &error) < 0 ? message_error("%s", error.message) : 0;
+}
+
+static int end(const struct options *options, struct pw_system *system, const struct report *report,
+               void *path)
+{
+    struct pw_error error;
+    int status = pw_record_end(system, &error) < 0 ? message_error("%s", error.message) : 0;
+    return report_write(options, report) != 0 ? EXIT_PAGEWALK : status;
+}
+
 /* -o is the trace's; the summary has standard error. */
 static int record_with(const struct options *options, char **argv)
 {
     struct options others = *options;
     others.output_path = NULL;
-    return program_run(&others, options->output_path, argv);
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s", options->output_path);
+    struct program_work work = {begin, end, path};
+    return program_run(&others, &work, argv);
 }
 
 static int run_record(int argc, char **argv)

@@ -32,8 +32,15 @@ static void print_help(FILE *out)
           out);
 }
 
+static int end(const struct options *options, struct pw_system *system, const struct report *report,
+               void *arg)
+{
+    return report_write(options, report);
+}
+
 static int run_run(int argc, char **argv)
 {
+    static const struct program_work work = {.end = end};
     struct options options;
     if (options_create(argc, argv, PW_RUN, &options) < 0)
         return EXIT_PAGEWALK;
@@ -46,7 +53,7 @@ static int run_run(int argc, char **argv)
         status =
             message_error("run: no program given: pagewalk run [OPTIONS] [--] PROGRAM [ARG...]");
     else
-        status = program_run(&options, NULL, argv + options.first);
+        status = program_run(&options, &work, argv + options.first);
     options_destroy(&options);
     return status;
 }

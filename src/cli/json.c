@@ -50,7 +50,7 @@ static json_t *string(const char *bytes)
     return json;
 }
 
-static json_t *command(char *const *argv)
+json_t *json_command(char *const *argv)
 {
     json_t *list = json_array();
     for (size_t i = 0; argv && argv[i]; i++)
@@ -121,7 +121,7 @@ static json_t *processes_array(const struct pw_system *system)
     struct pw_process_info process;
     for (size_t i = 0; pw_process(system, i, &process); i++)
         json_array_append_new(list, json_pack("{s:i,s:i,s:o,s:o,s:o}", "pid", process.pid, "ppid",
-                                              process.ppid, "command", command(process.argv),
+                                              process.ppid, "command", json_command(process.argv),
                                               "exit", exit_object(&process), "counters",
                                               process_counters(system, i)));
     return list;
@@ -132,7 +132,7 @@ static json_t *run_object(const struct report *report)
     struct pw_process_info first = {0};
     pw_process(report->system, 0, &first);
     return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version",
-                     pw_version(), "command", command(report->argv), "config",
+                     pw_version(), "command", json_command(report->argv), "config",
                      config_object(report->config), "exit", exit_object(&first), "counters",
                      counters_object(report), "processes", processes_array(report->system));
 }
@@ -147,7 +147,11 @@ static json_t *replay_object(const struct report *report)
 
 char *json_report(const struct report *report)
 {
-    json_t *root = report->replay ? replay_object(report) : run_object(report);
+    return json_text(report->replay ? replay_object(report) : run_object(report));
+}
+
+char *json_text(json_t *root)
+{
     char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
     json_decref(root);
     if (!text)

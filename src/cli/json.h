@@ -3,6 +3,8 @@
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
 
+#include <jansson.h>
+
 #include "cli/report.h"
 
 /*
@@ -11,5 +13,10 @@
  * Bytes of the command that are not UTF-8 become U+FFFD.
  */
 char *json_report(const struct report *report);
+
+/* Strings as an array. */
+json_t *json_command(char *const *argv);
+/* The object, which is given back, as text of that form. */
+char *json_text(json_t *root);
 
 #endif

@@ -54,6 +54,7 @@ static int make_page(const char *path)
         if (strcmp(line, "@OPTIONS@\n") == 0)
             put_options(stdout, strstr(path, "-replay.")   ? PW_REPLAY
                                 : strstr(path, "-record.") ? PW_RECORD
+                                : strstr(path, "-curve.")  ? PW_CURVE
                                                            : PW_RUN);
         else if (version)
             printf("%.*s%s%s", (int)(version - line), line, pw_version(), version + strlen(mark));
@@ -89,7 +90,7 @@ static int make_counters(void)
 static void put_files(void)
 {
     struct option_info info;
-    for (size_t i = 0; options_at(PW_RUN, i, &info); i++)
+    for (size_t i = 0; options_at(PW_CURVE, i, &info); i++)
         if (info.argument && strcmp(info.argument, "FILE") == 0)
             printf("    --%s) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n", info.name);
 }
@@ -140,6 +141,7 @@ static int make_completion(void)
     put_names("run", PW_RUN);
     put_names("record", PW_RECORD);
     put_names("replay", PW_REPLAY);
+    put_names("curve", PW_CURVE);
     fputs("        esac\n"
           "        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
           "    else\n"

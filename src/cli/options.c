@@ -13,18 +13,53 @@
 #include "cli/message.h"
 #include "cli/suggest.h"
 
-enum own_option { OWN_OUTPUT, OWN_QUIET, OWN_JSON, OWN_HELP, OWN_VERSION, OWN_COUNT };
+enum own_option {
+    OWN_TRACE,
+    OWN_POLICIES,
+    OWN_COST,
+    OWN_OUTPUT,
+    OWN_QUIET,
+    OWN_JSON,
+    OWN_CSV,
+    OWN_SVG,
+    OWN_HELP,
+    OWN_VERSION,
+    OWN_COUNT
+};
 
-static const struct option_info own[OWN_COUNT] = {
-    [OWN_OUTPUT] = {"output", 'o', "FILE", NULL,
-                    "Write the summary to FILE; of record, the trace."},
-    [OWN_QUIET] = {"quiet", 'q', NULL, NULL, "No summary."},
-    [OWN_JSON] =
-        {"json", '\0', "FILE", NULL,
-         "Write configuration, exit and counters to FILE as one JSON object; - is standard "
-         "error."},
-    [OWN_HELP] = {"help", 'h', NULL, NULL, "This help."},
-    [OWN_VERSION] = {"version", 'V', NULL, NULL, "The version."},
+enum { ALL = PW_RUN | PW_REPLAY | PW_RECORD | PW_CURVE };
+
+/* An option of the command line alone. */
+struct own {
+    struct option_info info;
+    unsigned uses; /* enum pw_use */
+};
+
+static const struct own own[OWN_COUNT] = {
+    [OWN_TRACE] = {{"trace", '\0', "FILE", NULL,
+                    "Take the references of a trace, not of a program; -: standard input."},
+                   PW_CURVE},
+    [OWN_POLICIES] = {{"policies", '\0', "NAME,...", NULL,
+                       "Show the faults of these policies beside those of LRU."},
+                      PW_CURVE},
+    [OWN_COST] = {{"cost", '\0', "DEVICE|KEY=TIME,...", "nvme",
+                   "What the modelled time is made of: a swap device (nvme, sata-ssd, disk, zram, "
+                   "far-memory), or times of an instruction, a minor and a major fault as in "
+                   "instruction=0.4ns,minor=500ns,major=90us."},
+                  PW_CURVE},
+    [OWN_OUTPUT] = {{"output", 'o', "FILE", NULL,
+                     "Write the summary to FILE; of record, the trace."},
+                    ALL},
+    [OWN_QUIET] = {{"quiet", 'q', NULL, NULL, "No summary."}, ALL},
+    [OWN_JSON] = {{"json", '\0', "FILE", NULL,
+                   "Write the results to FILE as one JSON object; - is standard error."},
+                  ALL},
+    [OWN_CSV] = {{"csv", '\0', "FILE", NULL,
+                  "Write every size at which the faults change to FILE, as a table with commas."},
+                 PW_CURVE},
+    [OWN_SVG] = {{"svg", '\0', "FILE", NULL, "Draw the curve to FILE."}, PW_CURVE},
+    [OWN_HELP] = {{"help", 'h', NULL, NULL, "This help."}, ALL},
+    [OWN_VERSION] = {{"version", 'V', NULL, NULL, "The version."}, ALL},
 };
 
 enum {
@@ -57,10 +92,13 @@ bool options_at(enum pw_use use, size_t i, struct option_info *out)
             return true;
         }
     }
-    if (i >= OWN_COUNT)
-        return false;
-    *out = own[i];
-    return true;
+    for (size_t k = 0; k < OWN_COUNT; k++) {
+        if ((own[k].uses & use) && i-- == 0) {
+            *out = own[k].info;
+            return true;
+        }
+    }
+    return false;
 }
 
 void options_print(FILE *out, enum pw_use use)
@@ -109,13 +147,13 @@ static void table_create(const char *where, const char *command, struct table *t
         add_row(table, n, &letter, &info, LIBRARY_VALUE + (int)i);
     }
     for (int i = 0; i < OWN_COUNT; i++, n++)
-        add_row(table, n, &letter, &own[i], OWN_VALUE + i);
+        add_row(table, n, &letter, &own[i].info, OWN_VALUE + i);
 }
 
 static int own_by_letter(int letter)
 {
     for (int i = 0; i < OWN_COUNT; i++)
-        if (own[i].letter && own[i].letter == letter)
+        if (own[i].info.letter && own[i].info.letter == letter)
             return i;
     return -1;
 }
@@ -164,11 +202,33 @@ static int unknown_option(const struct table *table, char **argv)
 
 static int set_own(struct options *options, enum own_option option, const char *where)
 {
+    if (!(own[option].uses & options->use)) {
+        if (*where)
+            return 0;
+        message_error("--%s: not an option of this command", own[option].info.name);
+        return -1;
+    }
     if (optarg && *optarg == '\0') {
-        message_error("%s--%s: the file name is empty", where, own[option].name);
+        message_error("%s--%s: the %s is empty", where, own[option].info.name,
+                      strcmp(own[option].info.argument, "FILE") ? "value" : "file name");
         return -1;
     }
     switch (option) {
+    case OWN_TRACE:
+        options->trace_path = optarg;
+        break;
+    case OWN_POLICIES:
+        options->policies = optarg;
+        break;
+    case OWN_COST:
+        options->cost = optarg;
+        break;
+    case OWN_CSV:
+        options->csv_path = optarg;
+        break;
+    case OWN_SVG:
+        options->svg_path = optarg;
+        break;
     case OWN_OUTPUT:
         options->output_path = optarg;
         break;
@@ -217,7 +277,10 @@ static int set_option(struct options *options, int value, const struct table *ta
 
 static const char *use_name(enum pw_use use)
 {
-    return use == PW_REPLAY ? "replay" : use == PW_RECORD ? "record" : "run";
+    return use == PW_REPLAY   ? "replay"
+           : use == PW_RECORD ? "record"
+           : use == PW_CURVE  ? "curve"
+                              : "run";
 }
 
 /* Reads options from argv[1] up to the first word that is none; its index goes to *first. */

@@ -32,8 +32,12 @@ void options_print(FILE *out, enum pw_use use);
 struct options {
     enum pw_use use;
     struct pw_config *config;
-    const char *output_path; /* summary; NULL: standard error */
-    const char *json_path;   /* NULL: no JSON */
+    const char *output_path;         /* summary; NULL: standard error */
+    const char *json_path;           /* NULL: no JSON */
+    const char *csv_path, *svg_path; /* of a curve; NULL: none */
+    const char *trace_path;          /* NULL: a program */
+    const char *policies;            /* names with commas; NULL: none */
+    const char *cost;                /* NULL: the default */
     bool quiet;
     bool help, version;     /* asked for instead of a run */
     int first;              /* argv index of the program or trace */

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cli/message.h"
-#include "cli/report.h"
 #include "pagewalk.h"
 
 extern char **environ;
@@ -42,8 +41,8 @@ static int spawn_status(const struct pw_error *error)
 }
 
 /* Runs the program and reports. Result: the exit status; *killed_by is set to its signal. */
-static int run_program(struct pw_system *system, const struct options *options, bool is_recorded,
-                       char **argv, int *killed_by)
+static int run_program(struct pw_system *system, const struct options *options,
+                       const struct program_work *work, char **argv, int *killed_by)
 {
     struct pw_error error;
     struct pw_process_info process;
@@ -53,13 +52,11 @@ static int run_program(struct pw_system *system, const struct options *options, 
         return spawn_status(&error);
     }
     int status = pw_run(system, &error) < 0 ? message_error("%s", error.message) : 0;
-    if (is_recorded && status == 0 && pw_record_end(system, &error) < 0)
-        status = message_error("%s", error.message);
     struct report report = {.system = system,
                             .config = options->config,
                             .argv = argv,
                             .times = report_times_since(before)};
-    if (report_write(options, &report) != 0)
+    if (work->end(options, system, &report, work->arg) != 0)
         status = EXIT_PAGEWALK;
     if (status == 0 && pw_process(system, 0, &process)) {
         status = process.status;
@@ -68,7 +65,7 @@ static int run_program(struct pw_system *system, const struct options *options, 
     return status;
 }
 
-int program_run(const struct options *options, const char *trace, char **argv)
+int program_run(const struct options *options, const struct program_work *work, char **argv)
 {
     struct pw_error error;
     struct pw_system *system;
@@ -77,9 +74,9 @@ int program_run(const struct options *options, const char *trace, char **argv)
         return EXIT_PAGEWALK;
     if (pw_system_create(options->config, &system, &error) < 0)
         return message_error("--%s", error.message);
-    int status = trace && pw_record(system, trace, &error) < 0
-                     ? message_error("%s", error.message)
-                     : run_program(system, options, trace != NULL, argv, &killed_by);
+    int status = work->begin ? work->begin(system, work->arg) : 0;
+    if (status == 0)
+        status = run_program(system, options, work, argv, &killed_by);
     pw_system_destroy(system);
     return killed_by ? die_of(killed_by) : status;
 }

@@ -50,7 +50,7 @@ uint64_t report_counter(const struct report *report, int counter)
 }
 
 /* Colour only where a person looks on: https://no-color.org */
-static bool wants_colour(const struct options *options)
+bool report_wants_colour(const struct options *options)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     return !options->output_path && !(no_color && *no_color) && isatty(STDERR_FILENO) && term &&
@@ -66,12 +66,13 @@ static int check_file(const char *option, const char *path)
 
 int report_check_files(const struct options *options)
 {
-    return check_file("output", options->output_path) || check_file("json", options->json_path)
-               ? EXIT_PAGEWALK
-               : 0;
+    bool is_bad = check_file("output", options->output_path) ||
+                  check_file("json", options->json_path) || check_file("csv", options->csv_path) ||
+                  check_file("svg", options->svg_path);
+    return is_bad ? EXIT_PAGEWALK : 0;
 }
 
-static int write_file(const char *option, const char *path, const char *text, size_t len)
+int report_write_file(const char *option, const char *path, const char *text, size_t len)
 {
     int error = outfile_write(path, text, len);
     return error ? message_error("--%s: cannot write %.200s: %s", option, path, strerror(error))
@@ -85,11 +86,11 @@ static int write_summary(const struct options *options, const struct report *rep
     FILE *out = open_memstream(&text, &len);
     if (!out)
         return message_error("out of memory");
-    summary_write(out, report, wants_colour(options));
+    summary_write(out, report, report_wants_colour(options));
     fclose(out);
     int status = 0;
     if (options->output_path)
-        status = write_file("output", options->output_path, text, len);
+        status = report_write_file("output", options->output_path, text, len);
     else
         outfile_write("-", text, len); /* a closed standard error is nobody's error */
     free(text);
@@ -101,7 +102,7 @@ static int write_json(const struct options *options, const struct report *report
     char *text = json_report(report);
     if (!text)
         return message_error("out of memory");
-    int status = write_file("json", options->json_path, text, strlen(text));
+    int status = report_write_file("json", options->json_path, text, strlen(text));
     free(text);
     return status;
 }

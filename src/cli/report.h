@@ -35,4 +35,8 @@ int report_check_files(const struct options *options);
 /* Writes what the options ask for. Result: 0, or EXIT_PAGEWALK after a message. */
 int report_write(const struct options *options, const struct report *report);
 
+/* One of the files. Result as above. */
+int report_write_file(const char *option, const char *path, const char *text, size_t len);
+bool report_wants_colour(const struct options *options);
+
 #endif
