@@ -95,10 +95,11 @@ static int read_size(const char *text, uint64_t *bytes, struct reading *reading)
     return refuse(reading, "'%.80s' is not a size: write digits and K, M, G or T, as in 16M", text);
 }
 
-/* A machine that runs programs needs room for page tables as well; a replay only for pages. */
+/* A machine that runs programs needs room for page tables as well; a replay, or a curve of a trace,
+ * only for pages. */
 static int read_ram(struct pw_config *config, const char *value, struct reading *reading)
 {
-    bool is_replay = config->use == PW_REPLAY;
+    bool is_replay = config->use == PW_REPLAY || config->use == PW_CURVE;
     uint64_t least = (uint64_t)(is_replay ? 1 : RAM_FRAMES_MIN) * PAGE_SIZE;
     uint64_t most = (is_replay ? REPLAY_FRAMES_MAX : RAM_FRAMES_MAX) * PAGE_SIZE, len;
     if (read_size(value, &len, reading) < 0)

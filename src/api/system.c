@@ -72,6 +72,9 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
                 .trace = recorder ? recorder_access : NULL,
                 .trace_context = recorder},
     };
+    if (options.nframes < RAM_FRAMES_MIN)
+        return error_set(error, EINVAL, "ram: too small for a program: the least is %uK",
+                         RAM_FRAMES_MIN * PAGE_SIZE >> 10);
     int result = machine_create(&options, out);
     if (result == 0 && recorder)
         recorder_attach(recorder, *out);

@@ -16,7 +16,8 @@
 #include "observe/trace_pages.h"
 #include "observe/trace_reader.h"
 
-static const struct trace_reader *const readers[] = {&trace_page, &trace_text};
+static const struct trace_reader *const readers[] = {&trace_page, &trace_text, &trace_champsim,
+                                                     &trace_oracle};
 enum { NREADERS = sizeof(readers) / sizeof(readers[0]), LOOK_LEN = 4096 };
 
 const char *trace_format_name(size_t i, const char **summary)
@@ -128,6 +129,12 @@ int trace_fail(struct trace *trace, const char *format, ...)
     else
         snprintf(trace->why, TRACE_WHY_LEN, "byte %" PRIu64 ": %.200s", offset, what);
     return -1;
+}
+
+int trace_fail_short(struct trace *trace)
+{
+    const char *why = input_failure(trace->input);
+    return trace_fail(trace, "%s", why ? why : "the trace ends in the middle of a record");
 }
 
 bool trace_is_address(uint64_t va, uint64_t len)

@@ -26,10 +26,13 @@ struct trace {
     char why[TRACE_WHY_LEN];
 };
 
-extern const struct trace_reader trace_page, trace_text;
+extern const struct trace_reader trace_page, trace_text, trace_champsim, trace_oracle;
 
 /* Says what is wrong, and where: the offset of the next byte. Result: -1. */
 int trace_fail(struct trace *trace, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The input ends in the middle of a record. Result: -1. */
+int trace_fail_short(struct trace *trace);
 
 /* Adds the references of `count` accesses of `len` bytes at va: one, or two if it lies on two
  * pages; one that only repeats the last is counted there. Result: the new number of references.

@@ -26,7 +26,7 @@ static void put(const void *bytes, size_t len)
 }
 
 /* All references, written as "kind page count" with a star at the second page of two. */
-static const char *read_text(const char *text)
+static const char *read_bytes(const void *bytes, size_t bytes_len, const char *format)
 {
     static char out[1024];
     char why[TRACE_WHY_LEN];
@@ -34,16 +34,22 @@ static const char *read_text(const char *text)
     struct trace_ref refs[REFS];
     int n, len = 0;
     out[0] = '\0';
-    put(text, strlen(text));
-    assert_int_equal(trace_open(path, "text", &trace, why), 0);
+    put(bytes, bytes_len);
+    assert_int_equal(trace_open(path, format, &trace, why), 0);
     while ((n = trace_read(trace, refs, REFS)) > 0)
         for (int i = 0; i < n; i++)
-            len += sprintf(out + len, "%c%lx*%u%s ", "LSI"[refs[i].kind],
-                           (unsigned long)refs[i].page, refs[i].count, refs[i].flags & TRACE_REST ? "+" : "");
+            len +=
+                sprintf(out + len, "%c%lx*%u%s ", "LSI"[refs[i].kind], (unsigned long)refs[i].page,
+                        refs[i].count, refs[i].flags & TRACE_REST ? "+" : "");
     if (n < 0)
-        sprintf(out + len, "! %s", trace_why(trace));
+        sprintf(out, "! %s", trace_why(trace));
     trace_close(trace);
     return out;
+}
+
+static const char *read_text(const char *text)
+{
+    return read_bytes(text, strlen(text), "text");
 }
 
 static void plain_lines(void **state)
@@ -137,6 +143,39 @@ static void compressed(void **state)
     }
 }
 
+/* A ChampSim record: an address, and what it loads and stores. */
+static void champsim_record(uint64_t *record, uint64_t ip, uint64_t store, uint64_t load)
+{
+    memset(record, 0, 64);
+    record[0] = ip;
+    record[3] = store; /* the second of two */
+    record[7] = load;  /* the last of four */
+}
+
+static void champsim_records(void **state)
+{
+    uint64_t records[3][8];
+    champsim_record(records[0], 0x401000, 0x3000, 0x1fff);
+    champsim_record(records[1], 0x401004, 0, 0);
+    champsim_record(records[2], 0x402000, 0, 0x800000000000);
+    assert_string_equal(read_bytes(records, 128, "champsim"), "I401*1 L1*1 S3*1 I401*1 ");
+    assert_string_equal(read_bytes(records, 127, "champsim"),
+                        "! byte 64: the trace ends in the middle of a record");
+    assert_string_equal(read_bytes(records, 192, "champsim"),
+                        "! byte 128: an address does not have 48 bits: is this a ChampSim trace?");
+}
+
+static void oracle_records(void **state)
+{
+    static const uint64_t objects[] = {UINT64_MAX - 4, 7, UINT64_MAX - 4, 9, 7, 7};
+    uint8_t bytes[6 * 24] = {0};
+    for (unsigned i = 0; i < 6; i++)
+        memcpy(bytes + (size_t)24 * i + 4, &objects[i], 8);
+    assert_string_equal(read_bytes(bytes, sizeof(bytes), "oracle"), "L1*1 L2*1 L1*1 L3*1 L2*2 ");
+    assert_string_equal(read_bytes(bytes, 30, "oracle"),
+                        "! byte 24: the trace ends in the middle of a record");
+}
+
 static int make_file(void **state)
 {
     int fd = mkstemp(path);
@@ -152,7 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_lines),   cmocka_unit_test(lackey_lines), cmocka_unit_test(mistakes),
-        cmocka_unit_test(foreign_bytes), cmocka_unit_test(compressed),
+        cmocka_unit_test(foreign_bytes), cmocka_unit_test(champsim_records), cmocka_unit_test(oracle_records), cmocka_unit_test(compressed),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }
