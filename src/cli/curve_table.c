@@ -9,7 +9,7 @@
 #include "cli/curve.h"
 #include "cli/human.h"
 
-enum { BAR = 14 };
+enum { BAR = 12 };
 
 static uint64_t returns_at(const struct curve_view *view, uint64_t frames)
 {
@@ -32,9 +32,9 @@ static void put_bar(FILE *out, const struct curve_view *view, uint64_t frames)
 
 static void put_head(FILE *out, const struct curve_view *view)
 {
-    fprintf(out, "  %10s %13s", "RAM", view->npolicies ? "lru" : "faults");
+    fprintf(out, "  %9s %13s", "RAM", view->npolicies ? "lru" : "faults");
     if (view->npolicies == 0)
-        fprintf(out, " %10s %10s %10s %9s", "loads", "stores", "fetches", "time*");
+        fprintf(out, " %10s %10s %10s %8s", "loads", "stores", "fetches", "time*");
     for (size_t i = 0; i < view->npolicies; i++)
         fprintf(out, " %13s", view->policies[i].name);
     fputc('\n', out);
@@ -45,7 +45,7 @@ static void put_row(FILE *out, const struct curve_view *view, size_t row)
     char size[HUMAN_LEN], count[HUMAN_LEN];
     struct pw_curve_point point;
     pw_curve_at(view->curve, view->rows[row], &point);
-    fprintf(out, "  %10s %13s", human_size(point.frames * 4096, size),
+    fprintf(out, "  %9s %13s", human_size(point.frames * 4096, size),
             human_count(point.faults, count));
     if (view->npolicies == 0) {
         fprintf(out, " %10llu %10llu %10llu %7.3gs ", (unsigned long long)point.loads,

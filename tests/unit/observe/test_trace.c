@@ -190,8 +190,10 @@ static int remove_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_lines),   cmocka_unit_test(lackey_lines), cmocka_unit_test(mistakes),
-        cmocka_unit_test(foreign_bytes), cmocka_unit_test(champsim_records), cmocka_unit_test(oracle_records), cmocka_unit_test(compressed),
+        cmocka_unit_test(plain_lines),      cmocka_unit_test(lackey_lines),
+        cmocka_unit_test(mistakes),         cmocka_unit_test(foreign_bytes),
+        cmocka_unit_test(champsim_records), cmocka_unit_test(oracle_records),
+        cmocka_unit_test(compressed),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }
