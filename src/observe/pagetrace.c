@@ -132,7 +132,8 @@ static void put_distance(struct pagetrace_writer *writer, const struct pagetrace
                          uint64_t page)
 {
     int64_t distance = (int64_t)(page - (recent->count ? recent->page[0] : 0));
-    put_number(writer, (uint64_t)distance << 1 ^ (uint64_t)(distance >> 63));
+    uint64_t doubled = (uint64_t)distance << 1;
+    put_number(writer, distance < 0 ? ~doubled : doubled);
 }
 
 static void put_special(struct pagetrace_writer *writer, enum pagetrace_special special)
