@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 
-enum { LEVEL = 3, TOKEN_MAX = 64 }; /* of zstd; bytes that one reference adds at most */
+enum { LEVEL = 7, TOKEN_MAX = 64 }; /* of zstd; bytes that one reference adds at most */
 
 _Static_assert(sizeof(struct pagetrace_block) == 48, "the header has no holes");
 
