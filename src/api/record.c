@@ -203,8 +203,8 @@ static void write_ref(void *context, const struct trace_ref *ref)
 
 int pw_record(struct pw_system *system, const char *path, struct pw_error *error)
 {
+    CHECK(system->recorder && !system->recorder->sink);
     struct recorder *recorder = system->recorder;
-    CHECK(recorder && !recorder->sink);
     int code = open_file(recorder, path);
     if (code)
         return error_set(error, code, "cannot write %.300s: %s", path, strerror(code));
@@ -234,8 +234,8 @@ static int finish_file(struct recorder *recorder)
 
 int pw_record_end(struct pw_system *system, struct pw_error *error)
 {
+    CHECK(system->recorder && system->recorder->writer);
     struct recorder *recorder = system->recorder;
-    CHECK(recorder && recorder->writer);
     recorder_set_sink(recorder, NULL, NULL);
     int code = finish_file(recorder);
     close_file(recorder);

@@ -42,15 +42,15 @@ static void put_head(FILE *out, const struct curve_view *view)
 
 static void put_row(FILE *out, const struct curve_view *view, size_t row)
 {
-    char size[HUMAN_LEN], count[HUMAN_LEN];
+    char size[HUMAN_LEN], count[HUMAN_LEN], time[HUMAN_LEN];
     struct pw_curve_point point;
     pw_curve_at(view->curve, view->rows[row], &point);
     fprintf(out, "  %9s %13s", human_size(point.frames * 4096, size),
             human_count(point.faults, count));
     if (view->npolicies == 0) {
-        fprintf(out, " %10llu %10llu %10llu %7.3gs ", (unsigned long long)point.loads,
+        fprintf(out, " %10llu %10llu %10llu %8s ", (unsigned long long)point.loads,
                 (unsigned long long)point.stores, (unsigned long long)point.fetches,
-                curve_seconds(view, point.frames));
+                human_time(curve_seconds(view, point.frames), time));
         put_bar(out, view, point.frames);
     }
     for (size_t i = 0; i < view->npolicies; i++)
@@ -60,7 +60,7 @@ static void put_row(FILE *out, const struct curve_view *view, size_t row)
 
 void curve_table(FILE *out, const struct curve_view *view, bool colour)
 {
-    char text[400], size[HUMAN_LEN];
+    char text[400], size[HUMAN_LEN], instruction[HUMAN_LEN], minor[HUMAN_LEN], major[HUMAN_LEN];
     fprintf(out, "%spagewalk: curve of %.56s%s\n", colour ? "\033[1m" : "", view->argv[0],
             colour ? "\033[0m" : "");
     put_head(out, view);
@@ -70,9 +70,10 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
     human_wrap(out, 2, 2, curve_advice(view, text, sizeof(text)));
     snprintf(text, sizeof(text),
              "All pages are %s. Faults are exact, first touches included; times are modelled: "
-             "%.3g ns an instruction, %.3g us a minor and %.3g us a major fault.",
-             human_size(pw_curve_pages(view->curve) * 4096, size), view->cost.instruction,
-             view->cost.minor / 1e3, view->cost.major / 1e3);
+             "%s an instruction, %s a minor and %s a major fault.",
+             human_size(pw_curve_pages(view->curve) * 4096, size),
+             human_time(view->cost.instruction / 1e9, instruction),
+             human_time(view->cost.minor / 1e9, minor), human_time(view->cost.major / 1e9, major));
     fputs("  ", out);
     human_wrap(out, 2, 2, text);
 }

@@ -8,6 +8,7 @@
 extern const struct policy_ops policy_two_q;
 extern const struct policy_ops policy_arc;
 extern const struct policy_ops policy_clock;
+extern const struct policy_ops policy_clock_pro;
 extern const struct policy_ops policy_fifo;
 extern const struct policy_ops policy_lfu;
 extern const struct policy_ops policy_lru;

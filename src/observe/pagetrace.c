@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 
-enum { LEVEL = 3, TOKEN_MAX = 64 }; /* of zstd; bytes that one reference adds at most */
+enum { LEVEL = 7, TOKEN_MAX = 64 }; /* of zstd; bytes that one reference adds at most */
 
 _Static_assert(sizeof(struct pagetrace_block) == 48, "the header has no holes");
 
@@ -132,7 +132,8 @@ static void put_distance(struct pagetrace_writer *writer, const struct pagetrace
                          uint64_t page)
 {
     int64_t distance = (int64_t)(page - (recent->count ? recent->page[0] : 0));
-    put_number(writer, (uint64_t)distance << 1 ^ (uint64_t)(distance >> 63));
+    uint64_t doubled = (uint64_t)distance << 1;
+    put_number(writer, distance < 0 ? ~doubled : doubled);
 }
 
 static void put_special(struct pagetrace_writer *writer, enum pagetrace_special special)

@@ -188,6 +188,10 @@ struct oracle {
     uint64_t next[PAGES_MAX];
     unsigned hand, share; /* sieve, arc */
     int newest;
+    /* clock-pro, whose `row` holds gone pages as well, the oldest first */
+    bool hot[PAGES_MAX], out[PAGES_MAX], in_test[PAGES_MAX];
+    int hands[3]; /* the page under it; -1: the oldest */
+    unsigned target;
 };
 
 static unsigned resident(const struct oracle *o)
@@ -342,6 +346,115 @@ static void join_arc(struct oracle *o, unsigned page)
     }
 }
 
+/* ---- clock-pro ---- */
+
+enum { HAND_HOT, HAND_COLD, HAND_TEST };
+
+static unsigned pro_count(const struct oracle *o, bool hot, bool out)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < o->row.count; i++)
+        count += o->hot[o->row.page[i]] == hot && o->out[o->row.page[i]] == out;
+    return count;
+}
+
+static unsigned pro_resident(const struct oracle *o)
+{
+    return pro_count(o, true, false) + pro_count(o, false, false);
+}
+
+/* The page under a hand, which moves on. */
+static unsigned pro_pass(struct oracle *o, int hand)
+{
+    unsigned i = o->hands[hand] < 0 ? 0 : (unsigned)row_find(&o->row, (unsigned)o->hands[hand]);
+    o->hands[hand] = i + 1 < o->row.count ? (int)o->row.page[i + 1] : -1;
+    return o->row.page[i];
+}
+
+static void pro_leave(struct oracle *o, unsigned page)
+{
+    for (int hand = 0; hand < 3; hand++)
+        if (o->hands[hand] == (int)page)
+            pro_pass(o, hand);
+}
+
+static void pro_end_test(struct oracle *o, unsigned page)
+{
+    o->target -= o->target > 1;
+    o->in_test[page] = false;
+    if (o->out[page]) {
+        pro_leave(o, page);
+        row_drop(&o->row, page);
+        o->out[page] = false;
+    }
+}
+
+static void pro_cool(struct oracle *o)
+{
+    while (pro_count(o, true, false) && pro_count(o, true, false) + o->target > pro_resident(o)) {
+        unsigned page = pro_pass(o, HAND_HOT);
+        if (o->hot[page])
+            o->hot[page] = take_used(o, page);
+        else if (o->in_test[page])
+            pro_end_test(o, page);
+    }
+}
+
+static void pro_comes_back(struct oracle *o, unsigned page)
+{
+    o->target += o->target < pro_resident(o);
+    o->in_test[page] = false;
+    o->hot[page] = true;
+    pro_cool(o);
+}
+
+static int choose_clock_pro(struct oracle *o)
+{
+    for (;;) {
+        if (pro_count(o, false, false) == 0)
+            pro_cool(o);
+        unsigned page = pro_pass(o, HAND_COLD);
+        if (o->hot[page] || o->out[page])
+            continue;
+        if (take_used(o, page)) {
+            pro_leave(o, page);
+            row_drop(&o->row, page);
+            row_append(&o->row, page);
+            if (o->in_test[page])
+                pro_comes_back(o, page);
+            else
+                o->in_test[page] = true;
+            continue;
+        }
+        pro_leave(o, page);
+        o->out[page] = true;
+        if (!o->in_test[page]) {
+            row_drop(&o->row, page);
+            o->out[page] = false;
+        }
+        while (pro_count(o, false, true) > pro_resident(o)) {
+            unsigned old = pro_pass(o, HAND_TEST);
+            if (o->in_test[old])
+                pro_end_test(o, old);
+        }
+        return (int)page;
+    }
+}
+
+static void join_clock_pro(struct oracle *o, unsigned page)
+{
+    bool was_out = o->out[page];
+    if (was_out) {
+        pro_leave(o, page);
+        row_drop(&o->row, page);
+        o->out[page] = false;
+    }
+    row_append(&o->row, page);
+    o->in_test[page] = true;
+    if (was_out)
+        pro_comes_back(o, page);
+}
+
 static const struct oracle oracles[] = {
     {.name = "fifo", .choose = choose_first},
     {.name = "lru", .choose = choose_first, .moves_on_use = true},
@@ -352,6 +465,12 @@ static const struct oracle oracles[] = {
     {.name = "sieve", .choose = choose_sieve, .ignores_first = true},
     {.name = "2q", .choose = choose_2q, .join = join_known_or_new, .ignores_first = true},
     {.name = "s3-fifo", .choose = choose_s3fifo, .join = join_known_or_new, .ignores_first = true},
+    {.name = "clock-pro",
+     .choose = choose_clock_pro,
+     .join = join_clock_pro,
+     .ignores_first = true,
+     .hands = {-1, -1, -1},
+     .target = 1},
     {.name = "arc", .choose = choose_arc, .join = join_arc, .ignores_first = true},
 };
 enum { NORACLES = sizeof(oracles) / sizeof(oracles[0]) };
@@ -370,16 +489,16 @@ static int oracle_use(struct oracle *o, struct reference ref)
 {
     int displaced = -1;
     unsigned page = ref.page;
-    if (row_find(&o->row, page) >= 0 || row_find(&o->main, page) >= 0) {
+    if ((row_find(&o->row, page) >= 0 && !o->out[page]) || row_find(&o->main, page) >= 0) {
         oracle_hit(o, page);
     } else {
-        if (resident(o) == o->nframes)
+        if (pro_resident(o) + o->main.count == o->nframes)
             displaced = o->choose(o);
+        o->used[page] = !o->ignores_first;
         if (o->join)
             o->join(o, page);
         else
             row_append(&o->row, page);
-        o->used[page] = !o->ignores_first;
         o->dirty[page] = o->spared[page] = false;
         o->uses[page] = 0;
         o->newest = (int)page;
@@ -466,8 +585,8 @@ static void nobody_beats_the_optimum(void **state)
  * for this. */
 static void scans_do_not_drive_out_what_is_used(void **state)
 {
-    static const char *const names[] = {"2q", "arc", "s3-fifo", "sieve", "lfu"};
-    for (unsigned i = 0; i < 5; i++) {
+    static const char *const names[] = {"2q", "arc", "s3-fifo", "sieve", "lfu", "clock-pro"};
+    for (unsigned i = 0; i < 6; i++) {
         struct ram_model ram;
         ram_model_create(&ram, names[i], 20, 1);
         for (unsigned step = 0; step < 20000; step++)
