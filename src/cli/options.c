@@ -68,8 +68,8 @@ enum {
     OWN_VALUE = 512,
 };
 
-/* The list as getopt_long wants it: all options of any use. Those of other uses are refused later,
- * or passed over in PAGEWALK_OPTS. */
+/* The list as getopt_long wants it: the options of one use, or in PAGEWALK_OPTS of all, where those
+ * of others are passed over. */
 struct table {
     struct option rows[TABLE_MAX];
     char letters[2 * TABLE_MAX];
@@ -136,18 +136,30 @@ static void add_row(struct table *table, size_t n, char **letter, const struct o
         *letter += sprintf(*letter, "%c%s", info->letter, info->argument ? ":" : "");
 }
 
-static void table_create(const char *where, const char *command, struct table *table)
+static const char *use_name(enum pw_use use)
 {
+    return use == PW_REPLAY   ? "replay"
+           : use == PW_RECORD ? "record"
+           : use == PW_CURVE  ? "curve"
+                              : "run";
+}
+
+static void table_create(const char *where, enum pw_use use, struct table *table)
+{
+    unsigned uses = *where ? ALL : (unsigned)use;
     size_t n = 0;
     char *letter = table->letters;
-    *table = (struct table){.where = where, .command = command};
+    *table = (struct table){.where = where, .command = use_name(use)};
     letter += sprintf(letter, "+:");
-    for (size_t i = 0; pw_option(i); i++, n++) {
+    for (size_t i = 0; pw_option(i); i++) {
         struct option_info info = info_of(pw_option(i));
-        add_row(table, n, &letter, &info, LIBRARY_VALUE + (int)i);
+        if (pw_option(i)->uses & uses)
+            add_row(table, n++, &letter, &info, LIBRARY_VALUE + (int)i);
     }
-    for (int i = 0; i < OWN_COUNT; i++, n++)
-        add_row(table, n, &letter, &own[i].info, OWN_VALUE + i);
+    for (int i = 0; i < OWN_COUNT; i++) {
+        if (own[i].uses & uses)
+            add_row(table, n++, &letter, &own[i].info, OWN_VALUE + i);
+    }
 }
 
 static int own_by_letter(int letter)
@@ -166,6 +178,17 @@ static int missing_argument(const struct table *table, int value)
     return message_error("%s-%c needs a value", table->where, value);
 }
 
+static bool is_of_another_use(const char *name)
+{
+    for (size_t i = 0; pw_option(i); i++)
+        if (strcmp(pw_option(i)->name, name) == 0)
+            return true;
+    for (int i = 0; i < OWN_COUNT; i++)
+        if (strcmp(own[i].info.name, name) == 0)
+            return true;
+    return false;
+}
+
 /* A long option that getopt_long() did not take: unknown, or short for several. */
 static int unknown_long(const struct table *table, const char *word)
 {
@@ -173,6 +196,8 @@ static int unknown_long(const struct table *table, const char *word)
     struct suggest suggest;
     int matches = 0;
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    if (is_of_another_use(name))
+        return message_error("--%s: not an option of this command", name);
     suggest_start(&suggest, name);
     for (const struct option *row = table->rows; row->name; row++) {
         matches += strncmp(row->name, name, strlen(name)) == 0;
@@ -202,12 +227,8 @@ static int unknown_option(const struct table *table, char **argv)
 
 static int set_own(struct options *options, enum own_option option, const char *where)
 {
-    if (!(own[option].uses & options->use)) {
-        if (*where)
-            return 0;
-        message_error("--%s: not an option of this command", own[option].info.name);
-        return -1;
-    }
+    if (!(own[option].uses & options->use))
+        return 0;
     if (optarg && *optarg == '\0') {
         message_error("%s--%s: the %s is empty", where, own[option].info.name,
                       strcmp(own[option].info.argument, "FILE") ? "value" : "file name");
@@ -275,20 +296,12 @@ static int set_option(struct options *options, int value, const struct table *ta
     return set_own(options, (enum own_option)own_by_letter(value), table->where);
 }
 
-static const char *use_name(enum pw_use use)
-{
-    return use == PW_REPLAY   ? "replay"
-           : use == PW_RECORD ? "record"
-           : use == PW_CURVE  ? "curve"
-                              : "run";
-}
-
 /* Reads options from argv[1] up to the first word that is none; its index goes to *first. */
 static int read_words(struct options *options, const char *where, int argc, char **argv, int *first)
 {
     struct table table;
     int value;
-    table_create(where, use_name(options->use), &table);
+    table_create(where, options->use, &table);
     optind = 0; /* glibc: start anew */
     opterr = 0;
     while ((value = getopt_long(argc, argv, table.letters, table.rows, NULL)) != -1)
