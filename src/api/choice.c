@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What help can list: the replacement policies and the TLB presets. */
+/* What help can list: the replacement policies, the TLB presets and the formats of traces. */
 #include <string.h>
 
 #include "kernel/policy.h"
 #include "machine/tlb.h"
+#include "observe/trace.h"
 #include "pagewalk.h"
 
 static bool policy_choice(size_t i, struct pw_choice_info *out)
@@ -36,12 +37,25 @@ static bool tlb_choice(size_t i, struct pw_choice_info *out)
     if (i >= count)
         return false;
     const struct tlb_spec *spec = &presets[i].spec;
-    describe_level("L1D", spec->l1d, l1d, sizeof(l1d));
-    describe_level("L1I", spec->l1i, l1i, sizeof(l1i));
-    describe_level("L2", spec->l2, l2, sizeof(l2));
+    describe_level("L1D", spec->level[TLB_L1D], l1d, sizeof(l1d));
+    describe_level("L1I", spec->level[TLB_L1I], l1i, sizeof(l1i));
+    describe_level("L2", spec->level[TLB_L2], l2, sizeof(l2));
     snprintf(out->name, sizeof(out->name), "%.63s", spec->name);
     snprintf(out->summary, sizeof(out->summary), "%s, %s, %s", l1d, l1i, l2);
     snprintf(out->source, sizeof(out->source), "%s", presets[i].source);
+    return true;
+}
+
+static bool format_choice(size_t i, struct pw_choice_info *out)
+{
+    const char *summary = "found by the trace's first bytes or its name", *name = "auto";
+    if (i > 0)
+        name = trace_format_name(i - 1, &summary);
+    if (!name)
+        return false;
+    snprintf(out->name, sizeof(out->name), "%s", name);
+    snprintf(out->summary, sizeof(out->summary), "%s", summary);
+    out->source[0] = '\0';
     return true;
 }
 
@@ -51,5 +65,7 @@ bool pw_choice(const char *kind, size_t i, struct pw_choice_info *out)
         return policy_choice(i, out);
     if (strcmp(kind, "tlb") == 0)
         return tlb_choice(i, out);
+    if (strcmp(kind, "format") == 0)
+        return format_choice(i, out);
     return false;
 }

@@ -8,7 +8,8 @@
  * The choice is Linux's (proc(5), /proc/PID/oom_score and oom_score_adj): the process with the most
  * pages in RAM and swap, page tables included; each point of oom_score_adj counts as a thousandth
  * of all RAM and swap; of equals the youngest; never one with oom_score_adj -1000. If it is the one
- * that asks, the fault fails, and it ends when it is off the CPU.
+ * that asks, the fault fails, and it ends when it is off the CPU. Nobody is killed while there is
+ * memory of processes that have ended and are only not taken off yet.
  */
 #include "linux/oom.h"
 
@@ -73,43 +74,75 @@ static void explain(const struct process *victim)
     linux_note(system, "%s", system->message);
 }
 
-/* Kills all that use the space. The locks in it pass on first. */
-static void kill_users(struct linux_system *system, struct space *space)
+static void kill_users(struct linux_system *system, const struct space *space)
 {
-    space->ends = true;
     for (struct process *process = system->processes; process; process = process->next) {
         if (process->space != space || process->exited)
             continue;
         process_exit(process, (struct process_exit){.signal = SIGKILL});
         system->kernel->gauges.oom_kills++;
-        for (struct task *task = process->tasks; task; task = task->next)
-            task_leave_memory(task);
     }
 }
 
-/* Does a process that has ended already use the space? It needs no memory any more. */
+/* Gives the memory of processes that have ended back. The locks in it pass on first. */
+static void reclaim_from(struct linux_system *system, struct space *space)
+{
+    space->ends = true;
+    for (struct process *process = system->processes; process; process = process->next)
+        for (struct task *task = process->tasks; task && process->space == space; task = task->next)
+            task_leave_memory(task);
+    space_clear(space);
+}
+
+/* Have all that use the space ended? They need no memory any more. (A program that is being loaded
+ * has a space that nobody uses yet.) */
 static bool is_ending(const struct linux_system *system, const struct space *space)
 {
+    bool ends = false;
+    for (const struct process *process = system->processes; process; process = process->next) {
+        if (process->space == space && !process->exited)
+            return false;
+        ends |= process->space == space;
+    }
+    return ends;
+}
+
+/* Those that were sent SIGKILL need not come to run for it. */
+static void end_killed(struct linux_system *system)
+{
+    for (struct process *process = system->processes; process; process = process->next)
+        if (process->pending.pending & sigbit(SIGKILL))
+            process_exit(process, (struct process_exit){.signal = SIGKILL});
+}
+
+/* NULL: none that holds anything. */
+static struct space *find_ending(const struct linux_system *system)
+{
     for (const struct process *process = system->processes; process; process = process->next)
-        if (process->space == space && process->exited)
-            return true;
-    return false;
+        if (process->exited && process->space && space_footprint(process->space) > 0 &&
+            is_ending(system, process->space))
+            return process->space;
+    return NULL;
 }
 
 static bool make_room(void *context, struct space *asking)
 {
     struct linux_system *system = context;
+    end_killed(system);
     if (is_ending(system, asking))
         return false;
-    struct process *victim = choose(system);
-    if (!victim)
-        return false;
-    struct space *space = victim->space;
-    explain(victim);
-    kill_users(system, space);
+    struct space *space = find_ending(system);
+    if (!space) {
+        struct process *victim = choose(system);
+        if (!victim)
+            return false;
+        space = victim->space;
+        explain(victim);
+        kill_users(system, space);
+    }
     if (space == asking)
         return false;
-    space_clear(space);
+    reclaim_from(system, space);
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/object.h"
 #include "linux/clock.h"
 #include "linux/proc_text.h"
+#include "linux/shm.h"
 
 static uint64_t kb(uint64_t npages)
 {
@@ -237,6 +238,45 @@ static void overcommit_ratio(const struct proc_subject *subject, FILE *out)
     fprintf(out, "50\n");
 }
 
+/* ---- System V shared memory ---- */
+
+static void put_segment(const struct shm_segment *segment, FILE *out)
+{
+    struct shmid_ds info;
+    shm_info(segment, &info);
+    uint64_t swapped = object_swapped(segment->object, 0, UINT64_MAX);
+    fprintf(out, "%10d %10d  %4o %21zu %5d %5d  %5lu %5u %5u %5u %5u %10ld %10ld %10ld",
+            info.shm_perm.__key, segment->ipc.id, info.shm_perm.mode, info.shm_segsz, info.shm_cpid,
+            info.shm_lpid, info.shm_nattch, info.shm_perm.uid, info.shm_perm.gid,
+            info.shm_perm.cuid, info.shm_perm.cgid, info.shm_atime, info.shm_dtime, info.shm_ctime);
+    fprintf(out, " %21" PRIu64 " %21" PRIu64 "\n",
+            (segment->object->pages.count - swapped) << PAGE_SHIFT, swapped << PAGE_SHIFT);
+}
+
+static void sysv_shm(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out,
+            "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  "
+            "cuid  cgid      atime      dtime      ctime                   rss"
+            "                  swap\n");
+    const struct ipc_table *table = shm_entries(subject->system->shm);
+    for (unsigned i = 0; i < ipc_end(table); i++) {
+        const struct shm_segment *segment = shm_segment(ipc_at(table, i));
+        if (segment)
+            put_segment(segment, out);
+    }
+}
+
+static void shm_max(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", (uint64_t)SHM_LEN_MAX);
+}
+
+static void shm_segments(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", SHM_SEGMENTS_MAX);
+}
+
 static void zero(const struct proc_subject *subject, FILE *out)
 {
     fprintf(out, "0\n");
@@ -273,6 +313,10 @@ const struct proc_file proc_machine_files[] = {
     {"/proc/swaps", swaps, 0444, NULL},
     {"/proc/uptime", uptime, 0444, NULL},
     {"/proc/vmstat", vmstat, 0444, NULL},
+    {"/proc/sys/kernel/shmall", shm_max, 0444, NULL},
+    {"/proc/sys/kernel/shmmax", shm_max, 0444, NULL},
+    {"/proc/sys/kernel/shmmni", shm_segments, 0444, NULL},
+    {"/proc/sysvipc/shm", sysv_shm, 0444, NULL},
     {"/proc/sys/vm/nr_hugepages", zero, 0444, NULL},
     {"/proc/sys/vm/nr_overcommit_hugepages", zero, 0444, NULL},
     {"/proc/sys/vm/overcommit_kbytes", zero, 0444, NULL},

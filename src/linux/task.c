@@ -16,6 +16,7 @@
 #include "linux/oom.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
+#include "linux/shm.h"
 #include "linux/task.h"
 #include "linux/tty.h"
 #include "machine/machine.h"
@@ -134,6 +135,7 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     }
     sched_create(system);
     system->futexes = futex_table_create();
+    system->shm = shm_table_create(kernel);
     oom_create(system);
     *out = system;
     return 0;
@@ -155,6 +157,7 @@ void linux_destroy(struct linux_system *system)
     radix_destroy(&system->pids);
     radix_destroy(&system->tids);
     futex_table_destroy(system->futexes);
+    shm_table_destroy(system->shm);
     sched_destroy(system);
     hostsig_destroy(system);
     for (size_t i = 0; i < system->nnotes; i++)

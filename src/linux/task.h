@@ -74,6 +74,7 @@ struct linux_system {
     struct tty *ttys;                /* controlling terminals of sessions (tty.c) */
     struct signalfd *signalfds;      /* list of all (signalfd.c) */
     struct futex_table *futexes;     /* who waits for which word of memory (futex.c) */
+    struct shm_table *shm;           /* segments of System V shared memory (shm.c) */
     struct task *current;
     int next_pid;
     bool pids_wrapped;

@@ -49,6 +49,18 @@ second was killed by signal 9
 the parent's memory is right" ]
 }
 
+@test "nobody is killed for memory that the dying are about to give back" {
+    runs none dying 11 10
+    [ "$out" = "idle was killed by signal 9" ]
+    [ "$(counter report oom_kills)" -eq 0 ]
+}
+
+@test "all that share the victim's memory end with it" {
+    runs none vfork 20
+    [ "$out" = "parent of a child by vfork was killed by signal 9" ]
+    [ "$(counter report oom_kills)" -eq 2 ]
+}
+
 @test "nobody ends while there is swap" {
     runs 64M big 11 10
     [ "$out" = "growing ended with status 0

@@ -8,6 +8,10 @@
  *     all. `big` and `small` only name which of the two is expected to end.
  *   oom lock IDLE GROW
  *     the child that waits holds a robust lock in shared memory; afterwards the parent takes it
+ *   oom dying IDLE GROW
+ *     the child that waits is killed by the parent, which then fills GROW MiB at once
+ *   oom vfork SIZE
+ *     a child made by vfork fills SIZE MiB, while the parent's threads wait
  *   oom fork SIZE
  *     a process of SIZE MiB has two children that write to all of it; the second has an
  *     oom_score_adj of 500
@@ -170,6 +174,43 @@ static void run_lock(char **argv)
            pthread_mutex_lock(lock) == EOWNERDEAD ? "is dead" : "is not dead");
 }
 
+static void run_dying(char **argv)
+{
+    int release;
+    size_t len = (size_t)atoi(argv[3]) * MIB;
+    pid_t idle = start_idle((size_t)atoi(argv[2]), MAP_PRIVATE, NULL, &release);
+    char *mine = (char *)map(len / MIB, MAP_PRIVATE);
+    kill(idle, SIGKILL);
+    for (size_t i = 0; i < len; i += 4096)
+        mine[i] = 1;
+    say("idle", idle);
+}
+
+static void *wait_forever(void *unused)
+{
+    pause();
+    return unused;
+}
+
+static void run_vfork(size_t mib)
+{
+    fflush(stdout);
+    pid_t outer = start();
+    if (outer == 0) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, wait_forever, NULL);
+        volatile size_t len = mib * MIB;
+        if (vfork() == 0) {
+            char *at = (char *)map(mib, MAP_PRIVATE);
+            for (size_t i = 0; i < len; i += 4096)
+                at[i] = 1;
+            _exit(0);
+        }
+        _exit(5);
+    }
+    say("parent of a child by vfork", outer);
+}
+
 static void run_fork(size_t mib)
 {
     size_t count = mib * MIB / sizeof(uint64_t);
@@ -196,6 +237,10 @@ int main(int argc, char **argv)
 {
     if (argc >= 3 && strcmp(argv[1], "fork") == 0)
         run_fork((size_t)atoi(argv[2]));
+    else if (argc >= 3 && strcmp(argv[1], "vfork") == 0)
+        run_vfork((size_t)atoi(argv[2]));
+    else if (argc >= 4 && strcmp(argv[1], "dying") == 0)
+        run_dying(argv);
     else if (argc >= 4 && strcmp(argv[1], "lock") == 0)
         run_lock(argv);
     else if (argc >= 4)
