@@ -47,8 +47,13 @@ struct pw_error {
 
 struct pw_config;
 
-/* A configuration with every option at its default. */
+/* What a configuration is for: some options serve one purpose only. */
+enum pw_use { PW_RUN = 1, PW_REPLAY = 2, PW_RECORD = 4, PW_CURVE = 8 };
+
+/* A configuration with every option at its default, to run programs. */
 struct pw_config *pw_config_create(void);
+/* The same for another use; its options are those with that use. */
+struct pw_config *pw_config_create_for(enum pw_use use);
 void pw_config_destroy(struct pw_config *config);
 
 /* One option: what pw_config_set() accepts. The command line is made from this list. */
@@ -58,6 +63,7 @@ struct pw_option_info {
                              a switch, whose value is "yes" or "no" */
     const char *initial;  /* default value as text */
     const char *help;     /* one sentence */
+    unsigned uses;        /* enum pw_use, ored */
 };
 /* The options in the order of the manual; NULL beyond the last. */
 const struct pw_option_info *pw_option(size_t i);
@@ -83,7 +89,8 @@ struct pw_choice_info {
 };
 /* Columns of rows of kind "tlb": entries:ways for pages of each size. */
 #define PW_TLB_HEADER "level    4 KiB             2 MiB             1 GiB"
-/* The choices of kind "policy" or "tlb", the default first. Result: false beyond the last. */
+/* The choices of kind "policy", "tlb" or "format", the default first. Result: false beyond the
+ * last. */
 bool pw_choice(const char *kind, size_t i, struct pw_choice_info *out);
 
 /* ---- system ---- */
@@ -111,6 +118,61 @@ int pw_run(struct pw_system *system, struct pw_error *error);
  * read counters. NULL: no more. */
 void pw_set_progress(struct pw_system *system, double seconds,
                      void (*progress)(struct pw_system *system, void *arg), void *arg);
+
+/* ---- record and replay ---- */
+
+/* Between pw_system_create(), for PW_RECORD, and pw_run(): has a page trace of all that runs
+ * written. pw_record_end() after pw_run() gives the file its name; without it there is none.
+ * Result: 0, or -1 and *error. */
+int pw_record(struct pw_system *system, const char *path, struct pw_error *error);
+int pw_record_end(struct pw_system *system, struct pw_error *error);
+
+/* A trace of memory references that went through a machine. */
+struct pw_replay;
+
+/*
+ * Reads a trace ("-": standard input) to its end, through the TLB, page tables and policy of a
+ * configuration for PW_REPLAY. Result: 0 and *out; -1 and *error, which says where the trace is
+ * wrong.
+ */
+int pw_replay_run(const struct pw_config *config, const char *trace, struct pw_replay **out,
+                  struct pw_error *error);
+void pw_replay_destroy(struct pw_replay *replay);
+/* As pw_counter_has() and pw_counter(). What a trace does not tell is absent. */
+bool pw_replay_has(const struct pw_replay *replay, int counter);
+uint64_t pw_replay_counter(const struct pw_replay *replay, int counter);
+const char *pw_replay_format(const struct pw_replay *replay); /* of the trace: "text" */
+
+/* ---- curves ---- */
+
+/* The page faults that a trace, or a program that ran, has in every size of RAM under LRU. RAM
+ * holds pages only; first touches are faults too. */
+struct pw_curve;
+
+/* Of a trace, as pw_replay_run() reads it; the configuration is for PW_CURVE. */
+int pw_curve_trace(const struct pw_config *config, const char *trace, struct pw_curve **out,
+                   struct pw_error *error);
+/* Of a program: before and after pw_run(), of a system for PW_CURVE. */
+void pw_curve_begin(struct pw_system *system);
+struct pw_curve *pw_curve_end(struct pw_system *system);
+void pw_curve_destroy(struct pw_curve *curve);
+
+uint64_t pw_curve_pages(const struct pw_curve *curve);        /* that were used at all */
+uint64_t pw_curve_instructions(const struct pw_curve *curve); /* 0: the trace has no fetches */
+uint64_t pw_curve_accesses(const struct pw_curve *curve);     /* loads and stores */
+
+struct pw_curve_point {
+    uint64_t frames;
+    uint64_t faults; /* the sum of those of */
+    uint64_t loads, stores, fetches;
+};
+/* More frames than pages change nothing; 0 frames: every reference faults. */
+void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out);
+
+/* The faults of a trace under any policy in RAMs of frames[0 .. n - 1] frames, n > 0, in one pass.
+ * Result: 0 and faults[0 .. n - 1]; -1 and *error. */
+int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,
+                    const uint64_t *frames, size_t n, uint64_t *faults, struct pw_error *error);
 
 /* ---- results ---- */
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What help can list: the replacement policies and the TLB presets. */
+/* What help can list: the replacement policies, the TLB presets and the formats of traces. */
 #include <stdarg.h>
 #include <string.h>
 
 #include "kernel/policy.h"
 #include "machine/tlb.h"
+#include "observe/trace.h"
 #include "pagewalk.h"
 
 static bool policy_choice(size_t i, struct pw_choice_info *out)
@@ -96,11 +97,26 @@ static bool tlb_choice(size_t i, struct pw_choice_info *out)
     return true;
 }
 
+static bool format_choice(size_t i, struct pw_choice_info *out)
+{
+    const char *summary = "found by the trace's first bytes or its name", *name = "auto";
+    if (i > 0)
+        name = trace_format_name(i - 1, &summary);
+    if (!name)
+        return false;
+    snprintf(out->name, sizeof(out->name), "%s", name);
+    snprintf(out->summary, sizeof(out->summary), "%s", summary);
+    out->source[0] = '\0';
+    return true;
+}
+
 bool pw_choice(const char *kind, size_t i, struct pw_choice_info *out)
 {
     if (strcmp(kind, "policy") == 0)
         return policy_choice(i, out);
     if (strcmp(kind, "tlb") == 0)
         return tlb_choice(i, out);
+    if (strcmp(kind, "format") == 0)
+        return format_choice(i, out);
     return false;
 }

@@ -15,7 +15,9 @@
 #include "api/error.h"
 #include "base/check.h"
 #include "base/xalloc.h"
+#include "kernel/replay.h"
 #include "machine/ram.h"
+#include "observe/trace.h"
 
 enum { TEXT_MAX = 4200 }; /* a path, a colon and a size */
 
@@ -93,18 +95,21 @@ static int read_size(const char *text, uint64_t *bytes, struct reading *reading)
     return refuse(reading, "'%.80s' is not a size: write digits and K, M, G or T, as in 16M", text);
 }
 
+/* A machine that runs programs needs room for page tables as well; a replay, or a curve of a trace,
+ * only for pages. */
 static int read_ram(struct pw_config *config, const char *value, struct reading *reading)
 {
-    const uint64_t least = (uint64_t)RAM_FRAMES_MIN * PAGE_SIZE;
-    uint64_t len;
+    bool is_replay = config->use == PW_REPLAY || config->use == PW_CURVE;
+    uint64_t least = (uint64_t)(is_replay ? 1 : RAM_FRAMES_MIN) * PAGE_SIZE;
+    uint64_t most = (is_replay ? REPLAY_FRAMES_MAX : RAM_FRAMES_MAX) * PAGE_SIZE, len;
     if (read_size(value, &len, reading) < 0)
         return -1;
     if (len < least)
         return refuse(reading, "'%.80s' is too small: the least is %uK", value,
                       (unsigned)(least >> 10));
-    if (len > RAM_FRAMES_MAX << PAGE_SHIFT)
-        return refuse(reading, "'%.80s' is too large: the most is %uT", value,
-                      (unsigned)(RAM_FRAMES_MAX << PAGE_SHIFT >> 40));
+    if (len > most)
+        return refuse(reading, "'%.80s' is too large: the most is %s", value,
+                      is_replay ? "256G" : "1T");
     config->ram_len = len & ~PAGE_MASK;
     snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)config->ram_len);
     return 0;
@@ -157,15 +162,22 @@ static int read_swap(struct pw_config *config, const char *value, struct reading
     return 0;
 }
 
+static bool has_policy(const struct pw_config *config, const struct policy_ops *ops)
+{
+    return !ops->needs_future || config->use == PW_REPLAY;
+}
+
 static int read_policy(struct pw_config *config, const char *value, struct reading *reading)
 {
     const struct policy_ops *ops = policy_find(value);
-    if (!ops) {
+    if (!ops || !has_policy(config, ops)) {
         char names[256] = "";
         for (const struct policy_ops *const *p = policy_all(); *p; p++)
-            snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-                     *names ? ", " : "", (*p)->name);
-        return refuse(reading, "there is no policy '%.80s': choose one of %s", value, names);
+            if (has_policy(config, *p))
+                snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+                         *names ? ", " : "", (*p)->name);
+        return refuse(reading, "there is no policy '%.80s'%s: choose one of %s", value,
+                      ops ? " but in replay" : "", names);
     }
     config->policy = ops;
     snprintf(reading->text, TEXT_MAX, "%s", ops->name);
@@ -280,6 +292,21 @@ static int read_strict(struct pw_config *config, const char *value, struct readi
     return 0;
 }
 
+static int read_format(struct pw_config *config, const char *value, struct reading *reading)
+{
+    const char *name, *summary;
+    bool is_known = strcmp(value, "auto") == 0;
+    for (size_t i = 0; (name = trace_format_name(i, &summary)); i++)
+        is_known |= strcmp(value, name) == 0;
+    if (!is_known)
+        return refuse(reading, "there is no format '%.80s': \"pagewalk help format\" lists them",
+                      value);
+    free(config->format);
+    config->format = x_strdup(value);
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
 static int read_code_cache(struct pw_config *config, const char *value, struct reading *reading)
 {
     const uint64_t least = (uint64_t)1 << 20, most = (uint64_t)1 << 30;
@@ -296,6 +323,8 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
+enum { PROGRAMS = PW_RUN | PW_RECORD | PW_CURVE, ANY = PROGRAMS | PW_REPLAY };
+
 struct option {
     struct pw_option_info info;
     int (*read)(struct pw_config *config, const char *value, struct reading *reading);
@@ -303,38 +332,48 @@ struct option {
 
 static const struct option options[] = {
     {{"ram", "SIZE", "1G",
-      "RAM of the machine, page tables included: 256K to 1T. What does not fit is paged out."},
+      "RAM of the machine: 256K to 1T with page tables included; in a replay from 4K on, for pages "
+      "alone. What does not fit is paged out.",
+      ANY},
      read_ram},
     {{"swap", "none|SIZE|PATH:SIZE", "4G",
-      "Swap device: none, a temporary file of SIZE, or the file or block device PATH."},
+      "Swap device: none, a temporary file of SIZE, or the file or block device PATH.", PROGRAMS},
      read_swap},
-    {{"policy", "NAME", "clock", "Page replacement policy; \"pagewalk help policy\" lists them."},
+    {{"policy", "NAME", "clock", "Page replacement policy; \"pagewalk help policy\" lists them.",
+      ANY},
      read_policy},
     {{"tlb", "PRESET|SPEC", "skylake",
       "TLB: a preset, or entries and ways of each part as in l1d=64:4,l1i=64:8,l2=1536:12; "
-      "\"pagewalk help tlb\" shows the presets and what can be described."},
+      "\"pagewalk help tlb\" shows the presets and what can be described.",
+      ANY},
      read_tlb},
-    {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most."},
+    {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most.", PROGRAMS},
      read_levels},
     {{"page-size", "4K|thp", "4K",
       "Page size; thp: the first store to 2 MiB of private memory makes a page of 2 MiB, if RAM "
-      "has "
-      "room."},
+      "has room.",
+      PROGRAMS},
      read_page_size},
     {{"overcommit", "heuristic|always|never", "heuristic",
-      "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory."},
+      "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory.", PROGRAMS},
      read_overcommit},
-    {{"engine", "vex", "vex", "What executes the instructions: vex, a translator."}, read_engine},
+    {{"engine", "vex", "vex", "What executes the instructions: vex, a translator.", PROGRAMS},
+     read_engine},
     {{"reproducible", "[SEED]", "no",
       "Time and randomness are functions of the instruction count and SEED: the same command gives "
-      "the same numbers."},
+      "the same numbers. A replay always does; SEED is that of random choices.",
+      ANY},
      read_reproducible},
-    {{"strace", "[FILE]", "no", "Write the system calls to FILE, or to standard error."},
+    {{"strace", "[FILE]", "no", "Write the system calls to FILE, or to standard error.", PROGRAMS},
      read_strace},
     {{"strict", NULL, "no",
-      "Kill the program (SIGSYS) at a system call that pagewalk does not know."},
+      "Kill the program (SIGSYS) at a system call that pagewalk does not know.", PROGRAMS},
      read_strict},
-    {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G."}, read_code_cache},
+    {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PROGRAMS},
+     read_code_cache},
+    {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
+      PW_REPLAY | PW_CURVE},
+     read_format},
 };
 enum { NOPTIONS = sizeof(options) / sizeof(options[0]) };
 static_assert(sizeof(options) / sizeof(options[0]) <= (size_t)CONFIG_OPTIONS_MAX,
@@ -353,12 +392,19 @@ const struct pw_option_info *pw_option(size_t i)
     return i < NOPTIONS ? &options[i].info : NULL;
 }
 
-struct pw_config *pw_config_create(void)
+struct pw_config *pw_config_create_for(enum pw_use use)
 {
     struct pw_config *config = x_calloc(1, sizeof(*config));
+    config->use = use;
     for (int i = 0; i < NOPTIONS; i++)
-        CHECK(pw_config_set(config, options[i].info.name, options[i].info.initial, NULL) == 0);
+        CHECK(!(options[i].info.uses & use) ||
+              pw_config_set(config, options[i].info.name, options[i].info.initial, NULL) == 0);
     return config;
+}
+
+struct pw_config *pw_config_create(void)
+{
+    return pw_config_create_for(PW_RUN);
 }
 
 void pw_config_destroy(struct pw_config *config)
@@ -369,6 +415,7 @@ void pw_config_destroy(struct pw_config *config)
         free(config->texts[i]);
     free(config->swap_path);
     free(config->strace_path);
+    free(config->format);
     free(config);
 }
 
@@ -378,6 +425,8 @@ int pw_config_set(struct pw_config *config, const char *name, const char *value,
     int i = option_index(name);
     if (i < 0)
         return error_set(error, EINVAL, "%.80s: there is no such option", name);
+    if (!(options[i].info.uses & config->use))
+        return error_set(error, EINVAL, "%.80s: not an option of this command", name);
     struct reading reading;
     if (options[i].read(config, value ? value : "yes", &reading) < 0)
         return error_set(error, EINVAL, "%s: %s", name, reading.why);
@@ -389,5 +438,5 @@ int pw_config_set(struct pw_config *config, const char *name, const char *value,
 const char *pw_config_get(const struct pw_config *config, const char *name)
 {
     int i = option_index(name);
-    return i < 0 ? NULL : config->texts[i];
+    return i < 0 ? NULL : config->texts[i]; /* NULL too if it is not for this use */
 }

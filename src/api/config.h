@@ -16,6 +16,7 @@ enum config_swap { CONFIG_SWAP_NONE, CONFIG_SWAP_TEMPORARY, CONFIG_SWAP_PATH };
 enum { CONFIG_OPTIONS_MAX = 16 };
 
 struct pw_config {
+    enum pw_use use;
     uint64_t ram_len; /* bytes, whole pages */
     enum config_swap swap;
     uint64_t swap_len; /* bytes */
@@ -29,6 +30,7 @@ struct pw_config {
     uint64_t seed;
     char *strace_path; /* NULL: no tracing; "-": standard error */
     bool strict;
+    char *format;                    /* of a trace; replay only, else NULL */
     uint64_t code_cache_len;         /* bytes; 0: the engine's default */
     char *texts[CONFIG_OPTIONS_MAX]; /* canonical value of each option */
 };

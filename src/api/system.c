@@ -14,6 +14,7 @@
 #include "api/config.h"
 #include "api/error.h"
 #include "api/program.h"
+#include "api/record.h"
 #include "base/xalloc.h"
 
 const char *pw_version(void)
@@ -58,8 +59,8 @@ static int create_swap(const struct pw_config *config, struct swapdisk **out,
                      dir && *dir ? dir : "/var/tmp", strerror(-result));
 }
 
-static int create_machine(const struct pw_config *config, struct machine **out,
-                          struct pw_error *error)
+static int create_machine(const struct pw_config *config, struct recorder *recorder,
+                          struct machine **out, struct pw_error *error)
 {
     struct machine_options options = {
         .nframes = config->ram_len >> PAGE_SHIFT,
@@ -67,9 +68,17 @@ static int create_machine(const struct pw_config *config, struct machine **out,
         .tlb = config->tlb,
         .cpu = {.engine = CPU_ENGINE_VEX,
                 .code_cache_len = config->code_cache_len,
-                .reproducible = config->reproducible},
+                .reproducible = config->reproducible,
+                .check_each_access = recorder != NULL,
+                .trace = recorder ? recorder_access : NULL,
+                .trace_context = recorder},
     };
+    if (options.nframes < RAM_FRAMES_MIN)
+        return error_set(error, EINVAL, "ram: too small for a program: the least is %uK",
+                         RAM_FRAMES_MIN * PAGE_SIZE >> 10);
     int result = machine_create(&options, out);
+    if (result == 0 && recorder)
+        recorder_attach(recorder, *out);
     if (result == 0)
         return 0;
     if (result == -ENOMEM)
@@ -113,13 +122,17 @@ static int create_linux(const struct pw_config *config, struct pw_system *system
 int pw_system_create(const struct pw_config *config, struct pw_system **out, struct pw_error *error)
 {
     struct pw_system *system = x_calloc(1, sizeof(*system));
+    if (config->use != PW_RUN)
+        system->recorder = recorder_create();
     if (open_strace(config, &system->strace, error) < 0 ||
-        create_machine(config, &system->machine, error) < 0 ||
+        create_machine(config, system->recorder, &system->machine, error) < 0 ||
         create_kernel(config, system->machine, &system->kernel, error) < 0 ||
         create_linux(config, system, error) < 0) {
         pw_system_destroy(system);
         return -1;
     }
+    if (system->recorder)
+        system->kernel->watch = (struct kernel_watch){recorder_kernel_access, system->recorder};
     *out = system;
     return 0;
 }
@@ -134,6 +147,8 @@ void pw_system_destroy(struct pw_system *system)
         kernel_destroy(system->kernel);
     if (system->machine)
         machine_destroy(system->machine);
+    recorder_destroy(system->recorder);
+    pw_curve_destroy(system->curve);
     if (system->strace)
         fclose(system->strace);
     free(system);

@@ -7,8 +7,12 @@
 #include "linux/task.h"
 #include "pagewalk.h"
 
+struct recorder;
+
 struct pw_system {
-    FILE *strace; /* NULL: no tracing */
+    struct recorder *recorder; /* NULL: the configuration is for PW_RUN */
+    struct pw_curve *curve;    /* being made of what runs; else NULL */
+    FILE *strace;              /* NULL: no tracing */
     struct machine *machine;
     struct kernel *kernel;
     struct linux_system *linux_system;

@@ -8,7 +8,7 @@
 #include "cli/suggest.h"
 #include "pagewalk.h"
 
-static const char *const topics[] = {"tlb", "policy"};
+static const char *const topics[] = {"tlb", "policy", "format"};
 enum { NTOPICS = sizeof(topics) / sizeof(topics[0]), INDENT = 4 };
 
 static void print_commands(FILE *out)
@@ -130,5 +130,5 @@ static int run_help(int argc, char **argv)
 }
 
 const struct command cmd_help = {"help", "[COMMAND|TOPIC]",
-                                 "help on a command, or on the topics tlb and policy", run_help,
-                                 print_help};
+                                 "help on a command, or on the topics tlb, policy and format",
+                                 run_help, print_help};

@@ -6,7 +6,8 @@
 
 #include "cli/suggest.h"
 
-static const struct command *const commands[] = {&cmd_run, &cmd_help};
+static const struct command *const commands[] = {&cmd_run, &cmd_record, &cmd_replay, &cmd_curve,
+                                                 &cmd_help};
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 const struct command *command_at(size_t i)

@@ -13,7 +13,7 @@ struct command {
     void (*help)(FILE *out);
 };
 
-extern const struct command cmd_run, cmd_help;
+extern const struct command cmd_run, cmd_record, cmd_replay, cmd_curve, cmd_help;
 
 /* NULL beyond the last. */
 const struct command *command_at(size_t i);

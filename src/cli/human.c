@@ -32,6 +32,23 @@ const char *human_size(uint64_t bytes, char buf[HUMAN_LEN])
     return buf;
 }
 
+const char *human_time(double seconds, char buf[HUMAN_LEN])
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    double value = seconds * 1e9;
+    unsigned unit = 0;
+    while (value >= 999.5 && unit < 3) {
+        value /= 1000;
+        unit++;
+    }
+    if (value >= 999.5 && value < 1e18)
+        human_count((uint64_t)value, buf);
+    else
+        snprintf(buf, HUMAN_LEN - 4, "%.3g", value);
+    strcat(strcat(buf, " "), units[unit]);
+    return buf;
+}
+
 const char *human_rate(uint64_t part, uint64_t whole, char buf[HUMAN_LEN])
 {
     double rate = whole ? 100.0 * (double)part / (double)whole : 0;

@@ -12,6 +12,8 @@ enum { HUMAN_LEN = 32, HUMAN_WIDTH = 80 /* columns of a line at most */ };
 const char *human_count(uint64_t value, char buf[HUMAN_LEN]);
 /* "16 MiB", "41.2 MiB": bytes, three figures. Result: buf. */
 const char *human_size(uint64_t bytes, char buf[HUMAN_LEN]);
+/* "122 us", "51.6 ms", "6.11 s", "12,345 s": three figures. Result: buf. */
+const char *human_time(double seconds, char buf[HUMAN_LEN]);
 /* "99.98 %": never rounded up to 100 or down to 0. "-" of nothing. Result: buf. */
 const char *human_rate(uint64_t part, uint64_t whole, char buf[HUMAN_LEN]);
 

@@ -50,7 +50,7 @@ static json_t *string(const char *bytes)
     return json;
 }
 
-static json_t *command(char *const *argv)
+json_t *json_command(char *const *argv)
 {
     json_t *list = json_array();
     for (size_t i = 0; argv && argv[i]; i++)
@@ -75,16 +75,21 @@ static uint64_t swap_bytes(const char *text)
 static json_t *config_object(const struct pw_config *config)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "engine", string(pw_config_get(config, "engine")));
+    const char *engine = pw_config_get(config, "engine"), *swap = pw_config_get(config, "swap");
+    const char *levels = pw_config_get(config, "levels");
+    const char *page_size = pw_config_get(config, "page-size");
+    if (engine)
+        json_object_set_new(object, "engine", string(engine));
     json_object_set_new(object, "ram_bytes", integer(swap_bytes(pw_config_get(config, "ram"))));
-    bool is_thp = strcmp(pw_config_get(config, "page-size"), "thp") == 0;
-    json_object_set_new(object, "page_bytes",
-                        integer(is_thp ? 4096 : swap_bytes(pw_config_get(config, "page-size"))));
-    json_object_set_new(object, "large_pages", json_boolean(is_thp));
-    json_object_set_new(object, "swap_bytes", integer(swap_bytes(pw_config_get(config, "swap"))));
+    json_object_set_new(object, "page_bytes", integer(4096));
+    if (page_size)
+        json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "thp") == 0));
+    if (swap)
+        json_object_set_new(object, "swap_bytes", integer(swap_bytes(swap)));
     json_object_set_new(object, "policy", string(pw_config_get(config, "policy")));
     json_object_set_new(object, "tlb", string(pw_config_get(config, "tlb")));
-    json_object_set_new(object, "levels", integer(swap_bytes(pw_config_get(config, "levels"))));
+    if (levels)
+        json_object_set_new(object, "levels", integer(swap_bytes(levels)));
     return object;
 }
 
@@ -95,13 +100,13 @@ static json_t *exit_object(const struct pw_process_info *process)
     return json_pack("{s:i,s:i}", "status", process->status, "signal", process->signal);
 }
 
-static json_t *counters_object(const struct pw_system *system)
+static json_t *counters_object(const struct report *report)
 {
     json_t *object = json_object();
     struct pw_counter_info info;
     for (int i = 0; pw_counter_info(i, &info); i++)
-        if (pw_counter_has(system, i))
-            json_object_set_new(object, info.name, integer(pw_counter(system, i)));
+        if (report_has(report, i))
+            json_object_set_new(object, info.name, integer(report_counter(report, i)));
     return object;
 }
 
@@ -143,7 +148,7 @@ static json_t *processes_array(const struct pw_system *system)
     for (size_t i = 0; pw_process(system, i, &process); i++)
         json_array_append_new(list,
                               json_pack("{s:i,s:i,s:o,s:o,s:o,s:o}", "pid", process.pid, "ppid",
-                                        process.ppid, "command", command(process.argv), "exit",
+                                        process.ppid, "command", json_command(process.argv), "exit",
                                         exit_object(&process), "memory", memory_object(&process),
                                         "counters", process_counters(system, i)));
     return list;
@@ -156,15 +161,32 @@ static json_t *folded_object(const struct pw_system *system)
                      folded_counters(system));
 }
 
-char *json_report(const struct run_report *report)
+static json_t *run_object(const struct report *report)
 {
     struct pw_process_info first = {0};
     pw_process(report->system, 0, &first);
-    json_t *root = json_pack(
-        "{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version", pw_version(),
-        "command", command(report->argv), "config", config_object(report->config), "exit",
-        exit_object(&first), "counters", counters_object(report->system), "processes",
-        processes_array(report->system), "folded", folded_object(report->system));
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version",
+                     pw_version(), "command", json_command(report->argv), "config",
+                     config_object(report->config), "exit", exit_object(&first), "counters",
+                     counters_object(report), "processes", processes_array(report->system),
+                     "folded", folded_object(report->system));
+}
+
+static json_t *replay_object(const struct report *report)
+{
+    return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "schema", "pagewalk.replay/1", "version",
+                     pw_version(), "trace", string(report->argv[0]), "format",
+                     pw_replay_format(report->replay), "config", config_object(report->config),
+                     "counters", counters_object(report));
+}
+
+char *json_report(const struct report *report)
+{
+    return json_text(report->replay ? replay_object(report) : run_object(report));
+}
+
+char *json_text(json_t *root)
+{
     char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII) : NULL;
     json_decref(root);
     if (!text)

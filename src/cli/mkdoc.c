@@ -23,11 +23,11 @@ static void put_roff(FILE *out, const char *text)
     }
 }
 
-static void put_options(FILE *out)
+static void put_options(FILE *out, enum pw_use use)
 {
     struct option_info info;
     char usage[80];
-    for (size_t i = 0; options_at(i, &info); i++) {
+    for (size_t i = 0; options_at(use, i, &info); i++) {
         options_usage(&info, usage, sizeof(usage));
         fputs(".TP\n.B ", out);
         put_roff(out, usage);
@@ -52,7 +52,10 @@ static int make_page(const char *path)
     while (fgets(line, sizeof(line), in)) {
         char *version = strstr(line, mark);
         if (strcmp(line, "@OPTIONS@\n") == 0)
-            put_options(stdout);
+            put_options(stdout, strstr(path, "-replay.")   ? PW_REPLAY
+                                : strstr(path, "-record.") ? PW_RECORD
+                                : strstr(path, "-curve.")  ? PW_CURVE
+                                                           : PW_RUN);
         else if (version)
             printf("%.*s%s%s", (int)(version - line), line, pw_version(), version + strlen(mark));
         else
@@ -83,9 +86,38 @@ static int make_counters(void)
     return 0;
 }
 
-static int make_completion(void)
+/* Options that name files, those that choose from a list, and then the names of all of them. */
+static void put_files(void)
 {
     struct option_info info;
+    for (size_t i = 0; options_at(PW_CURVE, i, &info); i++)
+        if (info.argument && strcmp(info.argument, "FILE") == 0)
+            printf("    --%s) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n", info.name);
+}
+
+static void put_choices(void)
+{
+    static const char *const kinds[] = {"policy", "tlb", "format"};
+    struct pw_choice_info choice;
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        printf("    --%s) COMPREPLY=($(compgen -W '", kinds[k]);
+        for (size_t i = 0; pw_choice(kinds[k], i, &choice); i++)
+            printf("%s ", choice.name);
+        puts("' -- \"$word\")); return ;;");
+    }
+}
+
+static void put_names(const char *command, enum pw_use use)
+{
+    struct option_info info;
+    printf("        %s) words='", command);
+    for (size_t i = 0; options_at(use, i, &info); i++)
+        printf("--%s ", info.name);
+    puts("' ;;");
+}
+
+static int make_completion(void)
+{
     fputs("# bash completion for pagewalk\n"
           "_pagewalk() {\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
@@ -99,24 +131,19 @@ static int make_completion(void)
           "    fi\n"
           "    case $before in\n",
           stdout);
-    for (size_t i = 0; options_at(i, &info); i++)
-        if (info.argument && strcmp(info.argument, "FILE") == 0)
-            printf("    --%s) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n", info.name);
-    static const char *const kinds[] = {"policy", "tlb"};
-    struct pw_choice_info choice;
-    for (size_t k = 0; k < 2; k++) {
-        printf("    --%s) COMPREPLY=($(compgen -W '", kinds[k]);
-        for (size_t i = 0; pw_choice(kinds[k], i, &choice); i++)
-            printf("%s ", choice.name);
-        puts("' -- \"$word\")); return ;;");
-    }
+    put_files();
+    put_choices();
     fputs("    esac\n"
           "    if [[ $word == -* ]]; then\n"
-          "        COMPREPLY=($(compgen -W '",
+          "        local words=\n"
+          "        case ${COMP_WORDS[1]} in\n",
           stdout);
-    for (size_t i = 0; options_at(i, &info); i++)
-        printf("--%s ", info.name);
-    fputs("' -- \"$word\"))\n"
+    put_names("run", PW_RUN);
+    put_names("record", PW_RECORD);
+    put_names("replay", PW_REPLAY);
+    put_names("curve", PW_CURVE);
+    fputs("        esac\n"
+          "        COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
           "    else\n"
           "        COMPREPLY=($(compgen -c -f -- \"$word\"))\n"
           "    fi\n"

@@ -9,20 +9,57 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/human.h"
 #include "cli/message.h"
 #include "cli/suggest.h"
 
-enum own_option { OWN_OUTPUT, OWN_QUIET, OWN_JSON, OWN_HELP, OWN_VERSION, OWN_COUNT };
+enum own_option {
+    OWN_TRACE,
+    OWN_POLICIES,
+    OWN_COST,
+    OWN_OUTPUT,
+    OWN_QUIET,
+    OWN_JSON,
+    OWN_CSV,
+    OWN_SVG,
+    OWN_HELP,
+    OWN_VERSION,
+    OWN_COUNT
+};
 
-static const struct option_info own[OWN_COUNT] = {
-    [OWN_OUTPUT] = {"output", 'o', "FILE", NULL, "Write the summary to FILE."},
-    [OWN_QUIET] = {"quiet", 'q', NULL, NULL, "No summary."},
-    [OWN_JSON] =
-        {"json", '\0', "FILE", NULL,
-         "Write configuration, exit and counters to FILE as one JSON object; - is standard "
-         "error."},
-    [OWN_HELP] = {"help", 'h', NULL, NULL, "This help."},
-    [OWN_VERSION] = {"version", 'V', NULL, NULL, "The version."},
+enum { ALL = PW_RUN | PW_REPLAY | PW_RECORD | PW_CURVE };
+
+/* An option of the command line alone. */
+struct own {
+    struct option_info info;
+    unsigned uses; /* enum pw_use */
+};
+
+static const struct own own[OWN_COUNT] = {
+    [OWN_TRACE] = {{"trace", '\0', "FILE", NULL,
+                    "Take the references of a trace, not of a program; -: standard input."},
+                   PW_CURVE},
+    [OWN_POLICIES] = {{"policies", '\0', "NAME,...", NULL,
+                       "Show the faults of these policies beside those of LRU."},
+                      PW_CURVE},
+    [OWN_COST] = {{"cost", '\0', "DEVICE|KEY=TIME,...", "nvme",
+                   "What the modelled time is made of: a swap device (nvme, sata-ssd, disk, zram, "
+                   "far-memory), or times of an instruction, a minor and a major fault as in "
+                   "instruction=0.4ns,minor=500ns,major=90us."},
+                  PW_CURVE},
+    [OWN_OUTPUT] = {{"output", 'o', "FILE", NULL,
+                     "Write the summary to FILE; of record, the trace."},
+                    ALL},
+    [OWN_QUIET] = {{"quiet", 'q', NULL, NULL, "No summary."}, ALL},
+    [OWN_JSON] = {{"json", '\0', "FILE", NULL,
+                   "Write the results to FILE as one JSON object; - is standard error."},
+                  ALL},
+    [OWN_CSV] = {{"csv", '\0', "FILE", NULL,
+                  "Write every size at which the faults change to FILE, as a table with commas."},
+                 PW_CURVE},
+    [OWN_SVG] = {{"svg", '\0', "FILE", NULL, "Draw the curve to FILE."}, PW_CURVE},
+    [OWN_HELP] = {{"help", 'h', NULL, NULL, "This help."}, ALL},
+    [OWN_VERSION] = {{"version", 'V', NULL, NULL, "The version."}, ALL},
 };
 
 enum {
@@ -31,28 +68,50 @@ enum {
     OWN_VALUE = 512,
 };
 
-/* The list as getopt_long wants it. */
+/* The list as getopt_long wants it: the options of one use, or in PAGEWALK_OPTS of all, where those
+ * of others are passed over. */
 struct table {
     struct option rows[TABLE_MAX];
     char letters[2 * TABLE_MAX];
-    const char *where; /* "" or "PAGEWALK_OPTS: " */
+    const char *where;   /* "" or "PAGEWALK_OPTS: " */
+    const char *command; /* "run" */
 };
 
-bool options_at(size_t i, struct option_info *out)
+static struct option_info info_of(const struct pw_option_info *info)
 {
-    const struct pw_option_info *info = pw_option(i);
-    if (info) {
-        const char *initial = info->argument && info->argument[0] != '[' ? info->initial : NULL;
-        *out = (struct option_info){info->name, '\0', info->argument, initial, info->help};
-        return true;
+    const char *initial = info->argument && info->argument[0] != '[' ? info->initial : NULL;
+    return (struct option_info){info->name, '\0', info->argument, initial, info->help};
+}
+
+bool options_at(enum pw_use use, size_t i, struct option_info *out)
+{
+    const struct pw_option_info *info;
+    for (size_t k = 0; (info = pw_option(k)); k++) {
+        if ((info->uses & use) && i-- == 0) {
+            *out = info_of(info);
+            return true;
+        }
     }
-    size_t count = 0;
-    while (pw_option(count))
-        count++;
-    if (i - count >= OWN_COUNT)
-        return false;
-    *out = own[i - count];
-    return true;
+    for (size_t k = 0; k < OWN_COUNT; k++) {
+        if ((own[k].uses & use) && i-- == 0) {
+            *out = own[k].info;
+            return true;
+        }
+    }
+    return false;
+}
+
+void options_print(FILE *out, enum pw_use use)
+{
+    struct option_info info;
+    for (size_t i = 0; options_at(use, i, &info); i++) {
+        char usage[80], text[256];
+        options_usage(&info, usage, sizeof(usage));
+        snprintf(text, sizeof(text), "%s%s%s%s", info.help, info.initial ? " Default: " : "",
+                 info.initial ? info.initial : "", info.initial ? "." : "");
+        fprintf(out, "  %s\n      ", usage);
+        human_wrap(out, 6, 6, text);
+    }
 }
 
 void options_usage(const struct option_info *info, char *buf, size_t len)
@@ -66,30 +125,47 @@ void options_usage(const struct option_info *info, char *buf, size_t len)
         snprintf(buf + n, len - (size_t)n, "--%s %s", info->name, info->argument);
 }
 
-static void table_create(const char *where, struct table *table)
+static void add_row(struct table *table, size_t n, char **letter, const struct option_info *info,
+                    int value)
 {
-    struct option_info info;
-    size_t n = 0, library = 0;
+    int has = !info->argument            ? no_argument
+              : info->argument[0] == '[' ? optional_argument
+                                         : required_argument;
+    table->rows[n] = (struct option){info->name, has, NULL, value};
+    if (info->letter)
+        *letter += sprintf(*letter, "%c%s", info->letter, info->argument ? ":" : "");
+}
+
+static const char *use_name(enum pw_use use)
+{
+    return use == PW_REPLAY   ? "replay"
+           : use == PW_RECORD ? "record"
+           : use == PW_CURVE  ? "curve"
+                              : "run";
+}
+
+static void table_create(const char *where, enum pw_use use, struct table *table)
+{
+    unsigned uses = *where ? ALL : (unsigned)use;
+    size_t n = 0;
     char *letter = table->letters;
-    *table = (struct table){.where = where};
-    while (pw_option(library))
-        library++;
+    *table = (struct table){.where = where, .command = use_name(use)};
     letter += sprintf(letter, "+:");
-    for (; n < TABLE_MAX - 1 && options_at(n, &info); n++) {
-        int has = !info.argument            ? no_argument
-                  : info.argument[0] == '[' ? optional_argument
-                                            : required_argument;
-        int value = n < library ? LIBRARY_VALUE + (int)n : OWN_VALUE + (int)(n - library);
-        table->rows[n] = (struct option){info.name, has, NULL, value};
-        if (info.letter)
-            letter += sprintf(letter, "%c%s", info.letter, info.argument ? ":" : "");
+    for (size_t i = 0; pw_option(i); i++) {
+        struct option_info info = info_of(pw_option(i));
+        if (pw_option(i)->uses & uses)
+            add_row(table, n++, &letter, &info, LIBRARY_VALUE + (int)i);
+    }
+    for (int i = 0; i < OWN_COUNT; i++) {
+        if (own[i].uses & uses)
+            add_row(table, n++, &letter, &own[i].info, OWN_VALUE + i);
     }
 }
 
 static int own_by_letter(int letter)
 {
     for (int i = 0; i < OWN_COUNT; i++)
-        if (own[i].letter && own[i].letter == letter)
+        if (own[i].info.letter && own[i].info.letter == letter)
             return i;
     return -1;
 }
@@ -102,6 +178,17 @@ static int missing_argument(const struct table *table, int value)
     return message_error("%s-%c needs a value", table->where, value);
 }
 
+static bool is_of_another_use(const char *name)
+{
+    for (size_t i = 0; pw_option(i); i++)
+        if (strcmp(pw_option(i)->name, name) == 0)
+            return true;
+    for (int i = 0; i < OWN_COUNT; i++)
+        if (strcmp(own[i].info.name, name) == 0)
+            return true;
+    return false;
+}
+
 /* A long option that getopt_long() did not take: unknown, or short for several. */
 static int unknown_long(const struct table *table, const char *word)
 {
@@ -109,6 +196,8 @@ static int unknown_long(const struct table *table, const char *word)
     struct suggest suggest;
     int matches = 0;
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    if (is_of_another_use(name))
+        return message_error("--%s: not an option of this command", name);
     suggest_start(&suggest, name);
     for (const struct option *row = table->rows; row->name; row++) {
         matches += strncmp(row->name, name, strlen(name)) == 0;
@@ -120,7 +209,8 @@ static int unknown_long(const struct table *table, const char *word)
     if (suggest.best)
         return message_error("%sunknown option --%s: did you mean --%s?", table->where, name,
                              suggest.best);
-    return message_error("%sunknown option --%s: see 'pagewalk run --help'", table->where, name);
+    return message_error("%sunknown option --%s: see 'pagewalk %s --help'", table->where, name,
+                         table->command);
 }
 
 static int unknown_option(const struct table *table, char **argv)
@@ -131,16 +221,35 @@ static int unknown_option(const struct table *table, char **argv)
     const char *word = argv[optind - 1];
     if (optopt == 0 && strncmp(word, "--", 2) == 0)
         return unknown_long(table, word + 2);
-    return message_error("%sunknown option -%c: see 'pagewalk run --help'", table->where, optopt);
+    return message_error("%sunknown option -%c: see 'pagewalk %s --help'", table->where, optopt,
+                         table->command);
 }
 
 static int set_own(struct options *options, enum own_option option, const char *where)
 {
+    if (!(own[option].uses & options->use))
+        return 0;
     if (optarg && *optarg == '\0') {
-        message_error("%s--%s: the file name is empty", where, own[option].name);
+        message_error("%s--%s: the %s is empty", where, own[option].info.name,
+                      strcmp(own[option].info.argument, "FILE") ? "value" : "file name");
         return -1;
     }
     switch (option) {
+    case OWN_TRACE:
+        options->trace_path = optarg;
+        break;
+    case OWN_POLICIES:
+        options->policies = optarg;
+        break;
+    case OWN_COST:
+        options->cost = optarg;
+        break;
+    case OWN_CSV:
+        options->csv_path = optarg;
+        break;
+    case OWN_SVG:
+        options->svg_path = optarg;
+        break;
     case OWN_OUTPUT:
         options->output_path = optarg;
         break;
@@ -162,10 +271,12 @@ static int set_own(struct options *options, enum own_option option, const char *
     return 0;
 }
 
-static int set_library(struct options *options, int i, const char *where)
+static int set_library(struct options *options, int i, const struct table *table)
 {
     struct pw_error error;
-    const char *value = optarg ? optarg : "yes";
+    const char *value = optarg ? optarg : "yes", *where = table->where;
+    if (*where && !(pw_option((size_t)i)->uses & options->use))
+        return 0;
     if (pw_config_set(options->config, pw_option((size_t)i)->name, value, &error) == 0)
         return 0;
     message_error("%s--%s", where, error.message);
@@ -181,7 +292,7 @@ static int set_option(struct options *options, int value, const struct table *ta
     if (value >= OWN_VALUE)
         return set_own(options, (enum own_option)(value - OWN_VALUE), table->where);
     if (value >= LIBRARY_VALUE)
-        return set_library(options, value - LIBRARY_VALUE, table->where);
+        return set_library(options, value - LIBRARY_VALUE, table);
     return set_own(options, (enum own_option)own_by_letter(value), table->where);
 }
 
@@ -190,7 +301,7 @@ static int read_words(struct options *options, const char *where, int argc, char
 {
     struct table table;
     int value;
-    table_create(where, &table);
+    table_create(where, options->use, &table);
     optind = 0; /* glibc: start anew */
     opterr = 0;
     while ((value = getopt_long(argc, argv, table.letters, table.rows, NULL)) != -1)
@@ -226,9 +337,9 @@ static int read_environment(struct options *options)
     return result;
 }
 
-int options_create(int argc, char **argv, struct options *out)
+int options_create(int argc, char **argv, enum pw_use use, struct options *out)
 {
-    struct options options = {.config = pw_config_create()};
+    struct options options = {.use = use, .config = pw_config_create_for(use)};
     if (read_environment(&options) < 0 ||
         read_words(&options, "", argc, argv, &options.first) < 0) {
         options_destroy(&options);

@@ -20,24 +20,33 @@ struct option_info {
     const char *help;
 };
 
-/* Result: false beyond the last. */
-bool options_at(size_t i, struct option_info *out);
+/* The options of a use. Result: false beyond the last. */
+bool options_at(enum pw_use use, size_t i, struct option_info *out);
 
 /* "--ram SIZE", "--strace[=FILE]", "-o, --output FILE". */
 void options_usage(const struct option_info *info, char *buf, size_t len);
 
+/* The options as help prints them. */
+void options_print(FILE *out, enum pw_use use);
+
 struct options {
+    enum pw_use use;
     struct pw_config *config;
-    const char *output_path; /* summary; NULL: standard error */
-    const char *json_path;   /* NULL: no JSON */
+    const char *output_path;         /* summary; NULL: standard error */
+    const char *json_path;           /* NULL: no JSON */
+    const char *csv_path, *svg_path; /* of a curve; NULL: none */
+    const char *trace_path;          /* NULL: a program */
+    const char *policies;            /* names with commas; NULL: none */
+    const char *cost;                /* NULL: the default */
     bool quiet;
     bool help, version;     /* asked for instead of a run */
-    int first;              /* argv index of the program */
+    int first;              /* argv index of the program or trace */
     struct wordsplit words; /* of PAGEWALK_OPTS: what the paths may point into */
 };
 
-/* Reads PAGEWALK_OPTS, then argv[1...] up to the program. Result: 0, or -1 after a message. */
-int options_create(int argc, char **argv, struct options *out);
+/* Reads PAGEWALK_OPTS, of which what another use would take is passed over, then argv[1...] up to
+ * the first word that is no option. Result: 0, or -1 after a message. */
+int options_create(int argc, char **argv, enum pw_use use, struct options *out);
 void options_destroy(struct options *options);
 
 #endif

@@ -26,18 +26,18 @@ static const uint64_t page_bytes = 4096;
 
 struct sheet {
     FILE *out;
-    const struct pw_system *system;
+    const struct report *report;
     const char *bold, *plain; /* terminal sequences, or empty */
 };
 
 static uint64_t value_of(const struct sheet *sheet, const char *counter)
 {
-    return pw_counter(sheet->system, pw_counter_find(counter));
+    return report_counter(sheet->report, pw_counter_find(counter));
 }
 
 static bool has(const struct sheet *sheet, const char *counter)
 {
-    return pw_counter_has(sheet->system, pw_counter_find(counter));
+    return report_has(sheet->report, pw_counter_find(counter));
 }
 
 static void line(const struct sheet *sheet, const char *label, const char *value,
@@ -58,8 +58,10 @@ static void line(const struct sheet *sheet, const char *label, const char *value
 /* The command as one line: control characters and bytes that are not ASCII would spoil it. */
 static void write_command(const struct sheet *sheet, char *const *argv)
 {
-    char text[HUMAN_WIDTH];
+    char text[HUMAN_WIDTH] = "";
     size_t len = 0, most = sizeof(text) - sizeof("pagewalk: ...");
+    if (sheet->report->replay)
+        len = (size_t)sprintf(text, "replay of ");
     for (size_t i = 0; argv[i] && len < most; i++)
         len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "", argv[i]);
     if (len > most)
@@ -74,7 +76,7 @@ static void write_exit(const struct sheet *sheet)
 {
     struct pw_process_info process;
     char status[HUMAN_LEN];
-    if (!pw_process(sheet->system, 0, &process))
+    if (!pw_process(sheet->report->system, 0, &process))
         return;
     if (!process.exited)
         line(sheet, "exit", "-", "stopped before its end");
@@ -98,17 +100,21 @@ static void write_memory(const struct sheet *sheet)
              ram);
     human_size(value_of(sheet, "tables_peak") * page_bytes, tables);
     line(sheet, "RAM in use", human_size(value_of(sheet, "frames_peak") * page_bytes, value),
-         "at most, page tables of up to %s included", tables);
+         sheet->report->replay ? "at most; page tables, not charged, have %s"
+                               : "at most, page tables of up to %s included",
+         tables);
 }
 
 static void write_faults(const struct sheet *sheet)
 {
-    char value[HUMAN_LEN], minor[HUMAN_LEN], major[HUMAN_LEN], cow[HUMAN_LEN];
+    char value[HUMAN_LEN], minor[HUMAN_LEN], major[HUMAN_LEN], cow[HUMAN_LEN] = "";
+    bool has_cow = has(sheet, "faults_cow");
+    if (has_cow)
+        human_count(value_of(sheet, "faults_cow"), cow);
     line(sheet, "page faults", human_count(value_of(sheet, "faults"), value),
-         "%s minor, %s major, %s copy on write",
-         human_count(value_of(sheet, "faults_minor"), minor),
-         human_count(value_of(sheet, "faults_major"), major),
-         human_count(value_of(sheet, "faults_cow"), cow));
+         "%s minor, %s major%s%s%s", human_count(value_of(sheet, "faults_minor"), minor),
+         human_count(value_of(sheet, "faults_major"), major), has_cow ? ", " : "", cow,
+         has_cow ? " copy on write" : "");
 }
 
 /* Only if there are any. */
@@ -126,6 +132,11 @@ static void write_paging(const struct sheet *sheet, const char *label, const cha
 {
     char value[HUMAN_LEN], size[HUMAN_LEN], swap[HUMAN_LEN];
     uint64_t pages = value_of(sheet, counter);
+    if (!has(sheet, from_swap)) {
+        line(sheet, label, human_count(pages, value), "pages, %s",
+             human_size(pages * page_bytes, size));
+        return;
+    }
     line(sheet, label, human_count(pages, value), "pages, %s; %s of them swap",
          human_size(pages * page_bytes, size), human_count(value_of(sheet, from_swap), swap));
 }
@@ -154,20 +165,24 @@ static void write_walks(const struct sheet *sheet)
 static void write_work(const struct sheet *sheet)
 {
     char value[HUMAN_LEN], loads[HUMAN_LEN], stores[HUMAN_LEN];
-    if (has(sheet, "instructions"))
-        line(sheet, "instructions", human_count(value_of(sheet, "instructions"), value),
-             "%s loads, %s stores", human_count(value_of(sheet, "loads"), loads),
-             human_count(value_of(sheet, "stores"), stores));
-    if (value_of(sheet, "processes") > 1)
+    bool has_code = has(sheet, "instructions");
+    line(sheet, has_code ? "instructions" : "accesses",
+         human_count(has_code ? value_of(sheet, "instructions")
+                              : value_of(sheet, "loads") + value_of(sheet, "stores"),
+                     value),
+         "%s loads, %s stores", human_count(value_of(sheet, "loads"), loads),
+         human_count(value_of(sheet, "stores"), stores));
+    if (has(sheet, "processes") && value_of(sheet, "processes") > 1)
         line(sheet, "processes", human_count(value_of(sheet, "processes"), value), "%s", "");
 }
 
-static void write_times(const struct sheet *sheet, const struct summary_times *times)
+static void write_times(const struct sheet *sheet, const struct report_times *times)
 {
     char value[HUMAN_LEN];
-    double rate = (double)value_of(sheet, "instructions") / 1e6;
+    bool has_code = has(sheet, "instructions");
+    double rate = has_code ? (double)value_of(sheet, "instructions") / 1e6 : 0;
     snprintf(value, sizeof(value), "%.2f s", times->wall);
-    if (times->user >= 0.01)
+    if (times->user >= 0.01 && has_code)
         line(sheet, "time", value, "%.2f s user, %.2f s system; %.0f M instr/s", times->user,
              times->system, rate / times->user);
     else
@@ -178,7 +193,7 @@ static void write_unknown_calls(const struct sheet *sheet)
 {
     struct pw_unknown_call_info call;
     char text[512] = "";
-    for (size_t i = 0; pw_unknown_call(sheet->system, i, &call); i++) {
+    for (size_t i = 0; pw_unknown_call(sheet->report->system, i, &call); i++) {
         size_t len = strlen(text);
         char name[32];
         snprintf(name, sizeof(name), "number %d", call.number);
@@ -192,19 +207,20 @@ static void write_unknown_calls(const struct sheet *sheet)
 static void write_notes(const struct sheet *sheet)
 {
     size_t i = 0;
-    for (; i < NOTES_MAX && pw_note(sheet->system, i); i++) {
+    for (; i < NOTES_MAX && pw_note(sheet->report->system, i); i++) {
         fputs("  note: ", sheet->out);
-        human_wrap(sheet->out, 8, 8, pw_note(sheet->system, i));
+        human_wrap(sheet->out, 8, 8, pw_note(sheet->report->system, i));
     }
-    if (pw_note(sheet->system, i))
+    if (pw_note(sheet->report->system, i))
         fputs("  note: there are more of this kind\n", sheet->out);
 }
 
-void summary_write(FILE *out, const struct run_report *report, bool colour)
+void summary_write(FILE *out, const struct report *report, bool colour)
 {
-    struct sheet sheet = {out, report->system, colour ? "\033[1m" : "", colour ? "\033[0m" : ""};
+    struct sheet sheet = {out, report, colour ? "\033[1m" : "", colour ? "\033[0m" : ""};
     write_command(&sheet, report->argv);
-    write_exit(&sheet);
+    if (report->system)
+        write_exit(&sheet);
     write_memory(&sheet);
     write_faults(&sheet);
     write_large(&sheet);
@@ -216,7 +232,9 @@ void summary_write(FILE *out, const struct run_report *report, bool colour)
     write_walks(&sheet);
     write_work(&sheet);
     write_times(&sheet, &report->times);
-    write_unknown_calls(&sheet);
-    write_notes(&sheet);
-    summary_tree_write(out, report->system);
+    if (report->system) {
+        write_unknown_calls(&sheet);
+        write_notes(&sheet);
+        summary_tree_write(out, report->system);
+    }
 }

@@ -19,6 +19,7 @@ struct anon *anon_create(struct kernel *kernel, struct frame *frame)
     DCHECK(frame->kind == FRAME_ANON);
     struct anon *anon = x_calloc(1, sizeof(*anon));
     anon->refs = 1;
+    anon->number = ++kernel->anons_made;
     anon->slot = slot_frame(frame_pfn(&kernel->frames, frame));
     frame->owner = (uint64_t)(uintptr_t)anon;
     frame->index = SWAP_NONE;

@@ -22,6 +22,7 @@
 
 struct anon {
     slot_t slot;
+    uint64_t number; /* its identity: no other ever has it */
     uint32_t refs;
     bool poisoned; /* its swap copy is damaged: every use is SIGBUS */
 };

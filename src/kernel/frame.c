@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/lazy.h"
 #include "base/xalloc.h"
+#include "kernel/anon.h"
 #include "kernel/kernel.h"
 #include "kernel/object.h"
 #include "kernel/rmap.h"
@@ -175,7 +176,7 @@ void frame_give(struct kernel *kernel, struct frame *frame)
     CHECK(frame->kind != FRAME_FREE && frame->kind != FRAME_ZERO);
     CHECK(frame->nmaps == 0 && frame->wired == 0);
     if (!frame_is_busy(frame))
-        frame_deactivate(kernel, frame);
+        frame_deactivate(kernel, frame, POLICY_GONE);
     if (frame->kind == FRAME_TABLE)
         table->ntables--;
 #ifdef PW_XCHECK
@@ -192,16 +193,29 @@ void frame_touch(struct kernel *kernel, pfn_t pfn)
         kernel->policy.stamps[pfn] = tlb_clock(kernel->machine->tlb);
 }
 
-/* After a change of what decides it (F3): `was` says whether the frame belonged in before. */
-static void update_policy(struct kernel *kernel, struct frame *frame, bool was)
+/* The identity of the page that the frame holds, the same when it comes back. Pages of an object
+ * lie in a row; that numbers of objects wrap could at worst mislead a policy. */
+static uint64_t page_identity(const struct frame *frame)
+{
+    const uint64_t is_object = (uint64_t)1 << 62;
+    if (frame->kind == FRAME_ANON)
+        return ((const struct anon *)(uintptr_t)frame->owner)->number;
+    uint64_t number = ((const struct object *)(uintptr_t)frame->owner)->number;
+    return (is_object | (number << 40 & (is_object - 1))) + frame->index;
+}
+
+/* After a change of what decides it (F3): `was` says whether the frame belonged in before; if it
+ * does no longer, `why` says why. */
+static void update_policy(struct kernel *kernel, struct frame *frame, bool was,
+                          enum policy_reason why)
 {
     pfn_t pfn = frame_pfn(&kernel->frames, frame);
     bool is = belongs_in_policy(kernel, frame);
     if (is && !was) {
         frame_touch(kernel, pfn);
-        policy_insert(&kernel->policy, pfn);
+        policy_insert(&kernel->policy, pfn, page_identity(frame));
     } else if (was && !is) {
-        policy_remove(&kernel->policy, pfn);
+        policy_remove(&kernel->policy, pfn, why);
     }
 }
 
@@ -209,15 +223,15 @@ void frame_activate(struct kernel *kernel, struct frame *frame)
 {
     CHECK(is_pageable_kind(frame) && frame_is_busy(frame));
     frame->flags |= FRAME_ACTIVE;
-    update_policy(kernel, frame, false);
+    update_policy(kernel, frame, false, POLICY_GONE);
 }
 
-void frame_deactivate(struct kernel *kernel, struct frame *frame)
+void frame_deactivate(struct kernel *kernel, struct frame *frame, enum policy_reason why)
 {
     CHECK(!frame_is_busy(frame));
     bool was = belongs_in_policy(kernel, frame);
     frame->flags &= (uint8_t)~FRAME_ACTIVE;
-    update_policy(kernel, frame, was);
+    update_policy(kernel, frame, was, why);
 }
 
 void frame_wire(struct kernel *kernel, struct frame *frame)
@@ -225,7 +239,7 @@ void frame_wire(struct kernel *kernel, struct frame *frame)
     CHECK(frame->kind != FRAME_FREE && frame->wired < UINT16_MAX);
     bool was = belongs_in_policy(kernel, frame);
     frame->wired++;
-    update_policy(kernel, frame, was);
+    update_policy(kernel, frame, was, POLICY_GONE);
 }
 
 void frame_unwire(struct kernel *kernel, struct frame *frame)
@@ -233,7 +247,7 @@ void frame_unwire(struct kernel *kernel, struct frame *frame)
     CHECK(frame->wired > 0);
     bool was = belongs_in_policy(kernel, frame);
     frame->wired--;
-    update_policy(kernel, frame, was);
+    update_policy(kernel, frame, was, POLICY_GONE);
 }
 
 /* F5 */

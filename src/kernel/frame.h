@@ -27,7 +27,7 @@
 
 #include <assert.h>
 
-#include "machine/addr.h"
+#include "kernel/policy.h"
 #include "machine/ram.h"
 
 enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO };
@@ -100,8 +100,8 @@ void frame_give(struct kernel *kernel, struct frame *frame);
 /* A frame of kind ANON or OBJECT has its content and may be evicted from now on: enters the policy
  * (at once, or when it is no longer wired), as just used. => it is busy */
 void frame_activate(struct kernel *kernel, struct frame *frame);
-/* Makes it busy again: out of the policy. => it is not busy */
-void frame_deactivate(struct kernel *kernel, struct frame *frame);
+/* Makes it busy again: out of the policy, for this reason. => it is not busy */
+void frame_deactivate(struct kernel *kernel, struct frame *frame, enum policy_reason why);
 
 static inline bool frame_is_busy(const struct frame *frame)
 {

@@ -12,6 +12,7 @@
 #include "base/lazy.h"
 #include "base/xalloc.h"
 #include "kernel/pagetable.h"
+#include "kernel/reclaim.h"
 
 static bool env_test_clear_accessed(void *ctx, pfn_t pfn)
 {
@@ -23,6 +24,12 @@ static uint64_t env_last_access(void *ctx, pfn_t pfn)
 {
     const struct kernel *kernel = ctx;
     return kernel->policy.stamps[pfn];
+}
+
+static bool env_is_dirty(void *ctx, pfn_t pfn)
+{
+    const struct kernel *kernel = ctx;
+    return reclaim_costs_write(kernel, frame_get(&kernel->frames, pfn));
 }
 
 static size_t stamps_len(const struct kernel *kernel)
@@ -39,6 +46,7 @@ static int create_policy(struct kernel *kernel, const struct policy_ops *ops, ui
         .seed = seed,
         .test_clear_accessed = env_test_clear_accessed,
         .last_access = env_last_access,
+        .is_dirty = env_is_dirty,
     };
     int error = policy_create(ops, &env, &kernel->policy);
     if (error || !ops->wants_stamps)
@@ -70,7 +78,7 @@ int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out)
 {
     const struct policy_ops *ops = policy_find(options->policy);
-    if (!ops)
+    if (!ops || ops->needs_future)
         return -EINVAL;
     struct kernel *kernel = x_calloc(1, sizeof(*kernel));
     uint64_t nframes = machine->ram->nframes;

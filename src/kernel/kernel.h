@@ -13,6 +13,12 @@
 #include "machine/machine.h"
 #include "machine/swapdisk.h"
 
+/* Who is told of the pages that the kernel uses for the program: copies of system calls. */
+struct kernel_watch {
+    void (*access)(void *context, vaddr_t va, enum mmu_access access); /* NULL: nobody */
+    void *context;
+};
+
 struct space;
 struct object;
 struct object_table;
@@ -42,9 +48,12 @@ struct kernel {
     uint32_t spaces_end;          /* above every number that is given */
     bool large_pages;             /* as in the options */
     pfn_t zero_pfn;               /* the shared frame of zeros */
-    uint64_t pages_live;          /* pages that exist, in RAM or on disk (see pages_peak) */
-    pfn_t squeeze_hand;           /* where swap_squeeze() goes on */
-    pfn_t tables_hand;            /* where the search for tables of zeros goes on (reclaim.c) */
+    struct kernel_watch watch;
+    uint64_t anons_made; /* numbers given so far, to anons and to objects */
+    uint32_t objects_made;
+    uint64_t pages_live; /* pages that exist, in RAM or on disk (see pages_peak) */
+    pfn_t squeeze_hand;  /* where swap_squeeze() goes on */
+    pfn_t tables_hand;   /* where the search for tables of zeros goes on (reclaim.c) */
     struct system_counters gauges;
     struct kernel_rescue rescue; /* make_room NULL: there is none */
     /* Set when something went wrong that a message must name (damaged slot, I/O error); the run
@@ -60,7 +69,8 @@ struct kernel_options {
     bool large_pages; /* page faults make pages of 2 MiB where they can */
 };
 
-/* Errors: -EINVAL unknown policy, -ENOMEM. On error the swap disk stays the caller's. */
+/* Errors: -EINVAL (a policy that is unknown or needs the future), -ENOMEM. On error the swap disk
+ * stays the caller's. */
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out);
 /* => all spaces and objects are gone */

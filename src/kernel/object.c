@@ -34,8 +34,11 @@ static struct frame *slot_resident(const struct kernel *kernel, slot_t slot)
 struct object *object_create(struct kernel *kernel, const struct object_ops *ops, void *backing)
 {
     struct object *object = x_calloc(1, sizeof(*object));
-    *object =
-        (struct object){.ops = ops, .refs = 1, .backing = backing, .next = kernel->all_objects};
+    *object = (struct object){.ops = ops,
+                              .refs = 1,
+                              .number = ++kernel->objects_made,
+                              .backing = backing,
+                              .next = kernel->all_objects};
     radix_create(&object->pages);
     if (object->next)
         object->next->prev = object;

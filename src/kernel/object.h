@@ -46,6 +46,7 @@ struct object_watcher {
 struct object {
     const struct object_ops *ops;
     uint32_t refs;
+    uint32_t number;                /* its identity */
     struct radix pages;             /* index -> slot_t.bits */
     uint64_t npages;                /* shared: its length, in pages; file: not used */
     uint64_t committed;             /* pages charged to commit */

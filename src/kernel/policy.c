@@ -11,7 +11,10 @@
 #include "kernel/policy_table.h"
 
 static const struct policy_ops *const policies[] = {
-    &policy_clock, &policy_fifo, &policy_lru, &policy_random, NULL,
+    &policy_clock,  &policy_second_chance, &policy_fifo,   &policy_lru,
+    &policy_lfu,    &policy_two_q,         &policy_arc,    &policy_clock_pro,
+    &policy_s3fifo, &policy_sieve,         &policy_random, &policy_opt,
+    NULL,
 };
 
 const struct policy_ops *const *policy_all(void)
@@ -44,24 +47,61 @@ void policy_destroy(struct policy *policy)
     *policy = (struct policy){0};
 }
 
-void policy_insert(struct policy *policy, pfn_t pfn)
+/* Another page comes in, or is needed: what the newest one was used so far is its first use. */
+static void pass_first_use(struct policy *policy)
+{
+    if (policy->newest != PFN_NONE)
+        policy->env.test_clear_accessed(policy->env.ctx, policy->newest);
+    policy->newest = PFN_NONE;
+}
+
+void policy_insert(struct policy *policy, pfn_t pfn, uint64_t page)
 {
     CHECK(pfn != PFN_NONE && pfn < policy->env.nframes && !policy_contains(policy, pfn));
-    policy->ops->insert(policy->self, pfn);
+    pass_first_use(policy);
+    if (policy->ops->ignores_first_use)
+        policy->newest = pfn;
+    policy->ops->insert(policy->self, pfn, page);
     policy->ninserted++;
 }
 
-void policy_remove(struct policy *policy, pfn_t pfn)
+void policy_remove(struct policy *policy, pfn_t pfn, enum policy_reason why)
 {
     CHECK(policy_contains(policy, pfn));
-    policy->ops->remove(policy->self, pfn);
+    if (pfn == policy->newest)
+        policy->newest = PFN_NONE;
+    if (why == POLICY_EVICTED)
+        policy->nstuck = 0;
+    policy->ops->remove(policy->self, pfn, why);
     policy->ninserted--;
+}
+
+void policy_use(struct policy *policy, pfn_t pfn)
+{
+    DCHECK(policy->ops->needs_future && policy_contains(policy, pfn));
+    policy->ops->use(policy->self, pfn);
+}
+
+/* As many victims as there are pages could not be evicted, and a policy may see reason to name the
+ * same ones again: all pages in turn. => not empty */
+static pfn_t next_in_turn(struct policy *policy)
+{
+    do {
+        if (++policy->hand >= policy->env.nframes)
+            policy->hand = 1;
+    } while (!policy_contains(policy, policy->hand));
+    return policy->hand;
 }
 
 pfn_t policy_victim(struct policy *policy)
 {
+    if (policy->ninserted == 0)
+        return PFN_NONE;
+    pass_first_use(policy);
+    if (policy->nstuck++ >= policy->ninserted)
+        return next_in_turn(policy);
     pfn_t pfn = policy->ops->victim(policy->self);
-    CHECK(pfn == PFN_NONE ? policy->ninserted == 0 : policy_contains(policy, pfn));
+    CHECK(policy_contains(policy, pfn));
     return pfn;
 }
 

@@ -36,13 +36,13 @@ static void clock_destroy(void *self)
     free(clock);
 }
 
-static void clock_insert(void *self, pfn_t pfn)
+static void clock_insert(void *self, pfn_t pfn, uint64_t page)
 {
     struct clock *clock = self;
     policy_list_push_back(&clock->ring, pfn);
 }
 
-static void clock_remove(void *self, pfn_t pfn)
+static void clock_remove(void *self, pfn_t pfn, enum policy_reason why)
 {
     struct clock *clock = self;
     policy_list_remove(&clock->ring, pfn);

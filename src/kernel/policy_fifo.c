@@ -26,12 +26,12 @@ static void fifo_destroy(void *self)
     free(self);
 }
 
-static void fifo_insert(void *self, pfn_t pfn)
+static void fifo_insert(void *self, pfn_t pfn, uint64_t page)
 {
     policy_list_push_back(self, pfn);
 }
 
-static void fifo_remove(void *self, pfn_t pfn)
+static void fifo_remove(void *self, pfn_t pfn, enum policy_reason why)
 {
     policy_list_remove(self, pfn);
 }

@@ -34,6 +34,12 @@ static inline pfn_t policy_list_front(const struct policy_list *list) /* PFN_NON
     return list->links[0].next;
 }
 
+/* Who comes behind; 0: nobody. */
+static inline pfn_t policy_list_next(const struct policy_list *list, pfn_t pfn)
+{
+    return list->links[pfn].next;
+}
+
 static inline bool policy_list_contains(const struct policy_list *list, pfn_t pfn)
 {
     return list->links[pfn].next || list->links[pfn].prev || list->links[0].next == pfn;

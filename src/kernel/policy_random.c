@@ -90,7 +90,7 @@ static void put_at(struct random *random, uint32_t place, pfn_t pfn)
     random->places[pfn] = place + 1;
 }
 
-static void random_insert(void *self, pfn_t pfn)
+static void random_insert(void *self, pfn_t pfn, uint64_t page)
 {
     struct random *random = self;
     if (random->nfresh < random->count)
@@ -99,7 +99,7 @@ static void random_insert(void *self, pfn_t pfn)
     random->count++;
 }
 
-static void random_remove(void *self, pfn_t pfn)
+static void random_remove(void *self, pfn_t pfn, enum policy_reason why)
 {
     struct random *random = self;
     uint32_t hole = random->places[pfn] - 1;

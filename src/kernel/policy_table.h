@@ -5,9 +5,17 @@
 
 #include "kernel/policy.h"
 
+extern const struct policy_ops policy_two_q;
+extern const struct policy_ops policy_arc;
 extern const struct policy_ops policy_clock;
+extern const struct policy_ops policy_clock_pro;
 extern const struct policy_ops policy_fifo;
+extern const struct policy_ops policy_lfu;
 extern const struct policy_ops policy_lru;
+extern const struct policy_ops policy_opt;
 extern const struct policy_ops policy_random;
+extern const struct policy_ops policy_s3fifo;
+extern const struct policy_ops policy_second_chance;
+extern const struct policy_ops policy_sieve;
 
 #endif

@@ -96,7 +96,7 @@ static void consider(struct batch *batch, struct frame *frame)
             return;
         batch->promised++;
     }
-    frame_deactivate(batch->kernel, frame);
+    frame_deactivate(batch->kernel, frame, POLICY_EVICTED);
     batch->victims[batch->count++].frame = frame;
 }
 
@@ -464,6 +464,11 @@ void frame_unreserve(struct kernel *kernel)
 {
     kernel->frames.reserved = 0;
     XCHECK(kernel_is_valid(kernel));
+}
+
+bool reclaim_costs_write(const struct kernel *kernel, const struct frame *frame)
+{
+    return needs_write(frame) || pagetable_frame_is_dirty(kernel, frame);
 }
 
 bool reclaim_frame(struct kernel *kernel, struct frame *frame)

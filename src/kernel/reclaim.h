@@ -26,4 +26,7 @@ void frame_unreserve(struct kernel *kernel);
  */
 bool reclaim_frame(struct kernel *kernel, struct frame *frame);
 
+/* Would evicting the page write it? => it is evictable */
+bool reclaim_costs_write(const struct kernel *kernel, const struct frame *frame);
+
 #endif

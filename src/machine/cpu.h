@@ -65,9 +65,11 @@ struct cpu_options {
     uint64_t code_cache_len; /* bytes of translated code kept at most; 0: default */
     bool check_each_access;  /* test mode: every access takes the slow path, no inline checks */
     bool reproducible;       /* RDTSC counts instructions */
-    /* For tests, with check_each_access: told of each access just before it is tried, instruction
-     * fetches included (the whole instruction at once). NULL: nobody asks. */
-    void (*trace)(void *context, vaddr_t va, unsigned len, enum mmu_access access);
+    /* With check_each_access: told of each access just before it is tried, instruction fetches
+     * included (the whole instruction at once). `lookup` is what the TLB is asked for: MMU_STORE
+     * also of a load whose instruction stores to the same place. NULL: nobody asks. */
+    void (*trace)(void *context, vaddr_t va, unsigned len, enum mmu_access access,
+                  enum mmu_access lookup);
     void *trace_context;
 };
 

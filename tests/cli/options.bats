@@ -16,7 +16,7 @@ load common
 }
 
 @test "unknown policies, TLBs, page sizes, engines and modes" {
-    fails 125 "--policy: there is no policy 'opt': choose one of clock" --policy opt -- true
+    fails 125 "--policy: there is no policy 'opt' but in replay: choose one of clock" --policy opt -- true
     fails 125 "--tlb: 'skylark'" --tlb skylark -- true
     fails 125 "--tlb: 'l1d=64:5,l1i=64:8': l1d: ways" --tlb l1d=64:5,l1i=64:8 -- true
     fails 125 "--tlb: 'l1d=64:4': l1i is missing" --tlb l1d=64:4 -- true

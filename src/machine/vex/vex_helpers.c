@@ -29,14 +29,16 @@ static void look_up(struct cpu *cpu, vaddr_t va, enum mmu_access access, struct 
         vex_escape_fault(cpu, va, out->error);
 }
 
-static void find(struct cpu *cpu, uint64_t va, uint64_t spec, struct operand *out)
+/* The pages of an operand. `does` is what is done to it, the spec what the pages must allow. */
+static void find(struct cpu *cpu, uint64_t va, uint64_t spec, enum mmu_access does,
+                 struct operand *out)
 {
     enum mmu_access access = (enum mmu_access)(spec >> 16);
     const struct cpu_options *options = &cpu->engine->options;
     out->len = (unsigned)(spec & UINT16_MAX);
     out->head = PAGE_SIZE - (unsigned)(va & PAGE_MASK);
     if (options->trace)
-        options->trace(options->trace_context, vaddr(va), out->len, access);
+        options->trace(options->trace_context, vaddr(va), out->len, does, access);
     look_up(cpu, vaddr(va), access, &out->first);
     if (out->head < out->len)
         look_up(cpu, vaddr(va + out->head), access, &out->second);
@@ -79,7 +81,7 @@ static void put_bytes(struct cpu *cpu, const struct operand *o, const void *byte
 void vex_slow_load(struct cpu *cpu, uint64_t va, uint64_t spec)
 {
     struct operand o;
-    find(cpu, va, spec, &o);
+    find(cpu, va, spec, MMU_LOAD, &o);
     get_bytes(&o, cpu->shadow.value);
     done(cpu);
 }
@@ -87,7 +89,7 @@ void vex_slow_load(struct cpu *cpu, uint64_t va, uint64_t spec)
 void vex_slow_store(struct cpu *cpu, uint64_t va, uint64_t spec)
 {
     struct operand o;
-    find(cpu, va, spec, &o);
+    find(cpu, va, spec, MMU_STORE, &o);
     put_bytes(cpu, &o, cpu->shadow.value);
     done(cpu);
 }
@@ -96,7 +98,7 @@ void vex_slow_cas(struct cpu *cpu, uint64_t va, uint64_t spec)
 {
     struct operand o;
     uint8_t old[sizeof(cpu->shadow.expected)];
-    find(cpu, va, spec, &o);
+    find(cpu, va, spec, MMU_STORE, &o);
     get_bytes(&o, old);
     if (!memcmp(old, cpu->shadow.expected, o.len))
         put_bytes(cpu, &o, cpu->shadow.value);
@@ -110,7 +112,7 @@ void vex_slow_cas(struct cpu *cpu, uint64_t va, uint64_t spec)
 uint64_t vex_slow_pointer(struct cpu *cpu, uint64_t va, uint64_t spec)
 {
     struct operand o;
-    find(cpu, va, spec, &o);
+    find(cpu, va, spec, (enum mmu_access)(spec >> 16), &o);
     done(cpu);
     CHECK(o.len <= sizeof(cpu->bounce));
     cpu->bounce_len = 0;
@@ -199,5 +201,5 @@ void vex_snapshot(struct cpu *cpu)
 void vex_trace_fetch(struct cpu *cpu, uint64_t pc, uint64_t len)
 {
     const struct cpu_options *options = &cpu->engine->options;
-    options->trace(options->trace_context, vaddr(pc), (unsigned)len, MMU_FETCH);
+    options->trace(options->trace_context, vaddr(pc), (unsigned)len, MMU_FETCH, MMU_FETCH);
 }

@@ -110,7 +110,7 @@ static void trace(const struct string *s, uint64_t va, enum mmu_access access)
 {
     const struct cpu_options *options = &s->cpu->engine->options;
     if (options->trace)
-        options->trace(options->trace_context, vaddr(va), s->size, access);
+        options->trace(options->trace_context, vaddr(va), s->size, access, access);
 }
 
 static void watch_code(const struct string *s, pfn_t pfn)

@@ -40,7 +40,8 @@ static void look_up(uint64_t va, enum mmu_access access)
 }
 
 /* The engine looks the second page up only if the first lookup did not fault. */
-static void trace(void *context, vaddr_t va, unsigned len, enum mmu_access access)
+static void trace(void *context, vaddr_t va, unsigned len, enum mmu_access access,
+                  enum mmu_access lookup)
 {
     uint32_t error;
     uint64_t last = va.v + len - 1;
@@ -48,10 +49,10 @@ static void trace(void *context, vaddr_t va, unsigned len, enum mmu_access acces
         last_fetch = va.v;
     if (!mmu_is_canonical(naive->root.levels, va))
         return;
-    uint64_t pa = naive_lookup(naive, va.v, access, &error);
+    uint64_t pa = naive_lookup(naive, va.v, lookup, &error);
     if (pa && va.v / PAGE_SIZE != last / PAGE_SIZE &&
         mmu_is_canonical(naive->root.levels, vaddr(last)))
-        look_up(last / PAGE_SIZE * PAGE_SIZE, access);
+        look_up(last / PAGE_SIZE * PAGE_SIZE, lookup);
 }
 
 int __real_machine_create(const struct machine_options *options, struct machine **out);

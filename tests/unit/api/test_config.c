@@ -116,8 +116,16 @@ static void options_are_complete(void **state)
         const struct pw_option_info *info = pw_option(i);
         assert_true(info->name[0] && info->initial[0] && info->help[0]);
         assert_int_equal(info->help[strlen(info->help) - 1], '.');
-        assert_non_null(pw_config_get(config, info->name));
-        assert_int_equal(pw_config_set(config, info->name, info->initial, NULL), 0);
+        assert_true(info->uses & (PW_RUN | PW_REPLAY));
+        /* An option is there for its uses and refused for others. */
+        static const enum pw_use uses[] = {PW_RUN, PW_REPLAY};
+        for (unsigned u = 0; u < 2; u++) {
+            struct pw_config *other = pw_config_create_for(uses[u]);
+            bool has = info->uses & uses[u];
+            assert_int_equal(pw_config_get(other, info->name) != NULL, has);
+            assert_int_equal(pw_config_set(other, info->name, info->initial, NULL), has ? 0 : -1);
+            pw_config_destroy(other);
+        }
     }
     assert_true(i >= 11);
     assert_null(pw_option(i + 1));
@@ -164,7 +172,9 @@ static void choices(void **state)
     assert_true(pw_choice("policy", 0, &choice));
     assert_string_equal(choice.name, "clock");
     for (size_t i = 0; pw_choice("policy", i, &choice); i++)
-        accept("policy", choice.name, choice.name);
+        if (strcmp(choice.name, "opt") != 0)
+            accept("policy", choice.name, choice.name);
+    refuse("policy", "opt", "no policy 'opt' but in replay");
     assert_true(pw_choice("tlb", 0, &choice));
     assert_string_equal(choice.name, "skylake");
     for (size_t i = 0; pw_choice("tlb", i, &choice); i++) {

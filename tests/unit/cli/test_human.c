@@ -34,6 +34,17 @@ static void sizes(void **state)
     assert_string_equal(human_size(UINT64_MAX, buf), "16 EiB");
 }
 
+static void times(void **state)
+{
+    char buf[HUMAN_LEN];
+    assert_string_equal(human_time(0, buf), "0 ns");
+    assert_string_equal(human_time(0.4e-9, buf), "0.4 ns");
+    assert_string_equal(human_time(9.994e-4, buf), "999 us");
+    assert_string_equal(human_time(9.996e-4, buf), "1 ms");
+    assert_string_equal(human_time(61.23, buf), "61.2 s");
+    assert_string_equal(human_time(12345.6, buf), "12,345 s");
+}
+
 static void rates(void **state)
 {
     char buf[HUMAN_LEN];
@@ -70,6 +81,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts),
         cmocka_unit_test(sizes),
+        cmocka_unit_test(times),
         cmocka_unit_test(rates),
         cmocka_unit_test(long_text_is_wrapped),
     };

@@ -6,12 +6,17 @@
 
 #include <cmocka.h>
 
+#include "kernel/anon.h"
 #include "rig.h"
 
 static struct frame *take(struct rig *rig, enum frame_kind kind)
 {
+    static struct anon page = {.number = 1};
     rig->kernel->frames.reserved++;
-    return frame_take(rig->kernel, kind);
+    struct frame *frame = frame_take(rig->kernel, kind);
+    if (kind == FRAME_ANON)
+        frame->owner = (uint64_t)(uintptr_t)&page;
+    return frame;
 }
 
 static void free_frames_cost_nothing_until_taken(void **state)
@@ -158,7 +163,7 @@ static void evictable_means_active_and_not_wired(void **state)
     assert_true(policy_contains(&kernel->policy, pfn));
     frame_wire(kernel, frame);
     assert_false(policy_contains(&kernel->policy, pfn));
-    frame_deactivate(kernel, frame);
+    frame_deactivate(kernel, frame, POLICY_GONE);
     frame_unwire(kernel, frame);
     assert_false(policy_contains(&kernel->policy, pfn));
     frame_activate(kernel, frame);

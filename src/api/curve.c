@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Curves: faults for every size of RAM under LRU, from the stack distances of a trace or of a
+ * program while it runs; for other policies, sizes of the caller's choice, all in one pass.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/config.h"
+#include "api/error.h"
+#include "api/record.h"
+#include "api/replay.h"
+#include "api/system.h"
+#include "base/check.h"
+#include "base/xalloc.h"
+#include "observe/lrustack.h"
+#include "observe/trace.h"
+
+enum { BATCH = 1024, KINDS = LRUSTACK_KINDS };
+
+struct pw_curve {
+    struct lrustack *stack;
+    uint64_t instructions, accesses;
+    uint64_t npages;
+    uint64_t *faults[KINDS]; /* by kind, then by frames 0 .. npages; NULL: not finished */
+};
+
+static struct pw_curve *create(void)
+{
+    struct pw_curve *curve = x_calloc(1, sizeof(*curve));
+    curve->stack = lrustack_create();
+    return curve;
+}
+
+void pw_curve_destroy(struct pw_curve *curve)
+{
+    if (!curve)
+        return;
+    lrustack_destroy(curve->stack);
+    for (unsigned kind = 0; kind < KINDS; kind++)
+        free(curve->faults[kind]);
+    free(curve);
+}
+
+static void use(void *context, const struct trace_ref *ref)
+{
+    struct pw_curve *curve = context;
+    lrustack_use(curve->stack, ref);
+    if (ref->flags & (TRACE_REST | TRACE_KERNEL))
+        return;
+    *(ref->kind == TRACE_FETCH ? &curve->instructions : &curve->accesses) += ref->count;
+}
+
+/* A reference found at depth d faults in fewer than d frames. */
+static void finish(struct pw_curve *curve)
+{
+    curve->npages = lrustack_pages(curve->stack);
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        uint64_t *faults = x_malloc((curve->npages + 1) * sizeof(*faults));
+        uint64_t sum = lrustack_count(curve->stack, (enum trace_kind)kind, 0);
+        for (uint64_t frames = curve->npages + 1; frames-- > 0;) {
+            faults[frames] = sum;
+            sum += lrustack_count(curve->stack, (enum trace_kind)kind, frames);
+        }
+        curve->faults[kind] = faults;
+    }
+    lrustack_destroy(curve->stack);
+    curve->stack = NULL;
+}
+
+int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_curve **out,
+                   struct pw_error *error)
+{
+    char why[TRACE_WHY_LEN];
+    struct trace_ref refs[BATCH];
+    struct trace *trace;
+    int n;
+    if (trace_open(path, config->format, &trace, why) < 0)
+        return error_set(error, EINVAL, "%.200s: %s", path, why);
+    struct pw_curve *curve = create();
+    while ((n = trace_read(trace, refs, BATCH)) > 0)
+        for (int i = 0; i < n; i++)
+            use(curve, &refs[i]);
+    if (n < 0)
+        error_set(error, EINVAL, "%.200s: %s", path, trace_why(trace));
+    trace_close(trace);
+    if (n < 0) {
+        pw_curve_destroy(curve);
+        return -1;
+    }
+    finish(curve);
+    *out = curve;
+    return 0;
+}
+
+void pw_curve_begin(struct pw_system *system)
+{
+    CHECK(system->recorder);
+    system->curve = create();
+    recorder_set_sink(system->recorder, use, system->curve);
+}
+
+struct pw_curve *pw_curve_end(struct pw_system *system)
+{
+    struct pw_curve *curve = system->curve;
+    CHECK(curve);
+    recorder_set_sink(system->recorder, NULL, NULL);
+    finish(curve);
+    system->curve = NULL;
+    return curve;
+}
+
+uint64_t pw_curve_pages(const struct pw_curve *curve)
+{
+    return curve->npages;
+}
+
+uint64_t pw_curve_instructions(const struct pw_curve *curve)
+{
+    return curve->instructions;
+}
+
+uint64_t pw_curve_accesses(const struct pw_curve *curve)
+{
+    return curve->accesses;
+}
+
+void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out)
+{
+    uint64_t at = frames < curve->npages ? frames : curve->npages;
+    *out = (struct pw_curve_point){.frames = frames,
+                                   .loads = curve->faults[TRACE_LOAD][at],
+                                   .stores = curve->faults[TRACE_STORE][at],
+                                   .fetches = curve->faults[TRACE_FETCH][at]};
+    out->faults = out->loads + out->stores + out->fetches;
+}
+
+int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,
+                    const uint64_t *frames, size_t n, uint64_t *faults, struct pw_error *error)
+{
+    const struct policy_ops *ops = policy_find(policy);
+    if (!ops)
+        return error_set(error, EINVAL, "policies: there is no policy '%.80s'", policy);
+    return replay_sizes(config, trace, ops, frames, n, faults, error);
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Recording: every access of every process becomes a page reference, for a trace or a curve. An
+ * instruction that faults is executed again, but recorded once.
+ */
+#ifndef API_RECORD_H
+#define API_RECORD_H
+
+#include "machine/machine.h"
+#include "observe/trace.h"
+#include "pagewalk.h"
+
+struct recorder;
+
+/* Who gets the references; NULL: nobody, and nothing is recorded. */
+void recorder_set_sink(struct recorder *recorder,
+                       void (*sink)(void *context, const struct trace_ref *ref), void *context);
+
+struct recorder *recorder_create(void);
+/* A file that was begun and not ended leaves nothing behind. NULL is fine. */
+void recorder_destroy(struct recorder *recorder);
+
+/* What cpu_options.trace takes; the context is the recorder. => recorder_attach() was called */
+void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access access,
+                     enum mmu_access lookup);
+/* Whose accesses they are. => the machine outlives the recorder's use */
+void recorder_attach(struct recorder *recorder, const struct machine *machine);
+
+/* What kernel_watch.access takes, with the recorder as context. */
+void recorder_kernel_access(void *context, vaddr_t va, enum mmu_access access);
+
+#endif

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A replay as a whole: references come from a trace, or, for a policy that needs the future, from a
+ * trace that was read to its end before, and go to one machine or to several of different sizes.
+ */
+#include "api/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/config.h"
+#include "api/error.h"
+#include "base/check.h"
+#include "base/xalloc.h"
+#include "kernel/replay.h"
+#include "observe/counters.h"
+#include "observe/future.h"
+#include "observe/trace.h"
+
+enum { BATCH = 1024 };
+
+/* Where references come from. */
+struct source {
+    const char *path;
+    struct trace *trace;
+    struct future *future; /* NULL: not needed */
+    struct trace_ref refs[BATCH];
+    uint64_t next_uses[BATCH];
+};
+
+struct pw_replay {
+    struct source source;
+    struct replay *machine;
+    struct counters counters;
+    struct system_counters gauges;
+};
+
+static const enum mmu_access accesses[] = {
+    [TRACE_LOAD] = MMU_LOAD, [TRACE_STORE] = MMU_STORE, [TRACE_FETCH] = MMU_FETCH};
+
+/* ---- references ---- */
+
+static int open_source(const struct pw_config *config, const struct policy_ops *ops,
+                       const char *path, struct source *source, struct pw_error *error)
+{
+    char why[TRACE_WHY_LEN];
+    source->path = path;
+    if (trace_open(path, config->format, &source->trace, why) < 0 ||
+        (ops->needs_future && future_create(source->trace, &source->future, why) < 0))
+        return error_set(error, EINVAL, "%.200s: %s", path, why);
+    return 0;
+}
+
+static void close_source(struct source *source)
+{
+    future_destroy(source->future);
+    trace_close(source->trace);
+}
+
+/* Result: how many; 0 at the end; -1 and *error. */
+static int read_source(struct source *source, struct pw_error *error)
+{
+    int n = source->future ? future_read(source->future, source->refs, source->next_uses, BATCH)
+                           : trace_read(source->trace, source->refs, BATCH);
+    if (n >= 0)
+        return n;
+    if (source->future)
+        return error_set(error, EIO, "%.200s: its temporary copy cannot be read", source->path);
+    return error_set(error, EINVAL, "%.200s: %s", source->path, trace_why(source->trace));
+}
+
+/* ---- machines ---- */
+
+static int create_machine(const struct pw_config *config, const struct policy_ops *ops,
+                          uint64_t nframes, struct replay **out, struct pw_error *error)
+{
+    struct replay_options options = {
+        .nframes = nframes, .tlb = config->tlb, .policy = ops, .seed = config->seed};
+    int result = replay_create(&options, out);
+    if (result < 0)
+        return error_set(error, -result, "ram: the host cannot reserve address space for it");
+    return 0;
+}
+
+static bool use_batch(struct replay *machine, const struct source *source, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct trace_ref *from = &source->refs[i];
+        struct replay_ref ref = {.va = vaddr(from->page << PAGE_SHIFT),
+                                 .access = accesses[from->kind],
+                                 .space = from->space,
+                                 .updates = from->flags & TRACE_UPDATES,
+                                 .rest = from->flags & TRACE_REST,
+                                 .by_kernel = from->flags & TRACE_KERNEL,
+                                 .count = from->count,
+                                 .next_use = source->next_uses[i]};
+        if (!replay_use(machine, &ref))
+            return false;
+    }
+    return true;
+}
+
+/* The whole trace, through each of the machines. */
+static int use_all(struct source *source, struct replay *const *machines, size_t nmachines,
+                   struct pw_error *error)
+{
+    int n;
+    while ((n = read_source(source, error)) > 0)
+        for (size_t i = 0; i < nmachines; i++)
+            if (!use_batch(machines[i], source, n))
+                return error_set(error, ENOMEM,
+                                 "%.200s: it touches more pages than a replay can hold",
+                                 source->path);
+    return n;
+}
+
+/* ---- one machine ---- */
+
+int pw_replay_run(const struct pw_config *config, const char *trace, struct pw_replay **out,
+                  struct pw_error *error)
+{
+    CHECK(config->use == PW_REPLAY);
+    struct pw_replay *replay = x_calloc(1, sizeof(*replay));
+    if (create_machine(config, config->policy, config->ram_len >> PAGE_SHIFT, &replay->machine,
+                       error) < 0 ||
+        open_source(config, config->policy, trace, &replay->source, error) < 0 ||
+        use_all(&replay->source, &replay->machine, 1, error) < 0) {
+        pw_replay_destroy(replay);
+        return -1;
+    }
+    XCHECK(replay_is_valid(replay->machine));
+    replay_count(replay->machine, &replay->counters, &replay->gauges);
+    *out = replay;
+    return 0;
+}
+
+void pw_replay_destroy(struct pw_replay *replay)
+{
+    if (!replay)
+        return;
+    replay_destroy(replay->machine);
+    close_source(&replay->source);
+    free(replay);
+}
+
+const char *pw_replay_format(const struct pw_replay *replay)
+{
+    return trace_format(replay->source.trace);
+}
+
+/* Pages have no content in a replay, so there is no copy on write and no swap disk; nor are there
+ * system calls or processes. */
+bool pw_replay_has(const struct pw_replay *replay, int counter)
+{
+    static const char *const absent[] = {"faults_cow", "swap_pages_in", "swap_pages_out",
+                                         "syscalls",   "swap_peak",     "processes"};
+    static const char *const of_code[] = {"instructions", "tlb_l1i_hits", "tlb_l1i_misses"};
+    bool has_code = replay->counters.tlb_l1i_hits + replay->counters.tlb_l1i_misses > 0;
+    for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+        if (counter == counters_find(absent[i]))
+            return false;
+    for (size_t i = 0; i < sizeof(of_code) / sizeof(of_code[0]); i++)
+        if (counter == counters_find(of_code[i]))
+            return has_code;
+    return counter >= 0 && counter < COUNTERS_COUNT;
+}
+
+uint64_t pw_replay_counter(const struct pw_replay *replay, int counter)
+{
+    CHECK(pw_replay_has(replay, counter));
+    size_t index = (size_t)counter;
+    return counters_is_per_process(index) ? counters_get(&replay->counters, index)
+                                          : counters_get_system(&replay->gauges, index);
+}
+
+/* ---- several ---- */
+
+static uint64_t count_faults(const struct replay *machine)
+{
+    struct counters counters;
+    struct system_counters gauges;
+    replay_count(machine, &counters, &gauges);
+    return counters.faults;
+}
+
+static int replay_all(struct source *source, struct replay *const *machines, size_t n,
+                      uint64_t *faults, struct pw_error *error)
+{
+    if (use_all(source, machines, n, error) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        faults[i] = count_faults(machines[i]);
+    return 0;
+}
+
+int replay_sizes(const struct pw_config *config, const char *trace, const struct policy_ops *ops,
+                 const uint64_t *frames, size_t n, uint64_t *faults, struct pw_error *error)
+{
+    struct source *source = x_calloc(1, sizeof(*source));
+    struct replay **machines = x_calloc(n, sizeof(struct replay *));
+    int result = open_source(config, ops, trace, source, error);
+    for (size_t i = 0; i < n && result == 0; i++)
+        result = create_machine(config, ops, frames[i], &machines[i], error);
+    if (result == 0)
+        result = replay_all(source, machines, n, faults, error);
+    for (size_t i = 0; i < n; i++)
+        replay_destroy(machines[i]);
+    free(machines);
+    close_source(source);
+    free(source);
+    return result;
+}

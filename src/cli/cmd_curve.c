@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * pagewalk curve: the faults for every size of RAM, of a trace or of a program that it runs. Other
+ * policies need the references again, for each of them: those of a program are kept in a temporary
+ * trace then.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/curve.h"
+#include "cli/message.h"
+#include "cli/outfile.h"
+#include "cli/program.h"
+#include "cli/report.h"
+
+/* ---- showing it ---- */
+
+static int write_text(const struct options *options, const char *option, const char *path,
+                      const struct curve_view *view,
+                      void (*print)(FILE *out, const struct curve_view *view))
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = path ? open_memstream(&text, &len) : NULL;
+    if (!path)
+        return 0;
+    if (!out)
+        return message_error("out of memory");
+    print(out, view);
+    fclose(out);
+    int status = report_write_file(option, path, text, len);
+    free(text);
+    return status;
+}
+
+static void print_plain(FILE *out, const struct curve_view *view)
+{
+    curve_table(out, view, false);
+}
+
+static void print_coloured(FILE *out, const struct curve_view *view)
+{
+    curve_table(out, view, report_wants_colour(view->options));
+}
+
+static int write_json(const struct options *options, const struct curve_view *view)
+{
+    char *text = options->json_path ? curve_json(view) : NULL;
+    if (!options->json_path)
+        return 0;
+    if (!text)
+        return message_error("out of memory");
+    int status = report_write_file("json", options->json_path, text, strlen(text));
+    free(text);
+    return status;
+}
+
+static int write_all(const struct options *options, const struct curve_view *view)
+{
+    int status = 0;
+    if (options->output_path)
+        status |= write_text(options, "output", options->output_path, view, print_plain);
+    else if (!options->quiet)
+        write_text(options, "output", "-", view, print_coloured);
+    status |= write_json(options, view);
+    status |= write_text(options, "csv", options->csv_path, view, curve_csv);
+    status |= write_text(options, "svg", options->svg_path, view, curve_svg);
+    return status ? EXIT_PAGEWALK : 0;
+}
+
+/* ---- policies ---- */
+
+static int add_policies(struct curve_view *view, const char *trace)
+{
+    struct pw_error error;
+    char names[400];
+    snprintf(names, sizeof(names), "%s", view->options->policies);
+    char *rest = names;
+    for (char *name; (name = strsep(&rest, ","));) {
+        if (view->npolicies == CURVE_POLICIES_MAX)
+            return message_error("--policies: at most %d", CURVE_POLICIES_MAX);
+        struct curve_policy *policy = &view->policies[view->npolicies];
+        snprintf(policy->name, sizeof(policy->name), "%s", name);
+        if (view->nrows > 0 && pw_curve_policy(view->options->config, trace, name, view->rows,
+                                               view->nrows, policy->faults, &error) < 0)
+            return message_error("%s", error.message);
+        view->npolicies++;
+    }
+    return 0;
+}
+
+static int check_policies(const char *list)
+{
+    struct pw_choice_info choice;
+    while (list && *list) {
+        size_t len = strcspn(list, ",");
+        bool is_known = false;
+        for (size_t i = 0; pw_choice("policy", i, &choice); i++)
+            is_known |= strlen(choice.name) == len && strncmp(choice.name, list, len) == 0;
+        if (!is_known)
+            return message_error("--policies: there is no policy '%.*s'",
+                                 (int)(len < 60 ? len : 60), list);
+        list += len + (list[len] == ',');
+    }
+    return 0;
+}
+
+/* `trace` is where the policies find the references; NULL if none are asked for. */
+static int show(const struct options *options, const struct pw_curve *curve, const char *trace,
+                char *const *argv)
+{
+    struct curve_view *view = calloc(1, sizeof(*view));
+    if (!view)
+        return message_error("out of memory");
+    view->curve = curve;
+    view->options = options;
+    view->argv = argv;
+    int status = EXIT_PAGEWALK;
+    if (curve_cost_parse(options->cost ? options->cost : "nvme", &view->cost) == 0) {
+        curve_view_create(view);
+        status = trace && options->policies ? add_policies(view, trace) : 0;
+    }
+    if (status == 0)
+        status = write_all(options, view);
+    free(view);
+    return status;
+}
+
+/* ---- of a trace ---- */
+
+static int curve_of_trace(const struct options *options, const char *path)
+{
+    struct pw_error error;
+    struct pw_curve *curve;
+    char *const argv[] = {(char *)path, NULL};
+    if (strcmp(path, "-") == 0 && options->policies)
+        return message_error("--policies needs a trace that can be read again, not -");
+    if (report_check_files(options))
+        return EXIT_PAGEWALK;
+    if (pw_curve_trace(options->config, path, &curve, &error) < 0)
+        return message_error("%s", error.message);
+    int status = show(options, curve, path, argv);
+    pw_curve_destroy(curve);
+    return status;
+}
+
+/* ---- of a program ---- */
+
+static int begin_curve(struct pw_system *system, void *arg)
+{
+    pw_curve_begin(system);
+    return 0;
+}
+
+static int end_curve(const struct options *options, struct pw_system *system,
+                     const struct report *report, void *arg)
+{
+    struct pw_curve *curve = pw_curve_end(system);
+    int status = show(options, curve, NULL, report->argv);
+    pw_curve_destroy(curve);
+    return status;
+}
+
+static int begin_record(struct pw_system *system, void *path)
+{
+    struct pw_error error;
+    return pw_record(system, path, &error) < 0 ? message_error("%s", error.message) : 0;
+}
+
+static int end_record(const struct options *options, struct pw_system *system,
+                      const struct report *report, void *path)
+{
+    struct pw_error error;
+    struct pw_curve *curve;
+    if (pw_record_end(system, &error) < 0 ||
+        pw_curve_trace(options->config, path, &curve, &error) < 0)
+        return message_error("%s", error.message);
+    int status = show(options, curve, path, report->argv);
+    pw_curve_destroy(curve);
+    unlink(path);
+    return status;
+}
+
+static int curve_of_program(const struct options *options, char **argv)
+{
+    const char *dir = getenv("TMPDIR");
+    char path[PATH_MAX];
+    struct program_work plain = {begin_curve, end_curve, NULL};
+    struct program_work recorded = {begin_record, end_record, path};
+    snprintf(path, sizeof(path), "%.4000s/pagewalk-curve.%d", dir && *dir ? dir : "/var/tmp",
+             (int)getpid());
+    return program_run(options, options->policies ? &recorded : &plain, argv);
+}
+
+/* ---- the command ---- */
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: pagewalk curve [OPTIONS] [--] PROGRAM [ARG...]\n"
+          "       pagewalk curve [OPTIONS] --trace TRACE\n\n"
+          "Says how many page faults PROGRAM, or a trace, has in every size of RAM under LRU,\n"
+          "exactly and from one run; how long that would take by a simple model; and which\n"
+          "size is enough. A program runs about twenty times slower than with 'pagewalk run'.\n\n"
+          "Examples:\n"
+          "  pagewalk curve -- sort big.txt\n"
+          "  pagewalk curve --svg curve.svg --csv curve.csv -- sort big.txt\n"
+          "  pagewalk record -o sort.trace -- sort big.txt\n"
+          "  pagewalk curve --policies clock,arc,opt --trace sort.trace\n\n"
+          "Options:\n",
+          out);
+    options_print(out, PW_CURVE);
+    fputs("\nRAM here is for pages alone, page tables not charged. --ram names the present\n"
+          "limit, whose cost is said; the program runs in that much too, which changes its\n"
+          "speed but not the curve.\n",
+          out);
+}
+
+static int run_with(const struct options *options, int argc, char **argv)
+{
+    struct curve_cost cost;
+    bool has_program = options->first < argc;
+    if (check_policies(options->policies) ||
+        (options->cost && curve_cost_parse(options->cost, &cost) < 0))
+        return EXIT_PAGEWALK;
+    if (has_program && options->trace_path)
+        return message_error("curve: a program or a trace, not both");
+    if (options->trace_path)
+        return curve_of_trace(options, options->trace_path);
+    if (!has_program)
+        return message_error("curve: no program given: pagewalk curve [OPTIONS] [--] PROGRAM "
+                             "[ARG...]");
+    return curve_of_program(options, argv + options->first);
+}
+
+static int run_curve(int argc, char **argv)
+{
+    struct options options;
+    if (options_create(argc, argv, PW_CURVE, &options) < 0)
+        return EXIT_PAGEWALK;
+    int status = 0;
+    if (options.help)
+        print_help(stdout);
+    else if (options.version)
+        printf("pagewalk %s\n", pw_version());
+    else
+        status = run_with(&options, argc, argv);
+    options_destroy(&options);
+    return status;
+}
+
+const struct command cmd_curve = {"curve", "[OPTIONS] [--] PROGRAM [ARG...]",
+                                  "one run: page faults for every size of RAM, and advice",
+                                  run_curve, print_help};

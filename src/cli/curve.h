@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the curve command shows: faults by size of RAM, what they would cost in time, and what
+ * follows from that. Counts are exact; times are modelled and marked as such.
+ */
+#ifndef CLI_CURVE_H
+#define CLI_CURVE_H
+
+#include "cli/options.h"
+#include "pagewalk.h"
+
+/* Nanoseconds of each event. */
+struct curve_cost {
+    double instruction, minor, major;
+};
+
+/* A device's name or KEY=TIME,... Result: 0, or -1 after a message. */
+int curve_cost_parse(const char *text, struct curve_cost *out);
+
+enum { CURVE_ROWS_MAX = 24, CURVE_POLICIES_MAX = 12 };
+
+struct curve_policy {
+    char name[32];
+    uint64_t faults[CURVE_ROWS_MAX]; /* by row */
+};
+
+struct curve_view {
+    const struct pw_curve *curve;
+    const struct options *options;
+    char *const *argv; /* the program, or the trace */
+    struct curve_cost cost;
+    size_t nrows;
+    uint64_t rows[CURVE_ROWS_MAX]; /* frames, rising; the last holds all pages */
+    size_t npolicies;
+    struct curve_policy policies[CURVE_POLICIES_MAX];
+    /* In frames; 0: there is none. */
+    uint64_t best;  /* the least within 5 % of the best time */
+    uint64_t cliff; /* the most in which the time is twice the best or more */
+};
+
+/* Chooses the rows and finds best and cliff. => curve, options and cost are set */
+void curve_view_create(struct curve_view *view);
+/* Seconds, modelled. */
+double curve_seconds(const struct curve_view *view, uint64_t frames);
+/* The sentence. Result: buf. */
+const char *curve_advice(const struct curve_view *view, char *buf, size_t len);
+
+void curve_table(FILE *out, const struct curve_view *view, bool colour);
+void curve_csv(FILE *out, const struct curve_view *view);
+void curve_svg(FILE *out, const struct curve_view *view);
+/* malloc'd; NULL: out of memory. */
+char *curve_json(const struct curve_view *view);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The curve for a terminal: a row a size, with a bar as long as the logarithm of the faults beyond
+ * the first touches, and the sentence below.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "cli/curve.h"
+#include "cli/human.h"
+
+enum { BAR = 12 };
+
+static uint64_t returns_at(const struct curve_view *view, uint64_t frames)
+{
+    struct pw_curve_point point;
+    pw_curve_at(view->curve, frames, &point);
+    return point.faults - pw_curve_pages(view->curve);
+}
+
+/* Faults of pages that were there before, the most of any row being a full bar. */
+static void put_bar(FILE *out, const struct curve_view *view, uint64_t frames)
+{
+    double most = log2((double)returns_at(view, view->rows[0]) + 1);
+    double here = log2((double)returns_at(view, frames) + 1);
+    int len = most > 0 ? (int)lround(BAR * here / most) : 0;
+    if (len == 0 && here > 0)
+        len = 1;
+    for (int i = 0; i < len; i++)
+        fputc('#', out);
+}
+
+static void put_head(FILE *out, const struct curve_view *view)
+{
+    fprintf(out, "  %9s %13s", "RAM", view->npolicies ? "lru" : "faults");
+    if (view->npolicies == 0)
+        fprintf(out, " %10s %10s %10s %8s", "loads", "stores", "fetches", "time*");
+    for (size_t i = 0; i < view->npolicies; i++)
+        fprintf(out, " %13s", view->policies[i].name);
+    fputc('\n', out);
+}
+
+static void put_row(FILE *out, const struct curve_view *view, size_t row)
+{
+    char size[HUMAN_LEN], count[HUMAN_LEN], time[HUMAN_LEN];
+    struct pw_curve_point point;
+    pw_curve_at(view->curve, view->rows[row], &point);
+    fprintf(out, "  %9s %13s", human_size(point.frames * 4096, size),
+            human_count(point.faults, count));
+    if (view->npolicies == 0) {
+        fprintf(out, " %10llu %10llu %10llu %8s ", (unsigned long long)point.loads,
+                (unsigned long long)point.stores, (unsigned long long)point.fetches,
+                human_time(curve_seconds(view, point.frames), time));
+        put_bar(out, view, point.frames);
+    }
+    for (size_t i = 0; i < view->npolicies; i++)
+        fprintf(out, " %13s", human_count(view->policies[i].faults[row], count));
+    fputc('\n', out);
+}
+
+void curve_table(FILE *out, const struct curve_view *view, bool colour)
+{
+    char text[400], size[HUMAN_LEN], instruction[HUMAN_LEN], minor[HUMAN_LEN], major[HUMAN_LEN];
+    fprintf(out, "%spagewalk: curve of %.56s%s\n", colour ? "\033[1m" : "", view->argv[0],
+            colour ? "\033[0m" : "");
+    put_head(out, view);
+    for (size_t row = 0; row < view->nrows; row++)
+        put_row(out, view, row);
+    fputs("  ", out);
+    human_wrap(out, 2, 2, curve_advice(view, text, sizeof(text)));
+    snprintf(text, sizeof(text),
+             "All pages are %s. Faults are exact, first touches included; times are modelled: "
+             "%s an instruction, %s a minor and %s a major fault.",
+             human_size(pw_curve_pages(view->curve) * 4096, size),
+             human_time(view->cost.instruction / 1e9, instruction),
+             human_time(view->cost.minor / 1e9, minor), human_time(view->cost.major / 1e9, major));
+    fputs("  ", out);
+    human_wrap(out, 2, 2, text);
+}

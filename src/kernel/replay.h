@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Replay: page tables, TLB and a replacement policy as in a run, driven by references instead of a
+ * CPU. Pages have no content here and go nowhere when they are evicted; what is exact is which page
+ * is where, and what it costs.
+ *
+ * RAM has `nframes` frames for the pages of the trace. Page tables lie in the same simulated RAM,
+ * above those frames, and are not charged. A page's first touch is a minor fault, its return after
+ * an eviction a major one; a page that was stored to since it came in is written when it is
+ * evicted. The accessed bit and the time of the last use, which policies ask for, are kept here by
+ * reference and exactly; those of the page tables are the walker's.
+ */
+#ifndef KERNEL_REPLAY_H
+#define KERNEL_REPLAY_H
+
+#include "base/counters.h"
+#include "kernel/policy.h"
+#include "machine/mmu.h"
+#include "machine/tlb.h"
+
+struct replay_options {
+    uint64_t nframes; /* at least 1, at most REPLAY_FRAMES_MAX */
+    struct tlb_spec tlb;
+    const struct policy_ops *policy;
+    uint64_t seed; /* of random choices */
+};
+
+#define REPLAY_FRAMES_MAX (RAM_FRAMES_MAX / 4)
+
+/* `count` references in a row of one kind to one page. */
+struct replay_ref {
+    vaddr_t va;
+    enum mmu_access access;
+    uint16_t space;
+    bool updates;      /* a load by an instruction that stores to the same place */
+    bool by_kernel;    /* not by the program: no lookup and no access */
+    bool rest;         /* the second page of accesses that lie on two: lookups, no accesses */
+    uint32_t count;    /* at least 1 */
+    uint64_t next_use; /* if the policy needs the future: see struct policy_env */
+};
+
+struct replay;
+
+/* Errors: -EINVAL (nframes, TLB), -ENOMEM. */
+int replay_create(const struct replay_options *options, struct replay **out);
+void replay_destroy(struct replay *replay);
+
+/* Result: false, and nothing counted, when there is no room left for page tables. => va is
+ * canonical */
+bool replay_use(struct replay *replay, const struct replay_ref *ref);
+
+/* What was counted so far. */
+void replay_count(const struct replay *replay, struct counters *counters,
+                  struct system_counters *gauges);
+
+bool replay_is_valid(const struct replay *replay);
+
+#endif

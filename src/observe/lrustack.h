@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * LRU stack distances: at which depth of the stack of pages, most recently used on top, each
+ * reference finds its page. A reference found at depth d is a hit in every RAM of d or more frames
+ * under LRU, so one pass gives the faults for all sizes at once, exactly.
+ *
+ * Source: R. L. Mattson et al., "Evaluation Techniques for Storage Hierarchies", 1970.
+ */
+#ifndef OBSERVE_LRUSTACK_H
+#define OBSERVE_LRUSTACK_H
+
+#include "observe/trace.h"
+
+enum { LRUSTACK_KINDS = 3 }; /* enum trace_kind */
+
+struct lrustack;
+
+struct lrustack *lrustack_create(void);
+void lrustack_destroy(struct lrustack *stack);
+
+void lrustack_use(struct lrustack *stack, const struct trace_ref *ref);
+
+/* Pages that were used at all. */
+uint64_t lrustack_pages(const struct lrustack *stack);
+/* References of a kind whose page was found at the depth (1: on top); depth 0: that found it not in
+ * the stack. */
+uint64_t lrustack_count(const struct lrustack *stack, enum trace_kind kind, uint64_t depth);
+bool lrustack_is_valid(const struct lrustack *stack);
+
+#endif

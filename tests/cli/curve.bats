@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# pagewalk record and curve: traces of programs, and what their curves say.
+load common
+
+# An access loop over a few pages, then over many: a curve with a cliff.
+a_trace() {
+    python3 - <<'PY'
+for i in range(300):
+    for page in range(20):
+        print("S" if page % 3 == 0 else "L", (page + 100) * 4096)
+    if i % 10 == 0:
+        for page in range(200):
+            print("L", (page + 1000) * 4096)
+    print("I", 4096)
+PY
+}
+
+@test "the curve is what replays give at every size, for other policies too" {
+    a_trace >trace
+    pagewalk curve -q --csv all.csv --json curve.json --policies fifo,opt --trace trace
+    [ "$status" -eq 0 ]
+    [ -z "$out$err" ]
+    cat >check.py <<'PY'
+import csv, json, subprocess, os, sys
+def replay(policy, bytes):
+    run = subprocess.run([os.environ["PAGEWALK"], "replay", "-q", "--json", "/dev/stdout", "--policy",
+                          policy, "--ram", str(bytes), "trace"], capture_output=True, check=True)
+    return json.loads(run.stdout)["counters"]["faults"]
+rows = list(csv.DictReader(open("all.csv")))
+changes = {int(row["ram_bytes"]): int(row["faults"]) for row in rows}
+for row in rows:
+    assert int(row["faults"]) == sum(int(row["faults_" + k]) for k in ("load", "store", "fetch"))
+assert min(changes) == 4096 and changes[max(changes)] == 221
+for frames in (1, 2, 3, 19, 20, 21, 22, 50, 219, 220, 221, 222, 400):
+    expected = changes[max(size for size in changes if size <= frames * 4096)]
+    assert replay("lru", frames * 4096) == expected, frames
+curve = json.load(open("curve.json"))
+assert curve["schema"] == "pagewalk.curve/1" and curve["pages"] == 221
+assert len(curve["points"]) == len(rows)
+for policy in "fifo", "opt":
+    assert len(curve["policies"][policy]) > 5
+    for bytes, faults in curve["policies"][policy]:
+        assert replay(policy, bytes) == faults, (policy, bytes)
+PY
+    python3 check.py
+}
+
+@test "table, picture and advice" {
+    a_trace >trace
+    pagewalk curve --ram 40K --cost disk --svg picture.svg --trace trace
+    [ "$status" -eq 0 ]
+    [[ $err == "pagewalk: curve of trace"*" RAM "*faults*"884 KiB"* ]]
+    [[ $err == *"is the least RAM within 5 % of the best"*"in 40 KiB it takes"*"modelled"* ]]
+    [ "$(awk 'length > 80' stderr)" = "" ]
+    python3 -c 'import xml.dom.minidom as m; assert m.parse("picture.svg").getElementsByTagName("path")'
+    pagewalk curve -o table --policies lru,clock --trace trace
+    [ -z "$err" ]
+    # LRU by replay is LRU by stack distances.
+    awk 'NR > 2 && $3 ~ /^[0-9,]+$/ && $3 != $4 { exit 1 }' table
+}
+
+@test "a trace with nothing in it has a curve without sizes" {
+    : >empty
+    pagewalk curve --svg s.svg --csv c.csv --json j.json --policies clock --trace empty
+    [ "$status" -eq 0 ]
+    [[ $err == *"No page was used."* ]]
+}
+
+@test "what is recorded is what the program did" {
+    pagewalk record -q --reproducible --json live.json -o trace -- \
+        sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; echo $i; exit 3'
+    [ "$status" -eq 3 ]
+    [ "$out" = 300 ]
+    pagewalk replay -q --json replay.json trace
+    [ "$status" -eq 0 ]
+    for name in instructions loads stores; do
+        [ "$(counter live.json $name)" = "$(counter replay.json $name)" ]
+    done
+    pagewalk run -q --reproducible --json run.json -- \
+        sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; echo $i; exit 3'
+    [ "$(counter live.json instructions)" = "$(counter run.json instructions)" ]
+    pagewalk curve -q --reproducible --csv live.csv -- \
+        sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; echo $i; exit 3'
+    [ "$status" -eq 3 ]
+    pagewalk curve -q --csv trace.csv --trace trace
+    cmp live.csv trace.csv
+    [ "$(ls)" = "$(ls | grep -v '\.....*\.')" ] # no temporary file is left
+}
+
+@test "a trace that is cut, damaged or foreign" {
+    pagewalk record -q -o trace -- true
+    head -c 1000 trace >cut
+    says "byte 1000: the trace ends too early" cut
+    { head -c 500 trace; printf X; tail -c +502 trace; } >damaged
+    says "the block that ends here is damaged: its checksum differs" damaged
+    { cat trace; echo; } >longer
+    says "something follows the end of the trace" longer
+    printf 'pagewalk\377\0\0\0' >newer
+    says "it has version 255; this pagewalk reads version 1" newer
+    zstd -q trace
+    pagewalk replay trace.zst
+    [ "$status" -eq 0 ]
+}
+
+# says TEXT TRACE: curve and replay refuse it in one line.
+says() {
+    for command in "replay" "curve --trace"; do
+        pagewalk $command "$2"
+        [ "$status" -eq 125 ]
+        [ "$(wc -l <stderr)" -eq 1 ]
+        [[ $err == "pagewalk: $2: "*"$1"* ]] || { echo "$err"; return 1; }
+    done
+}
+
+# refuses TEXT COMMAND...: in one line, and nothing is run.
+refuses() {
+    local text=$1
+    shift
+    pagewalk "$@"
+    [ "$status" -eq 125 ]
+    [ "$(wc -l <stderr)" -eq 1 ]
+    [[ $err == *"$text"* ]] || { echo "$err"; return 1; }
+    [ ! -e ran ]
+}
+
+@test "options of record and curve that are wrong" {
+    refuses "where should the trace go? -o FILE" record -- touch ran
+    refuses "no program given" record -o trace
+    refuses "cannot write /no/such/trace: No such file" record -o /no/such/trace -- touch ran
+    refuses "no program given" curve
+    refuses "not both" curve --trace trace -- touch ran
+    refuses "there is no policy 'clocks'" curve --policies lru,clocks -- touch ran
+    refuses "--cost: 'tape' is neither a device" curve --cost tape -- touch ran
+    refuses "--cost: 'major=-1us' is neither" curve --cost major=-1us -- touch ran
+    refuses "--csv: cannot write /no/such/c: No such file" curve --csv /no/such/c -- touch ran
+    refuses "--trace: not an option of this command" run --trace x -- touch ran
+    refuses "needs a trace that can be read again" curve --policies lru --trace -
+    echo 1 >trace
+    pagewalk record -q -o trace -- false
+    [ "$status" -eq 1 ]
+    pagewalk record -o other -- /no/such/program
+    [ "$status" -eq 127 ]
+    [ ! -e other ] && [ "$(ls)" = "stderr
+stdout
+trace" ]
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Trace readers and bytes that nobody meant. Every damage to a page trace is noticed; tokens that
+ * are nonsense below a checksum that is right, and random bytes for every format, end in references
+ * that are sound or in one line. Use: fuzz_trace [CASES]
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cmocka.h>
+
+#include "observe/pagetrace.h"
+
+enum { REFS = 256, LEN_MAX = 1 << 16, NREFS = 3000 };
+
+static char path[] = "/tmp/pagewalk-fuzz-XXXXXX";
+static unsigned cases = 20000;
+
+static void put(const uint8_t *bytes, size_t len)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    fclose(file);
+}
+
+static size_t get(uint8_t *bytes)
+{
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t len = fread(bytes, 1, LEN_MAX, file);
+    fclose(file);
+    return len;
+}
+
+static void check_refs(const struct trace_ref *refs, int n)
+{
+    for (int i = 0; i < n; i++) {
+        assert_true(refs[i].count > 0 && refs[i].kind <= TRACE_FETCH);
+        assert_true(refs[i].page < (uint64_t)1 << 35 || refs[i].page >= -((uint64_t)1 << 35));
+    }
+}
+
+/* Reads to the end. Result: 0, or -1: the trace was refused, in one line. */
+static int read_all(const char *format)
+{
+    char why[TRACE_WHY_LEN] = "";
+    struct trace *trace;
+    struct trace_ref refs[REFS];
+    int n;
+    if (trace_open(path, format, &trace, why) < 0) {
+        assert_true(why[0] && !strchr(why, '\n'));
+        return -1;
+    }
+    while ((n = trace_read(trace, refs, REFS)) > 0)
+        check_refs(refs, n);
+    assert_true(n == 0 || (trace_why(trace)[0] && !strchr(trace_why(trace), '\n')));
+    trace_close(trace);
+    return n;
+}
+
+static struct trace_ref random_ref(void)
+{
+    static const int64_t bases[] = {0x400, 0x7ffff7000, 0x7ffffff00, -3, 1};
+    struct trace_ref ref = {.page = (uint64_t)(bases[rand() % 5] + rand() % 40),
+                            .count = 1,
+                            .space = rand() % 50 ? 0 : (uint16_t)(rand() % 3),
+                            .kind = (uint8_t)(rand() % 3)};
+    if (ref.kind == TRACE_FETCH)
+        ref.count += (uint32_t)rand() % 20;
+    else if (rand() % 10 == 0)
+        ref.flags = ref.kind == TRACE_LOAD ? TRACE_UPDATES : TRACE_KERNEL;
+    return ref;
+}
+
+/* Makes a page trace, in the file and in `refs`. */
+static void write_trace(struct trace_ref *refs, size_t n)
+{
+    FILE *file = fopen(path, "w");
+    struct pagetrace_writer *writer;
+    assert_non_null(file);
+    pagetrace_writer_create(fileno(file), &writer);
+    for (size_t i = 0; i < n; i++) {
+        refs[i] = random_ref();
+        if (i > 0 && rand() % 30 == 0) { /* an access on two pages */
+            refs[i] = refs[i - 1];
+            refs[i].page++;
+            refs[i].count = 1;
+            refs[i].flags |= TRACE_REST;
+        }
+        pagetrace_write(writer, &refs[i]);
+    }
+    assert_int_equal(pagetrace_writer_end(writer), 0);
+    pagetrace_writer_destroy(writer);
+    fclose(file);
+}
+
+/* Whether the next reference read continues one that was written: fetches on one page may come in
+ * other portions. */
+static void compare(const struct trace_ref *written, size_t n)
+{
+    char why[TRACE_WHY_LEN];
+    struct trace *trace;
+    struct trace_ref refs[REFS];
+    size_t at = 0;
+    uint32_t left = n ? written[0].count : 0;
+    int got;
+    assert_int_equal(trace_open(path, NULL, &trace, why), 0);
+    assert_string_equal(trace_format(trace), "page");
+    while ((got = trace_read(trace, refs, REFS)) > 0) {
+        for (int i = 0; i < got; i++) {
+            uint32_t count = refs[i].count;
+            while (count > 0) {
+                assert_true(at < n);
+                assert_int_equal(refs[i].page, written[at].page);
+                assert_int_equal(refs[i].kind, written[at].kind);
+                assert_int_equal(refs[i].space, written[at].space);
+                assert_int_equal(refs[i].flags, written[at].flags);
+                uint32_t step = count < left ? count : left;
+                count -= step;
+                left -= step;
+                if (left == 0 && ++at < n)
+                    left = written[at].count;
+            }
+        }
+    }
+    assert_string_equal(trace_why(trace), "");
+    assert_int_equal(got, 0);
+    assert_int_equal(at, n);
+    trace_close(trace);
+}
+
+static void what_is_written_is_read(void **state)
+{
+    static struct trace_ref refs[600000];
+    srand(1);
+    for (size_t n = 0; n < 40; n++) {
+        write_trace(refs, n);
+        compare(refs, n);
+    }
+    write_trace(refs, 600000); /* several blocks */
+    compare(refs, 600000);
+}
+
+static void every_damage_is_noticed(void **state)
+{
+    static struct trace_ref refs[NREFS];
+    static uint8_t bytes[LEN_MAX];
+    srand(2);
+    write_trace(refs, NREFS);
+    size_t len = get(bytes);
+    assert_int_equal(read_all("page"), 0);
+    for (unsigned i = 0; i < cases / 8; i++) {
+        size_t at = (size_t)rand() % len;
+        uint8_t bit = (uint8_t)(1 << rand() % 8);
+        bytes[at] ^= bit;
+        put(bytes, len);
+        assert_int_equal(read_all("page"), -1);
+        bytes[at] ^= bit;
+    }
+    for (unsigned i = 0; i < cases / 8; i++) {
+        put(bytes, (size_t)rand() % len);
+        assert_int_equal(read_all("page"), -1);
+    }
+    bytes[len] = 0;
+    put(bytes, len + 1);
+    assert_int_equal(read_all("page"), -1);
+}
+
+/* One block of these tokens, with a checksum that is right. */
+static void put_tokens(const uint8_t *tokens, size_t len)
+{
+    static uint8_t file[LEN_MAX];
+    const uint32_t version = PAGETRACE_VERSION;
+    struct pagetrace_block block = {.magic = PAGETRACE_BLOCK, .len = (uint32_t)len};
+    size_t at = PAGETRACE_MAGIC_LEN + sizeof(version);
+    memcpy(file, PAGETRACE_MAGIC, PAGETRACE_MAGIC_LEN);
+    memcpy(file + PAGETRACE_MAGIC_LEN, &version, sizeof(version));
+    uint8_t *packed = file + at + sizeof(block);
+    block.packed_len =
+        (uint32_t)ZSTD_compress(packed, LEN_MAX - at - sizeof(block), tokens, len, 1);
+    block.checksum = pagetrace_checksum(&block, packed);
+    memcpy(file + at, &block, sizeof(block));
+    put(file, at + sizeof(block) + block.packed_len);
+}
+
+static void nonsense_below_the_checksum_is_sound_or_refused(void **state)
+{
+    uint8_t tokens[200];
+    srand(3);
+    for (unsigned i = 0; i < cases / 2; i++) {
+        size_t len = 1 + (size_t)rand() % sizeof(tokens);
+        for (size_t k = 0; k < len; k++) /* mostly special ones, and small numbers */
+            tokens[k] = (uint8_t)(rand() % 3 ? 0x78 + rand() % 8 : rand());
+        if (rand() % 2)
+            memcpy(tokens, "\x79\x20\xff\x1f\x20", 5); /* a data page and a code page */
+        put_tokens(tokens, len > 5 ? len : 5);
+        assert_int_equal(read_all("page"), -1); /* there is no end block */
+    }
+}
+
+static void random_bytes_end_in_one_line(void **state)
+{
+    static const char *const heads[] = {"",
+                                        "pagewalk\1\0\0",
+                                        "\x1f\x8b\b",
+                                        "\xfd"
+                                        "7zXZ",
+                                        "I  0",
+                                        "\x28\xb5\x2f\xfd\4",
+                                        "L 0x",
+                                        "S 12\n"};
+    static const char *const formats[] = {"auto", "text", "page", "champsim", "oracle"};
+    uint8_t bytes[4096];
+    srand(4);
+    for (unsigned i = 0; i < cases / 4; i++) {
+        size_t len = (size_t)rand() % sizeof(bytes);
+        const char *head = heads[rand() % 8];
+        bool is_text = rand() % 2;
+        for (size_t k = 0; k < len; k++)
+            bytes[k] = (uint8_t)(is_text ? "LSI 0x123abc,\n\n"[rand() % 15] : rand());
+        memcpy(bytes, head, strlen(head) < len ? strlen(head) : len);
+        put(bytes, len);
+        read_all(formats[rand() % 5]);
+    }
+}
+
+static int make_file(void **state)
+{
+    int fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_file(void **state)
+{
+    return unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(every_damage_is_noticed),
+        cmocka_unit_test(nonsense_below_the_checksum_is_sound_or_refused),
+        cmocka_unit_test(random_bytes_end_in_one_line),
+    };
+    if (argc > 1)
+        cases = (unsigned)strtoul(argv[1], NULL, 10);
+    return cmocka_run_group_tests(tests, make_file, remove_file);
+}
