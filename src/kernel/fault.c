@@ -201,11 +201,15 @@ static bool fault_large(struct fault *fault)
 {
     struct kernel *kernel = fault->kernel;
     struct space *space = fault->space;
-    pfn_t block = frame_find_block(&kernel->frames);
     vaddr_t start;
-    if (!large_place(fault, &start) || block == PFN_NONE ||
+    if (!large_place(fault, &start) ||
         !frame_reserve_spare(kernel, FRAME_BLOCK + PAGETABLE_FRAMES_MAX))
         return false;
+    pfn_t block = frame_find_block(&kernel->frames);
+    if (block == PFN_NONE) {
+        frame_unreserve(kernel);
+        return false;
+    }
     pagetable_unmap_range(kernel, &space->table, start,
                           vaddr(start.v + (uint64_t)FRAME_BLOCK * PAGE_SIZE));
     struct frame *first = frame_take_block(kernel, FRAME_ANON, block);
