@@ -190,16 +190,26 @@ bool pw_counter_has(const struct pw_system *system, int counter);
 uint64_t pw_counter(const struct pw_system *system, int counter);
 
 struct pw_process_info {
-    int pid, ppid;
+    int pid;
+    int ppid; /* of the process that made it; 1: pw_spawn() did */
     char *const *argv;
     bool exited;
     int status; /* exit status, 0..255 */
     int signal; /* signal that killed it, 0 if none */
+    /* Bytes of memory in RAM: at most, and at its end, where memory that n processes share is
+     * counted whole (rss) and 1/n (pss). The last two are 0 until it has ended. */
+    uint64_t rss_peak, rss_end, pss_end;
 };
-/* The processes in order of creation. Result: false beyond the last. */
+/* The processes in order of creation. Of those that have ended the first and the last thousand are
+ * kept; the others are in pw_folded(). Result: false beyond the last. */
 bool pw_process(const struct pw_system *system, size_t i, struct pw_process_info *out);
 /* => pw_process(i) is true and the counter is per_process */
 uint64_t pw_process_counter(const struct pw_system *system, size_t i, int counter);
+
+/* How many processes are not told apart any more. */
+uint64_t pw_folded(const struct pw_system *system);
+/* Their counters, added up. => the counter is per_process */
+uint64_t pw_folded_counter(const struct pw_system *system, int counter);
 
 /* A system call that was answered ENOSYS because pagewalk does not know it. */
 struct pw_unknown_call_info {

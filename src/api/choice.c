@@ -37,9 +37,9 @@ static bool tlb_choice(size_t i, struct pw_choice_info *out)
     if (i >= count)
         return false;
     const struct tlb_spec *spec = &presets[i].spec;
-    describe_level("L1D", spec->l1d, l1d, sizeof(l1d));
-    describe_level("L1I", spec->l1i, l1i, sizeof(l1i));
-    describe_level("L2", spec->l2, l2, sizeof(l2));
+    describe_level("L1D", spec->level[TLB_L1D], l1d, sizeof(l1d));
+    describe_level("L1I", spec->level[TLB_L1I], l1i, sizeof(l1i));
+    describe_level("L2", spec->level[TLB_L2], l2, sizeof(l2));
     snprintf(out->name, sizeof(out->name), "%.63s", spec->name);
     snprintf(out->summary, sizeof(out->summary), "%s, %s, %s", l1d, l1i, l2);
     snprintf(out->source, sizeof(out->source), "%s", presets[i].source);

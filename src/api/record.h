@@ -27,6 +27,6 @@ void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access ac
 void recorder_attach(struct recorder *recorder, const struct machine *machine);
 
 /* What kernel_watch.access takes, with the recorder as context. */
-void recorder_kernel_access(void *context, vaddr_t va, enum mmu_access access);
+void recorder_kernel_access(void *context, uint16_t space, vaddr_t va, enum mmu_access access);
 
 #endif

@@ -31,21 +31,13 @@ bool pw_counter_has(const struct pw_system *system, int counter)
     return counter >= 0 && counter < COUNTERS_COUNT;
 }
 
-static uint64_t count_processes(const struct linux_system *linux_system)
-{
-    uint64_t n = 0;
-    for (const struct process *p = linux_system->processes; p; p = p->next)
-        n++;
-    return n;
-}
-
 /* The gauges, with those that others keep put in. */
 static struct system_counters gauges(const struct pw_system *system)
 {
     const struct kernel *kernel = system->kernel;
     struct system_counters gauges = kernel->gauges;
     gauges.frames_total = kernel->frames.nframes;
-    gauges.processes = count_processes(system->linux_system);
+    gauges.processes = system->linux_system->nprocesses;
     return gauges;
 }
 
@@ -57,17 +49,16 @@ uint64_t pw_counter(const struct pw_system *system, int counter)
         struct system_counters now = gauges(system);
         return counters_get_system(&now, index);
     }
-    struct counters sum = {0};
-    for (const struct process *p = system->linux_system->processes; p; p = p->next)
-        counters_add(&sum, &p->counters);
+    struct counters sum;
+    linux_totals(system->linux_system, &sum);
     return counters_get(&sum, index);
 }
 
 static const struct process *process_at(const struct pw_system *system, size_t i)
 {
-    const struct process *p = system->linux_system->processes;
+    const struct process *p = system->linux_system->records;
     while (p && i-- > 0)
-        p = p->next;
+        p = p->record_next;
     return p;
 }
 
@@ -77,12 +68,26 @@ bool pw_process(const struct pw_system *system, size_t i, struct pw_process_info
     if (!p)
         return false;
     *out = (struct pw_process_info){.pid = p->pid,
-                                    .ppid = p->ppid,
+                                    .ppid = p->made_by,
                                     .argv = p->argv,
                                     .exited = p->exited,
                                     .status = p->exit.status,
-                                    .signal = p->exit.signal};
+                                    .signal = p->exit.signal,
+                                    .rss_peak = process_rss_peak(p) * PAGE_SIZE,
+                                    .rss_end = p->last.rss * PAGE_SIZE,
+                                    .pss_end = p->last.pss_4096 * PAGE_SIZE / 4096};
     return true;
+}
+
+uint64_t pw_folded(const struct pw_system *system)
+{
+    return system->linux_system->folded.count;
+}
+
+uint64_t pw_folded_counter(const struct pw_system *system, int counter)
+{
+    CHECK(counter >= 0 && counters_is_per_process((size_t)counter));
+    return counters_get(&system->linux_system->folded.counters, (size_t)counter);
 }
 
 uint64_t pw_process_counter(const struct pw_system *system, size_t i, int counter)

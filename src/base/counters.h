@@ -24,6 +24,7 @@
     X(tlb_l2_hits, "lookups", "first-level misses answered by the second-level TLB")               \
     X(tlb_l2_misses, "lookups", "first-level misses that missed the second level too")             \
     X(tlb_flushes, "entries", "TLB invalidations of one page or of a whole address space")         \
+    X(tlb_shootdowns, "entries", "TLB invalidations in a space other than the running one")        \
     X(walks, "walks", "page walks, those that set a dirty bit or faulted included")                \
     X(walk_reads, "reads", "page-table entries read from RAM by page walks")                       \
     X(pwc_pd_hits, "walks", "page walks that began at a cached page-directory entry")              \
@@ -47,6 +48,7 @@
     X(pages_peak, "pages", "most pages that existed at once, in RAM or on disk: the footprint")    \
     X(tables_peak, "frames", "most frames that held page tables at once")                          \
     X(swap_peak, "pages", "most swap slots in use at once")                                        \
+    X(oom_kills, "processes", "processes killed because RAM and swap were exhausted")              \
     X(processes, "processes", "processes that ran")
 
 #define COUNTERS_FIELD(name, unit, meaning) uint64_t name;

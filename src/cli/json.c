@@ -115,26 +115,56 @@ static json_t *process_counters(const struct pw_system *system, size_t process)
     return object;
 }
 
+static json_t *folded_counters(const struct pw_system *system)
+{
+    json_t *object = json_object();
+    struct pw_counter_info info;
+    for (int i = 0; pw_counter_info(i, &info); i++)
+        if (info.per_process && pw_counter_has(system, i))
+            json_object_set_new(object, info.name, integer(pw_folded_counter(system, i)));
+    return object;
+}
+
+static json_t *memory_object(const struct pw_process_info *process)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "rss_peak_bytes", integer(process->rss_peak));
+    if (process->exited) {
+        json_object_set_new(object, "rss_end_bytes", integer(process->rss_end));
+        json_object_set_new(object, "pss_end_bytes", integer(process->pss_end));
+    }
+    return object;
+}
+
 static json_t *processes_array(const struct pw_system *system)
 {
     json_t *list = json_array();
     struct pw_process_info process;
     for (size_t i = 0; pw_process(system, i, &process); i++)
-        json_array_append_new(list, json_pack("{s:i,s:i,s:o,s:o,s:o}", "pid", process.pid, "ppid",
-                                              process.ppid, "command", json_command(process.argv),
-                                              "exit", exit_object(&process), "counters",
-                                              process_counters(system, i)));
+        json_array_append_new(list,
+                              json_pack("{s:i,s:i,s:o,s:o,s:o,s:o}", "pid", process.pid, "ppid",
+                                        process.ppid, "command", json_command(process.argv), "exit",
+                                        exit_object(&process), "memory", memory_object(&process),
+                                        "counters", process_counters(system, i)));
     return list;
+}
+
+/* Processes that ended long ago are not told apart. */
+static json_t *folded_object(const struct pw_system *system)
+{
+    return json_pack("{s:o,s:o}", "processes", integer(pw_folded(system)), "counters",
+                     folded_counters(system));
 }
 
 static json_t *run_object(const struct report *report)
 {
     struct pw_process_info first = {0};
     pw_process(report->system, 0, &first);
-    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version",
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version",
                      pw_version(), "command", json_command(report->argv), "config",
                      config_object(report->config), "exit", exit_object(&first), "counters",
-                     counters_object(report), "processes", processes_array(report->system));
+                     counters_object(report), "processes", processes_array(report->system),
+                     "folded", folded_object(report->system));
 }
 
 static json_t *replay_object(const struct report *report)

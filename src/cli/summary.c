@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli/human.h"
+#include "cli/summary_tree.h"
 
 enum {
     LABEL_WIDTH = 14,
@@ -223,5 +224,6 @@ void summary_write(FILE *out, const struct report *report, bool colour)
     if (report->system) {
         write_unknown_calls(&sheet);
         write_notes(&sheet);
+        summary_tree_write(out, report->system);
     }
 }

@@ -133,6 +133,13 @@ bool amap_next(const struct amap *amap, uint64_t *vpn, uint64_t end, struct anon
     return true;
 }
 
+void amap_share(const struct amap *amap, struct amap *other, uint64_t first, uint64_t end)
+{
+    struct anon *anon;
+    for (uint64_t vpn = first; amap_next(amap, &vpn, end, &anon); vpn++)
+        amap_insert(other, vpn, anon_get(anon));
+}
+
 void amap_drop(struct kernel *kernel, struct amap *amap, uint64_t first, uint64_t end)
 {
     struct anon *anon;

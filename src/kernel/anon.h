@@ -3,7 +3,7 @@
  * Anonymous memory. An anon is one private page, wherever it is: in a frame or in a swap slot. An
  * amap is a space's sparse array of anons; its index is the virtual page number, so splitting and
  * merging regions costs it nothing, and a region's private pages are its window [start, end). After
- * fork (later) two amaps share anons, and refs > 1 means copy on write.
+ * fork two amaps share anons, and refs > 1 means copy on write.
  *
  * A resident anon's frame may still have a clean copy on the swap disk: frame->index names its slot
  * (SWAP_NONE: no copy). While the page is out, the anon's own slot names it. Either way the swap
@@ -69,6 +69,8 @@ void amap_insert(struct amap *amap, uint64_t vpn, struct anon *anon);
 struct anon *amap_remove(struct amap *amap, uint64_t vpn);
 /* The first anon at or after *vpn and before end; false if none. */
 bool amap_next(const struct amap *amap, uint64_t *vpn, uint64_t end, struct anon **out);
+/* Puts the anons of [first, end) at the same places of another amap too. => they are empty there */
+void amap_share(const struct amap *amap, struct amap *other, uint64_t first, uint64_t end);
 /* Puts all anons of [first, end). => none of them is mapped or wired by this space */
 void amap_drop(struct kernel *kernel, struct amap *amap, uint64_t first, uint64_t end);
 

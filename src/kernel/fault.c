@@ -23,8 +23,12 @@
 #include "kernel/trouble.h"
 #include "machine/pte.h"
 
-/* A page from disk, its private copy, and page tables for it. */
-enum { FAULT_FRAMES_MAX = 2 + PAGETABLE_FRAMES_MAX };
+enum {
+    PAGES_MAX = 2, /* a page from disk, and its private copy */
+    /* Kept back for those who end because there is nothing else: they must still let go of locks,
+     * which may mean to bring pages in. */
+    FRAMES_SPARE = PAGES_MAX + PAGETABLE_FRAMES_MAX,
+};
 
 struct fault {
     struct space *space;
@@ -148,8 +152,8 @@ static void fault_map(struct fault *fault)
     if (fault->region->flags & REGION_LOCKED)
         space_pages_wire(space, vaddr_vpn(fault->page), fault->frame);
     pagetable_map(fault->kernel, &space->table, fault->page, fault->frame, fault->prot);
-    if (space->table.npresent > space->rss_peak)
-        space->rss_peak = space->table.npresent;
+    if (space_resident(space) > space->rss_peak)
+        space->rss_peak = space_resident(space);
 }
 
 static void count_served(const struct fault *fault)
@@ -158,6 +162,18 @@ static void count_served(const struct fault *fault)
     now->faults_major += fault->was_read;
     now->faults_minor += !fault->was_read;
     now->faults_cow += fault->was_copied;
+}
+
+/* Result: false: RAM and swap are exhausted, and nobody else makes room. */
+static bool hold_frames(const struct fault *fault)
+{
+    const struct kernel_rescue *rescue = &fault->kernel->rescue;
+    const struct space *space = fault->space;
+    unsigned count = PAGES_MAX + pagetable_missing(fault->kernel, &space->table, fault->page);
+    while (frame_reserve(fault->kernel, count + (space->ends ? 0 : FRAMES_SPARE)))
+        if (!rescue->make_room || !rescue->make_room(rescue->context, fault->space))
+            return false;
+    return true;
 }
 
 enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
@@ -169,7 +185,7 @@ enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access 
     enum fault_result result = fault_check(&fault);
     if (result != FAULT_DONE)
         return result;
-    if (frame_reserve(kernel, FAULT_FRAMES_MAX))
+    if (!hold_frames(&fault))
         return FAULT_OOM;
     struct anon *anon = amap_find(&space->amap, vaddr_vpn(fault.page));
     result = anon ? fault_upper(&fault, anon) : fault_lower(&fault);

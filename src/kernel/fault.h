@@ -21,7 +21,7 @@ enum fault_result {
     FAULT_SEGV_ACCERR, /* the region forbids it */
     FAULT_BUS_ADRERR,  /* beyond the end of the mapped file */
     FAULT_BUS_OBJERR,  /* the page could not be read, or its swap slot is damaged */
-    FAULT_OOM,         /* RAM and swap are exhausted */
+    FAULT_OOM, /* RAM and swap are exhausted, and the rescue (kernel.h) found no other way */
 };
 
 /* Serves one fault. Counts faults, minor, major and copy-on-write for the running process. */

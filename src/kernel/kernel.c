@@ -97,7 +97,7 @@ int kernel_create(struct machine *machine, const struct kernel_options *options,
     commit_create(options->overcommit, nframes, kernel->swap ? swapdisk_slots(kernel->swap) : 0,
                   &kernel->commit);
     kernel->spaces = x_calloc(KERNEL_SPACES_MAX, sizeof(*kernel->spaces));
-    kernel->space_next = 1;
+    kernel->space_lowest = kernel->spaces_end = 1;
     kernel->gauges.frames_total = nframes;
     create_zero_frame(kernel);
     *out = kernel;

@@ -15,7 +15,8 @@
 
 /* Who is told of the pages that the kernel uses for the program: copies of system calls. */
 struct kernel_watch {
-    void (*access)(void *context, vaddr_t va, enum mmu_access access); /* NULL: nobody */
+    void (*access)(void *context, uint16_t space, vaddr_t va,
+                   enum mmu_access access); /* NULL: nobody */
     void *context;
 };
 
@@ -24,6 +25,14 @@ struct object;
 struct object_table;
 
 enum { KERNEL_SPACES_MAX = 1 << 16 }; /* a space's number is its asid and its key in reverse maps */
+
+/* What may be done when RAM and swap are exhausted, by who knows whose spaces these are. */
+struct kernel_rescue {
+    /* Ends something and gives its memory back (space_clear()). Result: false: nothing may end but
+     * who uses the space that asks, or nothing at all. => leaves the asking space alone */
+    bool (*make_room)(void *context, struct space *asking);
+    void *context;
+};
 
 struct kernel {
     struct machine *machine;
@@ -36,8 +45,8 @@ struct kernel {
     struct object_table *objects; /* file objects by device and inode (object_file.c) */
     struct object *all_objects;   /* list of every object, mapped or not (object.c) */
     struct space **spaces;        /* by number; [0] unused */
-    uint32_t space_next;          /* where the search for a free number starts */
-    uint32_t spaces_end;          /* above every number given so far */
+    uint32_t space_lowest;        /* no number below is free */
+    uint32_t spaces_end;          /* above every number that is given */
     pfn_t zero_pfn;               /* the shared frame of zeros */
     struct kernel_watch watch;
     uint64_t anons_made; /* numbers given so far, to anons and to objects */
@@ -46,6 +55,7 @@ struct kernel {
     pfn_t squeeze_hand;  /* where swap_squeeze() goes on */
     pfn_t tables_hand;   /* where the search for tables of zeros goes on (reclaim.c) */
     struct system_counters gauges;
+    struct kernel_rescue rescue; /* make_room NULL: there is none */
     /* Set when something went wrong that a message must name (damaged slot, I/O error); the run
      * loop prints and clears it. Empty string: nothing. */
     char trouble[256];

@@ -8,6 +8,8 @@
  *       object is that frame
  *   K3  no swap slot has two owners, and each that is taken has one
  *   K4  gauges are at least what is there now
+ *   K5  an anon has a reference for each place that holds it (A3), and each ANON frame such an anon
+ *   K6  the TLB grants nothing that the page tables do not
  */
 #include <stdlib.h>
 
@@ -17,6 +19,7 @@
 #include "kernel/object.h"
 #include "kernel/pagetable.h"
 #include "kernel/space.h"
+#include "machine/pte.h"
 
 /* Each entry has its pair (pagetable_is_valid) and there are no more pairs than entries. */
 static bool maps_are_valid(const struct kernel *kernel)
@@ -133,6 +136,97 @@ static bool slots_are_valid(const struct kernel *kernel)
     return valid && census.count == (kernel->swap ? swapdisk_used(kernel->swap) : 0);
 }
 
+/* ---- K5 ---- */
+
+static uint64_t count_places(const struct kernel *kernel)
+{
+    uint64_t count = 0;
+    for (unsigned i = 1; i < kernel->spaces_end; i++)
+        count += kernel->spaces[i] ? kernel->spaces[i]->amap.anons.count : 0;
+    return count;
+}
+
+static int compare_anons(const void *left, const void *right)
+{
+    const struct anon *const *a = left, *const *b = right;
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* All places' anons, those of the same anon next to each other. */
+static void list_places(const struct kernel *kernel, struct anon **out, uint64_t count)
+{
+    uint64_t n = 0;
+    for (unsigned i = 1; i < kernel->spaces_end; i++) {
+        uint64_t vpn = 0;
+        while (kernel->spaces[i] &&
+               amap_next(&kernel->spaces[i]->amap, &vpn, UINT64_MAX, &out[n])) {
+            vpn++;
+            n++;
+        }
+    }
+    CHECK(n == count);
+    qsort(out, n, sizeof(out[0]), compare_anons);
+}
+
+static uint64_t count_anon_frames(const struct kernel *kernel)
+{
+    uint64_t count = 0;
+    for (uint64_t pfn = 1; pfn < kernel->frames.fresh; pfn++)
+        count += frame_get(&kernel->frames, (pfn_t)pfn)->kind == FRAME_ANON;
+    return count;
+}
+
+static bool anons_are_valid(const struct kernel *kernel)
+{
+    uint64_t count = count_places(kernel), resident = 0;
+    struct anon **places = x_calloc(count + 1, sizeof(struct anon *));
+    bool valid = true;
+    list_places(kernel, places, count);
+    for (uint64_t first = 0, next; first < count && valid; first = next) {
+        for (next = first; next < count && places[next] == places[first];)
+            next++;
+        valid = places[first]->refs == next - first;
+        resident += anon_is_resident(places[first]);
+    }
+    free(places);
+    return valid && resident == count_anon_frames(kernel);
+}
+
+/* ---- K6 ---- */
+
+static bool tlb_entry_is_valid(const struct kernel *kernel, const struct tlb_entry *entry)
+{
+    const struct space *space = kernel->spaces[entry->asid];
+    uint64_t pte = space ? pagetable_entry(kernel, &space->table, entry->page) : 0;
+    return pte_is_present(pte) && pte_pfn(pte) == entry->pfn && (pte & PTE_A) &&
+           (!entry->writable || (pte & PTE_W)) && (!entry->dirty || (pte & PTE_D)) &&
+           (!entry->executable || !(pte & PTE_NX));
+}
+
+static bool tlb_level_is_valid(const struct kernel *kernel, enum tlb_level_kind kind)
+{
+    size_t max = 32, n;
+    struct tlb_entry *entries = NULL;
+    do {
+        max *= 2;
+        entries = x_realloc(entries, max * sizeof(*entries));
+        n = tlb_list(kernel->machine->tlb, kind, entries, max);
+    } while (n == max);
+    bool valid = true;
+    for (size_t i = 0; i < n && valid; i++)
+        valid = tlb_entry_is_valid(kernel, &entries[i]);
+    free(entries);
+    return valid;
+}
+
+static bool translations_are_valid(const struct kernel *kernel)
+{
+    return tlb_level_is_valid(kernel, TLB_L1D) && tlb_level_is_valid(kernel, TLB_L1I) &&
+           tlb_level_is_valid(kernel, TLB_L2);
+}
+
+/* ---- the whole ---- */
+
 static bool gauges_are_valid(const struct kernel *kernel)
 {
     const struct system_counters *gauges = &kernel->gauges;
@@ -144,8 +238,14 @@ static bool gauges_are_valid(const struct kernel *kernel)
 
 bool kernel_is_valid(const struct kernel *kernel)
 {
-    return frame_is_valid(kernel) && policy_is_valid(&kernel->policy) &&
-           maps_are_valid(kernel) &&                                       /* K1 */
-           owners_are_valid(kernel) && /* K2 */ slots_are_valid(kernel) && /* K3 */
-           gauges_are_valid(kernel);                                       /* K4 */
+    if (!frame_is_valid(kernel) || !policy_is_valid(&kernel->policy))
+        return false;
+    bool (*const stories[])(const struct kernel *) = {
+        maps_are_valid,   owners_are_valid, slots_are_valid,        /* K1 to K3 */
+        gauges_are_valid, anons_are_valid,  translations_are_valid, /* K4 to K6 */
+    };
+    for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++)
+        if (!stories[i](kernel))
+            return false;
+    return true;
 }

@@ -70,6 +70,8 @@ void object_put(struct kernel *kernel, struct object *object)
     if (--object->refs > 0)
         return;
     object_drop(kernel, object, 0, UINT64_MAX);
+    if (object->watcher)
+        object->watcher->ended(object->watcher);
     object->ops->destroy(kernel, object);
     commit_release(&kernel->commit, object->committed);
     radix_destroy(&object->pages);
@@ -97,6 +99,8 @@ static int bring_in(struct kernel *kernel, struct object *object, uint64_t index
     if (!object->ops->has_home)
         frame->flags |= FRAME_DIRTY;
     radix_set(&object->pages, index, slot_frame(pfn).bits);
+    if (object->is_locked)
+        frame_wire(kernel, frame);
     frame_activate(kernel, frame);
     *out = frame;
     return 0;
@@ -117,6 +121,31 @@ struct frame *object_resident(const struct kernel *kernel, const struct object *
                               uint64_t index)
 {
     return slot_resident(kernel, slot_at(object, index));
+}
+
+void object_set_locked(struct kernel *kernel, struct object *object, bool locked)
+{
+    uint64_t value;
+    if (object->is_locked == locked)
+        return;
+    object->is_locked = locked;
+    for (uint64_t index = 0; radix_next(&object->pages, &index, UINT64_MAX, &value); index++) {
+        struct frame *frame = slot_resident(kernel, (slot_t){value});
+        if (frame && locked)
+            frame_wire(kernel, frame);
+        else if (frame)
+            frame_unwire(kernel, frame);
+    }
+}
+
+uint64_t object_swapped(const struct object *object, uint64_t first, uint64_t last)
+{
+    uint64_t count = 0, value;
+    if (object->ops->has_home)
+        return 0;
+    for (uint64_t index = first; radix_next(&object->pages, &index, last, &value); index++)
+        count += slot_kind((slot_t){value}) == SLOT_SWAP;
+    return count;
 }
 
 /* Is the page dirty? If so, afterwards no entry allows a store without a fault. */
@@ -178,6 +207,8 @@ static void drop_page(struct kernel *kernel, struct object *object, uint64_t ind
 {
     struct frame *frame = slot_resident(kernel, slot);
     if (frame) {
+        if (object->is_locked)
+            frame_unwire(kernel, frame);
         if (frame->wired > 0)
             space_pages_unwire_frame(kernel, frame);
         if (frame->nmaps > 0)

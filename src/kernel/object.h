@@ -38,15 +38,22 @@ struct object_ops {
     void (*destroy)(struct kernel *kernel, struct object *object); /* host resources only */
 };
 
+/* Who wants to know when an object ends: it has no reference any more. */
+struct object_watcher {
+    void (*ended)(struct object_watcher *watcher);
+};
+
 struct object {
     const struct object_ops *ops;
     uint32_t refs;
-    uint32_t number;            /* its identity */
-    struct radix pages;         /* index -> slot_t.bits */
-    uint64_t npages;            /* shared: its length, in pages; file: not used */
-    uint64_t committed;         /* pages charged to commit */
-    void *backing;              /* the ops' own */
-    struct object *next, *prev; /* in kernel->all_objects */
+    uint32_t number;                /* its identity */
+    struct radix pages;             /* index -> slot_t.bits */
+    uint64_t npages;                /* shared: its length, in pages; file: not used */
+    uint64_t committed;             /* pages charged to commit */
+    bool is_locked;                 /* its pages stay in RAM: each has a wire (SHM_LOCK) */
+    struct object_watcher *watcher; /* NULL: nobody */
+    void *backing;                  /* the ops' own */
+    struct object *next, *prev;     /* in kernel->all_objects */
 };
 
 /* A new object without pages, with one reference. For the kinds' own constructors. */
@@ -66,6 +73,12 @@ int object_page(struct kernel *kernel, struct object *object, uint64_t index, st
 /* The frame if it is resident, else NULL. */
 struct frame *object_resident(const struct kernel *kernel, const struct object *object,
                               uint64_t index);
+
+/* How many pages of [first, last) are in swap. */
+uint64_t object_swapped(const struct object *object, uint64_t first, uint64_t last);
+
+/* Keeps the pages in RAM that are there, and those that come, until it is unlocked. */
+void object_set_locked(struct kernel *kernel, struct object *object, bool locked);
 
 /* Writes dirty pages of [first, last) back. Result: 0 or the first error. */
 int object_sync(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);

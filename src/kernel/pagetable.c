@@ -80,6 +80,18 @@ static void count_entry(struct kernel *kernel, pfn_t table, int change, bool zer
     kernel->frames.nzero_tables += (uint64_t)(is_table_of_zeros(frame) - before);
 }
 
+/* One leaf entry for the frame came (+1) or went (-1). */
+static void count_leaf(struct kernel *kernel, struct pagetable *table, pfn_t leaf_table, int change,
+                       const struct frame *frame)
+{
+    uint64_t by = (uint64_t)(int64_t)change;
+    bool zero = frame->kind == FRAME_ZERO;
+    table->npresent += by;
+    table->nzeros += zero ? by : 0;
+    table->nobjects += frame->kind == FRAME_OBJECT ? by : 0;
+    count_entry(kernel, leaf_table, change, zero);
+}
+
 static pfn_t take_table(struct kernel *kernel, struct pagetable *table, vaddr_t va, unsigned level)
 {
     struct frame *frame = frame_take_zeroed(kernel, FRAME_TABLE);
@@ -172,10 +184,19 @@ static uint64_t *find_entry(const struct kernel *kernel, const struct pagetable 
 
 /* ---- changes to one entry ---- */
 
+/* With more processors, each one that ran the space would have to be told. */
+static void count_shootdown(struct kernel *kernel, const struct pagetable *table)
+{
+    struct machine *machine = kernel->machine;
+    machine->now->tlb_shootdowns += table->root.asid != tlb_space(machine->tlb);
+}
+
 static void flush(struct kernel *kernel, const struct pagetable *table, vaddr_t va, uint64_t pte)
 {
-    if (pte & PTE_A)
-        tlb_flush_page(kernel->machine->tlb, table->root.asid, va);
+    if (!(pte & PTE_A))
+        return;
+    tlb_flush_page(kernel->machine->tlb, table->root.asid, va);
+    count_shootdown(kernel, table);
 }
 
 /* Takes a present entry out, with its reverse map; the TLB is the caller's. Result: its frame. */
@@ -188,8 +209,7 @@ static struct frame *drop_entry(struct kernel *kernel, struct pagetable *table, 
     if (pte & PTE_D)
         frame->flags |= FRAME_DIRTY;
     rmap_remove(frame, table->root.asid, va);
-    table->npresent--;
-    count_entry(kernel, leaf_table, -1, frame->kind == FRAME_ZERO);
+    count_leaf(kernel, table, leaf_table, -1, frame);
     return frame;
 }
 
@@ -252,7 +272,7 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
             give_empty_tables(kernel, table, vaddr(va));
     }
     if (used)
-        tlb_flush_space(kernel->machine->tlb, table->root.asid);
+        pagetable_flush(kernel, table);
     CHECK(table->npresent == 0 && table->ntables == 0);
 }
 
@@ -275,8 +295,22 @@ void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, s
     }
     *entry = pte_make(frame_pfn(&kernel->frames, frame), flags);
     rmap_add(frame, table->root.asid, va);
-    table->npresent++;
-    count_entry(kernel, leaf_table, 1, frame->kind == FRAME_ZERO);
+    count_leaf(kernel, table, leaf_table, 1, frame);
+}
+
+unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
+{
+    pfn_t pfn = table->root.table;
+    unsigned level = table->root.levels;
+    if (pfn == PFN_NONE)
+        return level;
+    for (; level > 1; level--) {
+        uint64_t pte = *entry_at(kernel, pfn, va, level);
+        if (!pte_is_present(pte))
+            break;
+        pfn = pte_pfn(pte);
+    }
+    return level - 1;
 }
 
 struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va)
@@ -316,6 +350,26 @@ void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, va
     for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
          va += PAGE_SIZE)
         change_entry(kernel, table, vaddr(va), entry, (*entry & ~clear) | set);
+}
+
+bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                             vaddr_t end)
+{
+    pfn_t leaf_table;
+    uint64_t *entry;
+    bool used = false;
+    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
+         va += PAGE_SIZE) {
+        used |= (*entry & (PTE_W | PTE_A)) == (PTE_W | PTE_A);
+        *entry &= ~PTE_W;
+    }
+    return used;
+}
+
+void pagetable_flush(struct kernel *kernel, const struct pagetable *table)
+{
+    tlb_flush_space(kernel->machine->tlb, table->root.asid);
+    count_shootdown(kernel, table);
 }
 
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
@@ -413,7 +467,7 @@ bool pagetable_drop_zeros(struct kernel *kernel, struct frame *table_frame)
 struct census {
     const struct kernel *kernel;
     const struct pagetable *table;
-    uint64_t npresent, ntables;
+    uint64_t npresent, nzeros, nobjects, ntables;
 };
 
 static bool has_rmap(const struct frame *frame, uint16_t space, vaddr_t va)
@@ -430,6 +484,8 @@ static bool leaf_is_valid(struct census *census, vaddr_t va, uint64_t pte)
 {
     const struct frame *frame = frame_get(&census->kernel->frames, pte_pfn(pte));
     census->npresent++;
+    census->nzeros += frame->kind == FRAME_ZERO;
+    census->nobjects += frame->kind == FRAME_OBJECT;
     if (!(pte & PTE_U) || pte_pfn(pte) >= census->kernel->frames.fresh)
         return false;
     if (frame->kind == FRAME_ZERO)
@@ -466,5 +522,6 @@ bool pagetable_is_valid(const struct kernel *kernel, const struct pagetable *tab
     if (table->root.table != PFN_NONE &&
         !subtree_is_valid(&census, table->root.table, vaddr(0), table->root.levels))
         return false;
-    return census.npresent == table->npresent && census.ntables == table->ntables;
+    return census.npresent == table->npresent && census.nzeros == table->nzeros &&
+           census.nobjects == table->nobjects && census.ntables == table->ntables;
 }

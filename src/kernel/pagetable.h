@@ -13,7 +13,7 @@
  * fault makes, to save the processor the write; here that write is what is modelled.)
  *
  * Invariants, checked by pagetable_is_valid():
- *   G1  npresent and ntables count what the tree holds; no table is empty
+ *   G1  npresent, nzeros, nobjects and ntables count what the tree holds; no table is empty
  *   G2  a table's frame knows its space, level, address and number of entries
  *   G3  a present leaf entry is for user mode, points to an ANON, OBJECT or ZERO frame and has its
  *       reverse map; the frame of zeros is never writable
@@ -34,7 +34,9 @@ enum { PROT_MASK_R = 1, PROT_MASK_W = 2, PROT_MASK_X = 4 };
 
 struct pagetable {
     struct mmu_root root; /* root.table is PFN_NONE until the first map */
-    uint64_t npresent;    /* leaf entries present: resident pages of the space */
+    uint64_t npresent;    /* leaf entries present, */
+    uint64_t nzeros;      /*   those among them that map the frame of zeros, */
+    uint64_t nobjects;    /*   and pages of objects */
     uint64_t ntables;     /* frames this tree holds */
 };
 
@@ -50,6 +52,9 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table);
 void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
                    unsigned prot);
 
+/* How many frames pagetable_map() would take for this page. */
+unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);
+
 /* Unmaps the page if it is mapped. Result: the frame that was there (its FRAME_DIRTY set if the
  * entry was dirty), or NULL. Empty tables are given back. */
 struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va);
@@ -62,6 +67,13 @@ void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr
  * prot 0 unmaps them. */
 void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
                               vaddr_t end, unsigned prot);
+
+/* Takes W from the present entries of [start, end) and leaves the TLB as it is. Result: whether it
+ * may hold one of them, writable. => then pagetable_flush() follows before the space runs */
+bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                             vaddr_t end);
+/* The TLB drops all of the space. */
+void pagetable_flush(struct kernel *kernel, const struct pagetable *table);
 
 /* The leaf entry, 0 if absent. */
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);

@@ -109,30 +109,46 @@ static void measure_present(struct space *space, uint64_t entry, struct region_u
     const struct frame *frame = frame_get(&kernel->frames, pte_pfn(entry));
     if (frame->kind == FRAME_ZERO)
         return;
-    bool dirty = (entry & PTE_D) || (frame->flags & FRAME_DIRTY);
+    bool is_dirty = (entry & PTE_D) || (frame->flags & FRAME_DIRTY);
     bool is_shared = frame->nmaps > 1;
-    uint64_t *kind = is_shared ? (dirty ? &out->shared_dirty : &out->shared_clean)
-                               : (dirty ? &out->private_dirty : &out->private_clean);
+    uint64_t *kind = is_shared ? (is_dirty ? &out->shared_dirty : &out->shared_clean)
+                               : (is_dirty ? &out->private_dirty : &out->private_clean);
+    uint64_t part = 4096 / frame->nmaps;
     ++*kind;
     out->rss++;
-    out->pss_4096 += 4096 / frame->nmaps;
+    out->pss_4096 += part;
+    out->pss_dirty_4096 += is_dirty ? part : 0;
     out->referenced += (entry & PTE_A) != 0;
-    out->anonymous += frame->kind == FRAME_ANON;
+    if (frame->kind == FRAME_ANON) {
+        out->anonymous++;
+        out->pss_anonymous_4096 += part;
+    }
+}
+
+static void measure_anons(const struct space *space, const struct region *region,
+                          struct region_usage *out)
+{
+    uint64_t vpn = region->range.start >> PAGE_SHIFT, end = region->range.end >> PAGE_SHIFT;
+    struct anon *anon;
+    for (; amap_next(&space->amap, &vpn, end, &anon); vpn++) {
+        if (anon_is_resident(anon))
+            continue;
+        out->swap++;
+        out->swap_pss_4096 += 4096 / anon->refs;
+    }
 }
 
 void region_measure(struct space *space, const struct region *region, struct region_usage *out)
 {
     struct region_usage usage = {0};
-    vaddr_t at = vaddr(region->range.start);
-    vaddr_t end = vaddr(region->range.end);
+    vaddr_t at = vaddr(region->range.start), end = vaddr(region->range.end);
     uint64_t entry;
     for (; pagetable_next(space->kernel, &space->table, at, end, &at, &entry); at.v += PAGE_SIZE)
         measure_present(space, entry, &usage);
-
-    uint64_t vpn = vaddr_vpn(vaddr(region->range.start));
-    struct anon *anon;
-    for (; amap_next(&space->amap, &vpn, vaddr_vpn(end), &anon); vpn++)
-        usage.swap += !anon_is_resident(anon);
+    measure_anons(space, region, &usage);
+    if (region->flags & REGION_SHARED && region->object)
+        usage.swap += object_swapped(region->object, region->object_page,
+                                     region->object_page + region_npages(region));
     if (region->flags & REGION_LOCKED)
         usage.locked = usage.pss_4096 / 4096;
     *out = usage;

@@ -75,11 +75,12 @@ static inline uint64_t region_object_index(const struct region *region, uint64_t
 struct region *region_next(const struct region *region);
 struct region *region_prev(const struct region *region);
 
-/* What smaps says of a region, in pages; frames shared by n maps count 1/n in pss (in 1/4096
- * pages). */
+/* What smaps says of a region, in pages. What n map or hold counts 1/n in the proportional sizes,
+ * which are in 1/4096 pages: bytes. */
 struct region_usage {
-    uint64_t rss, pss_4096, shared_clean, shared_dirty, private_clean, private_dirty, referenced,
-        anonymous, swap, locked;
+    uint64_t rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous,
+        swap, locked;
+    uint64_t pss_4096, pss_dirty_4096, pss_anonymous_4096, swap_pss_4096;
 };
 void region_measure(struct space *space, const struct region *region, struct region_usage *out);
 

@@ -11,25 +11,43 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "kernel/region_set.h"
+#include "kernel/space_pages.h"
 #include "machine/pte.h"
 
-/* A number that no space has; 0: none. */
-static uint32_t find_number(const struct kernel *kernel)
+/* The lowest number that no space has, so that walks over all spaces stay short; 0: none. */
+static uint32_t take_number(struct kernel *kernel, struct space *space)
 {
-    for (uint32_t i = 0; i < KERNEL_SPACES_MAX; i++) {
-        uint32_t number = (kernel->space_next + i) % KERNEL_SPACES_MAX;
-        if (number != 0 && !kernel->spaces[number])
-            return number;
-    }
-    return 0;
+    uint32_t number = kernel->space_lowest;
+    while (number < KERNEL_SPACES_MAX && kernel->spaces[number])
+        number++;
+    kernel->space_lowest = number;
+    if (number == KERNEL_SPACES_MAX)
+        return 0;
+    kernel->spaces[number] = space;
+    kernel->space_lowest = number + 1;
+    if (kernel->spaces_end <= number)
+        kernel->spaces_end = number + 1;
+    return number;
+}
+
+/* => nothing in the TLB or in a reverse map has it any more */
+static void give_number(struct kernel *kernel, uint32_t number)
+{
+    kernel->spaces[number] = NULL;
+    if (kernel->space_lowest > number)
+        kernel->space_lowest = number;
+    while (kernel->spaces_end > 1 && !kernel->spaces[kernel->spaces_end - 1])
+        kernel->spaces_end--;
 }
 
 int space_create(struct kernel *kernel, struct space **out)
 {
-    uint32_t number = find_number(kernel);
-    if (number == 0)
-        return -EAGAIN;
     struct space *space = x_calloc(1, sizeof(*space));
+    uint32_t number = take_number(kernel, space);
+    if (number == 0) {
+        free(space);
+        return -EAGAIN;
+    }
     space->kernel = kernel;
     space->number = (uint16_t)number;
     space->refs = 1;
@@ -39,10 +57,6 @@ int space_create(struct kernel *kernel, struct space **out)
     amap_create(&space->amap);
     radix_create(&space->wired);
     pagetable_create(kernel, space->number, &space->table);
-    kernel->spaces[number] = space;
-    kernel->space_next = number + 1;
-    if (kernel->spaces_end <= number)
-        kernel->spaces_end = number + 1;
     *out = space;
     return 0;
 }
@@ -53,18 +67,25 @@ struct space *space_get(struct space *space)
     return space;
 }
 
+void space_clear(struct space *space)
+{
+    struct kernel *kernel = space->kernel;
+    space_pages_unwire(space, 0, SPACE_END);
+    pagetable_destroy(kernel, &space->table); /* one flush for all its pages */
+    commit_release(&kernel->commit, region_set_unmap(space, 0, SPACE_END));
+}
+
 void space_put(struct space *space)
 {
     struct kernel *kernel = space->kernel;
     CHECK(space->refs > 0);
     if (--space->refs > 0)
         return;
-    commit_release(&kernel->commit, region_set_unmap(space, 0, SPACE_END));
+    space_clear(space);
     CHECK(space->regions.count == 0 && space->wired.count == 0);
-    pagetable_destroy(kernel, &space->table);
     amap_destroy(&space->amap);
     radix_destroy(&space->wired);
-    kernel->spaces[space->number] = NULL;
+    give_number(kernel, space->number);
     free(space);
 }
 
@@ -76,6 +97,15 @@ struct region *space_region_at(const struct space *space, vaddr_t va)
 struct region *space_region_from(const struct space *space, vaddr_t va)
 {
     return (struct region *)rangemap_from(&space->regions, va.v);
+}
+
+uint64_t space_swapped(const struct space *space)
+{
+    uint64_t count = 0;
+    struct anon *anon;
+    for (uint64_t vpn = 0; amap_next(&space->amap, &vpn, UINT64_MAX, &anon); vpn++)
+        count += !anon_is_resident(anon);
+    return count;
 }
 
 struct sums {

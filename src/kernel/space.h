@@ -45,7 +45,7 @@ struct space {
     bool lock_future, lock_future_on_fault; /* MCL_FUTURE, MCL_ONFAULT */
     vaddr_t brk_start, brk_end;
     uint64_t rss_peak; /* pages */
-    bool starved;      /* a system call's access found no frame (uaccess.c): its process must end */
+    bool ends;         /* its processes were killed for its memory: its faults may use the last */
     /* Limits in bytes, UINT64_MAX for none; the owner of the space sets them. */
     uint64_t limit_as, limit_data, limit_stack, limit_memlock;
 };
@@ -53,7 +53,18 @@ struct space {
 /* Errors: -ENOMEM, -EAGAIN no space number is free. */
 int space_create(struct kernel *kernel, struct space **out);
 struct space *space_get(struct space *space);
+/*
+ * fork(2): a space of its own that reads as the parent does, page for page. Effect: charges the
+ * copy to commit; private pages are shared until one of the two stores to them, objects for good.
+ * Regions with REGION_DONTFORK are left out, those with REGION_WIPEONFORK start as zeros, locks are
+ * not inherited. Errors: -ENOMEM overcommit forbids it, -EAGAIN no space number is free; nothing is
+ * changed then. => takes no frames: time goes with the number of pages, not with what is in them
+ */
+int space_fork(struct space *parent, struct space **out);
 void space_put(struct space *space); /* the last reference unmaps everything */
+/* Unmaps everything while others still refer to it: its processes have ended, and are only waiting
+ * to be taken off. */
+void space_clear(struct space *space);
 
 enum space_map_flags {
     SPACE_MAP_FIXED = 1 << 0,           /* at addr, unmapping what is there */
@@ -96,10 +107,21 @@ struct region *space_region_at(const struct space *space, vaddr_t va);
 /* The first region that ends above va, or NULL; with region_next() walks all. */
 struct region *space_region_from(const struct space *space, vaddr_t va);
 
-static inline uint64_t space_resident(const struct space *space) /* pages */
+/* Pages in RAM that its page table maps; the frame of zeros is nobody's page. */
+static inline uint64_t space_resident(const struct space *space)
 {
-    return space->table.npresent;
+    return space->table.npresent - space->table.nzeros;
 }
+
+/* Frames and swap slots that it takes its part of: its private pages wherever they are, mapped or
+ * not, the pages of objects that it maps, and its page tables. */
+static inline uint64_t space_footprint(const struct space *space)
+{
+    return space->amap.anons.count + space->table.nobjects + space->table.ntables;
+}
+
+/* Private pages of it that are in swap. => walks over all of them */
+uint64_t space_swapped(const struct space *space);
 
 bool space_is_valid(const struct space *space);
 

@@ -134,8 +134,8 @@ void space_pages_wire(struct space *space, uint64_t vpn, struct frame *frame)
     if (old)
         unwire_at(space, vpn, old);
     /* The zero page is never evicted. A count that would overflow means thousands of locks on the
-     * page already; this one goes without. */
-    if (frame->kind == FRAME_ZERO || frame->wired == UINT16_MAX)
+     * page already; this one goes without. The last place is the object's (object_set_locked()). */
+    if (frame->kind == FRAME_ZERO || frame->wired >= UINT16_MAX - 1)
         return;
     frame_wire(space->kernel, frame);
     radix_set(&space->wired, vpn, pfn);

@@ -39,10 +39,7 @@ static uint8_t *guest_byte(struct space *space, vaddr_t va, enum mmu_access acce
     struct ram *ram = space->kernel->machine->ram;
     struct mmu_leaf leaf;
     if (!translate(space, va, access, &leaf)) {
-        enum fault_result result = fault_handle(space, va, access);
-        if (result == FAULT_OOM)
-            space->starved = true;
-        if (result != FAULT_DONE)
+        if (fault_handle(space, va, access) != FAULT_DONE)
             return NULL;
         bool is_mapped = translate(space, va, access, &leaf);
         CHECK(is_mapped); /* a served fault leaves the page mapped for the access */
@@ -51,7 +48,8 @@ static uint8_t *guest_byte(struct space *space, vaddr_t va, enum mmu_access acce
         ram_changed(ram, paddr_pfn(leaf.pa));
     frame_touch(space->kernel, paddr_pfn(leaf.pa));
     if (space->kernel->watch.access)
-        space->kernel->watch.access(space->kernel->watch.context, va, access);
+        space->kernel->watch.access(space->kernel->watch.context, (uint16_t)space->number, va,
+                                    access);
     return ram_at(ram, leaf.pa);
 }
 

@@ -18,7 +18,7 @@
 #include "base/xalloc.h"
 #include "linux/elf.h"
 #include "linux/exec.h"
-#include "linux/futex_table.h"
+#include "linux/pid.h"
 #include "linux/process.h"
 #include "linux/signal_frame.h"
 #include "linux/stack.h"
@@ -242,7 +242,7 @@ static int open_program(struct exec_plan *plan, int dir, const char *path, int f
         rc = script_step(plan, &name, line);
         if (rc <= 0)
             return rc;
-        dir = plan->task->process->cwd_fd;
+        dir = plan->task->process->fs->cwd->host;
         path = name;
         flags = 0;
     }
@@ -260,7 +260,7 @@ static int read_program(struct exec_plan *plan)
     const char *interp = plan->program.image.interp;
     if (!interp)
         return 0;
-    rc = file_open(plan->task->process->cwd_fd, interp, 0, &plan->interp);
+    rc = file_open(plan->task->process->fs->cwd->host, interp, 0, &plan->interp);
     if (rc < 0)
         return fail(plan, rc, "%s: its interpreter %s: %s", plan->name, interp, strerror(-rc));
     rc = elf_read(plan->interp.fd, &plan->interp.image, &why);
@@ -485,13 +485,14 @@ static void plan_commit(struct exec_plan *plan)
     struct task *task = plan->task;
     struct process *process = task->process;
     task_exit_others(task);
-    task->tid = process->pid;
+    pid_change_task(task, process->pid);
     if (process->space) {
-        futex_task_ends(task);
+        task_leave_memory(task);
         uint64_t peak = process_rss_peak(process);
         process->rss_peak = peak;
         space_put(process->space);
     }
+    process_end_vfork(process);
     process->space = plan->space;
     plan->space = NULL;
     vector_free(process->argv);
@@ -505,6 +506,9 @@ static void plan_commit(struct exec_plan *plan)
     commit_bounds(process, &plan->program);
     commit_signals(task);
     commit_task(task, plan);
+    process->has_execed = true;
+    process->exit_signal = SIGCHLD;
+    process_unshare_fds(process);
     fd_close_on_exec(process->fds);
 }
 
@@ -522,6 +526,8 @@ int exec_load_at(struct task *task, int host_dir, const char *path, int flags, c
                              .program = {.fd = -1},
                              .interp = {.fd = -1}};
     int rc = plan_make(&plan, host_dir, path, flags);
+    if (rc == 0 && task->exiting) /* it was killed for the memory that this took (oom.c) */
+        rc = -EINTR;
     if (rc == 0)
         plan_commit(&plan);
     else if (!task->process->space)
@@ -533,5 +539,5 @@ int exec_load_at(struct task *task, int host_dir, const char *path, int flags, c
 
 int exec_load(struct task *task, const char *path, char *const argv[], char *const envp[])
 {
-    return exec_load_at(task, task->process->cwd_fd, path, 0, path, argv, envp);
+    return exec_load_at(task, task->process->fs->cwd->host, path, 0, path, argv, envp);
 }

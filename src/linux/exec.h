@@ -12,10 +12,10 @@
 
 /*
  * Replaces the task's process image. `path` is a host path as the guest named it, resolved against
- * `process->cwd_fd`; argv and envp end with NULL. Errors, as execve(2): -ENOENT, -EACCES, -ENOEXEC
- * (not ELF, wrong architecture, damaged), -ELIBBAD (bad interpreter), -ELOOP (too many nested
- * scripts), -E2BIG, -ENOMEM (also: too little RAM to start). The old image is then as it was. If
- * the process had no image yet, system->message says in one line what was wrong.
+ * `process->fs->cwd->host`; argv and envp end with NULL. Errors, as execve(2): -ENOENT, -EACCES,
+ * -ENOEXEC (not ELF, wrong architecture, damaged), -ELIBBAD (bad interpreter), -ELOOP (too many
+ * nested scripts), -E2BIG, -ENOMEM (also: too little RAM to start). The old image is then as it
+ * was. If the process had no image yet, system->message says in one line what was wrong.
  */
 int exec_load(struct task *task, const char *path, char *const argv[], char *const envp[]);
 

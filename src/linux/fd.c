@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The descriptor table: an array by guest number. Each entry has a host descriptor of its own, so
- * that close, dup and epoll mean on the host what they mean in the guest. Host descriptors lie
- * high, out of the way of pagewalk's own low ones, and never survive an exec of the host's.
+ * The descriptor table: an array by guest number. Each entry of a table has a host descriptor that
+ * no other entry of it has, so that close, dup and epoll mean on the host what they mean in the
+ * guest. A forked table shares its parent's host descriptors, as the two share what epoll sets know
+ * of them; the last user closes. Host descriptors lie high, out of the way of pagewalk's own low
+ * ones, and never survive an exec of the host's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +21,16 @@
 #include "base/xalloc.h"
 #include "linux/fd.h"
 #include "linux/fd_lock.h"
+#include "linux/fd_object.h"
 
 enum { TABLE_LEN_MIN = 64, TABLE_LEN_MAX = 1 << 20 };
 
-/* A host descriptor that somebody waits for. */
-struct fd_pinned {
-    int host;
-    unsigned count;
-    bool must_close; /* the guest has closed it */
+/* How many entries and pins there are of each host descriptor, for all tables that come from one by
+ * fork. The last one closes it. */
+struct fd_hosts {
+    uint32_t tables;
+    int len;
+    uint32_t *users; /* by host descriptor */
 };
 
 struct fd_table {
@@ -35,11 +39,65 @@ struct fd_table {
     int lowest; /* no entry below is free */
     struct fd_entry *entries;
     struct fd_locks locks;
-    struct fd_pinned *pinned;
-    unsigned npinned;
+    struct fd_hosts *hosts;
 };
 
 static const struct fd_entry free_entry = {.host = -1};
+
+/* ---- host descriptors ---- */
+
+static struct fd_hosts *hosts_create(void)
+{
+    struct fd_hosts *hosts = x_calloc(1, sizeof *hosts);
+    hosts->tables = 1;
+    return hosts;
+}
+
+static void hosts_put(struct fd_hosts *hosts)
+{
+    if (--hosts->tables > 0)
+        return;
+    free(hosts->users);
+    free(hosts);
+}
+
+static void host_get(struct fd_hosts *hosts, int host)
+{
+    int len = hosts->len ? hosts->len : TABLE_LEN_MIN;
+    while (len <= host)
+        len *= 2;
+    if (len > hosts->len) {
+        hosts->users = x_realloc(hosts->users, (size_t)len * sizeof *hosts->users);
+        memset(hosts->users + hosts->len, 0, (size_t)(len - hosts->len) * sizeof *hosts->users);
+        hosts->len = len;
+    }
+    hosts->users[host]++;
+}
+
+static int host_put(struct fd_hosts *hosts, int host)
+{
+    CHECK(host < hosts->len && hosts->users[host] > 0);
+    if (--hosts->users[host] > 0)
+        return 0;
+    return close(host) < 0 && errno != EINTR ? -errno : 0;
+}
+
+void fd_pin(struct fd_table *table, int host)
+{
+    host_get(table->hosts, host);
+}
+
+void fd_unpin(struct fd_table *table, int host)
+{
+    host_put(table->hosts, host);
+}
+
+bool fd_is_last(const struct fd_table *table, int host)
+{
+    return table->hosts->users[host] == 1;
+}
+
+/* ---- the table ---- */
 
 int fd_table_create(struct fd_table **out)
 {
@@ -47,6 +105,7 @@ int fd_table_create(struct fd_table **out)
     if (!table)
         return -ENOMEM;
     table->refs = 1;
+    table->hosts = hosts_create();
     fd_locks_create(&table->locks);
     *out = table;
     return 0;
@@ -58,64 +117,27 @@ struct fd_table *fd_table_get(struct fd_table *table)
     return table;
 }
 
+bool fd_table_is_shared(const struct fd_table *table)
+{
+    return table->refs > 1;
+}
+
 struct fd_locks *fd_table_locks(struct fd_table *table)
 {
     return &table->locks;
 }
 
-/* ---- pins ---- */
-
-static struct fd_pinned *find_pinned(const struct fd_table *table, int host)
-{
-    for (unsigned i = 0; i < table->npinned; i++)
-        if (table->pinned[i].host == host)
-            return &table->pinned[i];
-    return NULL;
-}
-
-void fd_pin(struct fd_table *table, int host)
-{
-    struct fd_pinned *pinned = find_pinned(table, host);
-    if (pinned) {
-        pinned->count++;
-        return;
-    }
-    table->pinned = x_realloc(table->pinned, (table->npinned + 1) * sizeof *table->pinned);
-    table->pinned[table->npinned++] = (struct fd_pinned){.host = host, .count = 1};
-}
-
-void fd_unpin(struct fd_table *table, int host)
-{
-    struct fd_pinned *pinned = find_pinned(table, host);
-    CHECK(pinned);
-    if (--pinned->count > 0)
-        return;
-    if (pinned->must_close)
-        close(host);
-    *pinned = table->pinned[--table->npinned];
-}
-
-static int close_host(struct fd_table *table, int host)
-{
-    struct fd_pinned *pinned = find_pinned(table, host);
-    if (pinned) {
-        pinned->must_close = true;
-        return 0;
-    }
-    return close(host) < 0 && errno != EINTR ? -errno : 0;
-}
-
-/* ---- the table ---- */
-
 static int close_entry(struct fd_table *table, struct fd_entry *entry)
 {
     int fd = (int)(entry - table->entries);
     fd_locks_before_close(&table->locks, entry->host);
-    int result = close_host(table, entry->host);
+    int result = host_put(table->hosts, entry->host);
     refstr_put(entry->proc_path);
+    struct fd_object *object = entry->object;
     *entry = free_entry;
     if (fd < table->lowest)
         table->lowest = fd;
+    fd_object_put(object);
     return result;
 }
 
@@ -125,8 +147,7 @@ void fd_table_put(struct fd_table *table)
         return;
     for (int fd = fd_next(table, 0); fd >= 0; fd = fd_next(table, fd + 1))
         close_entry(table, &table->entries[fd]);
-    CHECK(table->npinned == 0);
-    free(table->pinned);
+    hosts_put(table->hosts);
     fd_locks_destroy(&table->locks);
     free(table->entries);
     free(table);
@@ -243,6 +264,7 @@ static void put_entry(struct fd_table *table, int fd, int host, bool cloexec)
 {
     table->entries[fd] =
         (struct fd_entry){.host = host, .cloexec = cloexec, .kind = (uint8_t)kind_of(host)};
+    host_get(table->hosts, host);
     if (fd == table->lowest)
         table->lowest = lowest_free(table, fd);
 }
@@ -310,19 +332,21 @@ void fd_close_on_exec(struct fd_table *table)
             close_entry(table, &table->entries[fd]);
 }
 
-static int copy_entries(const struct fd_table *from, struct fd_table *to)
+void fd_copy_extra(struct fd_entry *copy, const struct fd_entry *original)
+{
+    copy->proc_path = refstr_get(original->proc_path);
+    copy->object = fd_object_get(original->object);
+}
+
+static void copy_entries(const struct fd_table *from, struct fd_table *to)
 {
     for (int fd = fd_next(from, 0); fd >= 0; fd = fd_next(from, fd + 1)) {
         const struct fd_entry *entry = &from->entries[fd];
-        int host = fd_dup_host(entry->host);
-        if (host < 0)
-            return host;
         to->entries[fd] = *entry;
-        to->entries[fd].host = host;
-        to->entries[fd].proc_path = refstr_get(entry->proc_path);
+        fd_copy_extra(&to->entries[fd], entry);
+        host_get(to->hosts, entry->host);
     }
     to->lowest = from->lowest;
-    return 0;
 }
 
 int fd_table_copy(const struct fd_table *table, struct fd_table **out)
@@ -331,14 +355,15 @@ int fd_table_copy(const struct fd_table *table, struct fd_table **out)
     int error = fd_table_create(&copy);
     if (error)
         return error;
-    if (table->len > 0)
-        error = grow(copy, table->len - 1);
-    if (!error)
-        error = copy_entries(table, copy);
+    hosts_put(copy->hosts);
+    copy->hosts = table->hosts;
+    copy->hosts->tables++;
+    error = table->len > 0 ? grow(copy, table->len - 1) : 0;
     if (error) {
         fd_table_put(copy);
         return error;
     }
+    copy_entries(table, copy);
     *out = copy;
     return 0;
 }
@@ -350,6 +375,8 @@ bool fd_table_is_valid(const struct fd_table *table)
         if (host < 0 && fd < table->lowest)
             return false;
         if (host >= 0 && (host < FD_HOST_MIN || fcntl(host, F_GETFD) != FD_CLOEXEC))
+            return false;
+        if (host >= 0 && (host >= table->hosts->len || table->hosts->users[host] == 0))
             return false;
         for (int other = host < 0 ? table->len : fd + 1; other < table->len; other++)
             if (table->entries[other].host == host)

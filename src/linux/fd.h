@@ -5,8 +5,9 @@
  * descriptors of guests are kept at FD_HOST_MIN or above and close-on-exec.
  *
  * Invariants, checked by fd_table_is_valid():
- *   D1  a used entry's host descriptor is open, >= FD_HOST_MIN, and no other entry's
+ *   D1  a used entry's host descriptor is open, >= FD_HOST_MIN, and no other's of the same table
  *   D2  no entry below `lowest` is free
+ *   D3  a host descriptor is counted once for each entry and pin, of all tables that share it
  */
 #ifndef LINUX_FD_H
 #define LINUX_FD_H
@@ -16,6 +17,7 @@
 
 struct fd_table;
 struct fd_locks;
+struct fd_object;
 
 enum { FD_HOST_MIN = 64 };
 
@@ -30,17 +32,20 @@ enum fd_kind {
 };
 
 struct fd_entry {
-    int host;        /* -1: free */
-    bool cloexec;    /* guest's FD_CLOEXEC */
-    uint8_t kind;    /* enum fd_kind */
-    char *proc_path; /* normal path of a file of proc.c (base/refstr.h), else NULL */
+    int host;                 /* -1: free */
+    bool cloexec;             /* guest's FD_CLOEXEC */
+    uint8_t kind;             /* enum fd_kind */
+    char *proc_path;          /* normal path of a file of proc.c (base/refstr.h), else NULL */
+    struct fd_object *object; /* fd_object.h, else NULL */
 };
 
 /* `limit` is RLIMIT_NOFILE's soft value at the time of a call. */
 int fd_table_create(struct fd_table **out);
-struct fd_table *fd_table_get(struct fd_table *table);                  /* CLONE_FILES */
-int fd_table_copy(const struct fd_table *table, struct fd_table **out); /* fork: dup each */
-void fd_table_put(struct fd_table *table);                              /* the last closes all */
+struct fd_table *fd_table_get(struct fd_table *table); /* CLONE_FILES */
+/* fork: the same host descriptors, shared. Errors: -ENOMEM. */
+int fd_table_copy(const struct fd_table *table, struct fd_table **out);
+void fd_table_put(struct fd_table *table); /* the last closes all; NULL is fine */
+bool fd_table_is_shared(const struct fd_table *table);
 void fd_close_on_exec(struct fd_table *table);
 
 /* A duplicate of a host descriptor, fit to be installed. Errors: -EMFILE, -EBADF. */
@@ -52,6 +57,8 @@ int fd_same_description(int host, int other);
 int fd_host(const struct fd_table *table, int fd);
 /* The entry, or NULL if it is not open; valid until the table changes. */
 struct fd_entry *fd_entry(const struct fd_table *table, int fd);
+/* Makes a copy's entry say all that the original's says beyond the host descriptor. */
+void fd_copy_extra(struct fd_entry *copy, const struct fd_entry *original);
 /* Adopts a host descriptor at the lowest free number >= from. Result: the number, -EMFILE (the host
  * descriptor is then closed). */
 int fd_install(struct fd_table *table, int host, int from, uint64_t limit, bool cloexec);
@@ -65,6 +72,8 @@ void fd_set_cloexec(struct fd_table *table, int fd, bool on);
  * often as it was pinned. */
 void fd_pin(struct fd_table *table, int host);
 void fd_unpin(struct fd_table *table, int host);
+/* Has the host descriptor, which is in the table, no other user? */
+bool fd_is_last(const struct fd_table *table, int host);
 /* The lowest guest number >= from in use; -1 if none. */
 int fd_next(const struct fd_table *table, int from);
 

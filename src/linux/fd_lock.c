@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,35 @@ static struct fd_lock *find(const struct fd_locks *locks, const struct stat *st)
     while (lock && (lock->dev != st->st_dev || lock->ino != st->st_ino))
         lock = lock->next;
     return lock;
+}
+
+/* One line of fdinfo(proc(5)): "lock:  1: OFDLCK ADVISORY WRITE -1 08:01:1234 0 EOF". */
+static bool is_line_of(const char *line, const struct flock *lock)
+{
+    char type[8];
+    long long start, end = -1;
+    if (sscanf(line, "lock: %*d: OFDLCK %*s %7s %*d %*s %lld %lld", type, &start, &end) < 2)
+        return false;
+    long long wanted_end = lock->l_len ? lock->l_start + lock->l_len - 1 : -1;
+    return start == lock->l_start && end == wanted_end &&
+           strcmp(type, lock->l_type == F_WRLCK ? "WRITE" : "READ") == 0;
+}
+
+bool fd_locks_hold(const struct fd_locks *locks, int host, const struct flock *lock)
+{
+    struct stat st;
+    char text[256];
+    bool found = false;
+    const struct fd_lock *own = fstat(host, &st) < 0 ? NULL : find(locks, &st);
+    if (!own)
+        return false;
+    snprintf(text, sizeof text, "/proc/self/fdinfo/%d", own->host);
+    FILE *file = fopen(text, "re");
+    while (file && !found && fgets(text, sizeof text, file))
+        found = is_line_of(text, lock);
+    if (file)
+        fclose(file);
+    return found;
 }
 
 /* The same file once more, as a description of its own, with the widest access that is allowed. */

@@ -23,6 +23,10 @@ void fd_locks_destroy(struct fd_locks *locks);
  * -EBADF, -EINVAL ... */
 int fd_locks_control(struct fd_locks *locks, int host, int command, struct flock *lock);
 
+/* Is this one of the locks that the table holds on the file of `host`? `lock` as F_GETLK tells it.
+ */
+bool fd_locks_hold(const struct fd_locks *locks, int host, const struct flock *lock);
+
 /* Called before any descriptor of the table is closed. */
 void fd_locks_before_close(struct fd_locks *locks, int host);
 

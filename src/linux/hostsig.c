@@ -25,8 +25,10 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "linux/hostsig.h"
+#include "linux/job.h"
 #include "linux/schedule.h"
 #include "linux/timer.h"
+#include "linux/tty.h"
 #include "machine/machine.h"
 
 enum { HOST_SIGNALS = 32 }; /* only the standard ones are handed on */
@@ -213,34 +215,28 @@ static struct process *first_alive(struct linux_system *system)
     return process;
 }
 
-/* What a terminal sends goes to the foreground group, what kill(2) sends to the first process. */
+/* What a terminal sends goes to the foreground group, what kill(2) sends to the first process; but
+ * a shell continues jobs as groups. */
 static void hand_on(struct linux_system *system, int signal, int code)
 {
     struct process *first = first_alive(system);
+    int foreground = tty_user_foreground(system);
     if (!first)
         return;
-    if (code == SI_USER || code == SI_QUEUE || code == SI_TKILL) {
+    bool is_sent = code == SI_USER || code == SI_QUEUE || code == SI_TKILL;
+    if (is_sent && signal == SIGCONT)
+        job_signal_group(system, first->pgid, signal, SI_USER);
+    else if (is_sent)
         signal_send_process(first, signal, SI_USER, 0);
-        return;
-    }
-    int group = first->pgid;
-    for (struct process *process = first; process; process = process->next)
-        if (process->pgid == group && !process->exited)
-            signal_send_process(process, signal, SI_KERNEL, 0);
-}
-
-static void run_timers(struct linux_system *system)
-{
-    for (struct process *process = system->processes; process; process = process->next)
-        if (!process->exited)
-            timers_run(process);
+    else
+        job_signal_group(system, foreground ? foreground : first->pgid, signal, SI_KERNEL);
 }
 
 void hostsig_collect(struct linux_system *system)
 {
     struct hostsig *hostsig = system->hostsig;
     if (system->clock.is_virtual && timers_next(system) <= clock_monotonic(system))
-        run_timers(system);
+        timers_run_all(system);
     if (!hostsig->stop)
         return;
     hostsig->stop = 0; /* before the look, so that what comes later is not missed */
@@ -251,7 +247,7 @@ void hostsig_collect(struct linux_system *system)
     if (hostsig->timer_due) {
         hostsig->timer_due = 0;
         hostsig->armed = TIMER_NEVER;
-        run_timers(system);
+        timers_run_all(system);
         hostsig_arm(system);
     }
 }

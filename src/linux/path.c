@@ -164,9 +164,9 @@ static int follow_link(const struct proc_node *node, char path[PATH_MAX], const 
         set_place(place, AT_FDCWD, process->exe);
         return 0;
     case PROC_LINK_CWD:
-        if (path_is_below(process->cwd, "/proc"))
-            return rebase(path, process->cwd, rest) ? -ENOENT : 1;
-        leave_to(place, process->cwd_fd, rest);
+        if (path_is_below(process->fs->cwd->path, "/proc"))
+            return rebase(path, process->fs->cwd->path, rest) ? -ENOENT : 1;
+        leave_to(place, process->fs->cwd->host, rest);
         return 0;
     case PROC_LINK_ROOT:
         return rebase(path, "/", rest) ? -ENOENT : 1;
@@ -215,7 +215,7 @@ static int find_empty(struct task *task, int dirfd, unsigned how, struct path_pl
     if (!(how & PATH_EMPTY))
         return -ENOENT;
     if (dirfd == AT_FDCWD) {
-        set_place(place, task->process->cwd_fd, "");
+        set_place(place, task->process->fs->cwd->host, "");
         return 0;
     }
     const struct fd_entry *entry = fd_entry(task->process->fds, dirfd);
@@ -238,7 +238,7 @@ int path_find_text(struct task *task, int dirfd, const char *text, unsigned how,
         entry = dirfd == AT_FDCWD ? NULL : fd_entry(process->fds, dirfd);
         if (dirfd != AT_FDCWD && !entry)
             return -EBADF;
-        base = entry ? entry->proc_path : process->cwd;
+        base = entry ? entry->proc_path : process->fs->cwd->path;
     }
     char normal[PATH_MAX];
     bool follow = how & PATH_FOLLOW || ends_in_slash(text);
@@ -248,7 +248,7 @@ int path_find_text(struct task *task, int dirfd, const char *text, unsigned how,
         if (found)
             return found < 0 ? found : 0;
     }
-    set_place(out, entry ? entry->host : process->cwd_fd, text);
+    set_place(out, entry ? entry->host : process->fs->cwd->host, text);
     return 0;
 }
 
@@ -276,7 +276,7 @@ int path_of_program(struct task *task, int dirfd, const char *text, char *out)
         return error;
     if (place.node.kind != PROC_NONE)
         return -EACCES;
-    if (*place.name == '/' || place.dir == task->process->cwd_fd)
+    if (*place.name == '/' || place.dir == task->process->fs->cwd->host)
         snprintf(out, PATH_MAX, "%s", place.name);
     else if (snprintf(out, PATH_MAX, "/proc/self/fd/%d/%.4000s", place.dir, place.name) >= PATH_MAX)
         return -ENAMETOOLONG;

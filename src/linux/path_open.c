@@ -43,7 +43,7 @@ static int try_open(struct task *task, const struct path_place *place, int flags
     };
     if (flags & O_PATH)
         how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    mode_t old = is_creating(flags) ? umask(task->process->umask) : 0;
+    mode_t old = is_creating(flags) ? umask(task->process->fs->umask) : 0;
     long host = syscall(SYS_openat2, place->dir, place->name, &how, sizeof how);
     if (host < 0 && errno == ENOSYS)
         host = openat(place->dir, place->name, (int)how.flags, (mode_t)how.mode);

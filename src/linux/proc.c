@@ -81,23 +81,18 @@ static const struct proc_file *find_file(const struct proc_file *files, const ch
 
 /* ---- processes ---- */
 
-static struct task *find_task(struct linux_system *system, const struct process *process, int tid)
+static struct task *find_task(const struct process *process, int tid)
 {
-    for (struct task *task = system->tasks; task; task = task->next)
-        if ((!process || task->process == process) && (tid == 0 || task->tid == tid))
-            return task;
-    return NULL;
+    struct task *task = task_find(process->system, tid);
+    return task && task->process == process ? task : NULL;
 }
 
-/* By pid, or as Linux allows by the number of any of its threads. An ended process that nobody has
- * waited for is still there as far as this list knows. */
+/* By pid, or as Linux allows by the number of any of its threads. */
 static struct process *find_process(struct linux_system *system, int pid)
 {
-    for (struct process *process = system->processes; process; process = process->next)
-        if (process->pid == pid)
-            return process->exited ? NULL : process;
-    struct task *task = pid > 0 ? find_task(system, NULL, pid) : NULL;
-    return task ? task->process : NULL;
+    struct process *process = process_find(system, pid);
+    const struct task *task = process ? NULL : task_find(system, pid);
+    return task ? task->process : process;
 }
 
 /* ---- finding ---- */
@@ -149,7 +144,7 @@ static int find_in_tasks(struct proc_node *node, const char **rest)
     next_component(rest, name);
     struct proc_subject *subject = &node->subject;
     int tid = number_of(name);
-    subject->task = tid > 0 ? find_task(subject->system, subject->process, tid) : NULL;
+    subject->task = find_task(subject->process, tid);
     return subject->task ? find_in_process(node, rest, true) : -ENOENT;
 }
 
@@ -236,7 +231,7 @@ int proc_find(struct task *task, const char *path, struct proc_node *node, const
         node->subject.process = find_process(system, pid);
         if (!node->subject.process)
             return -ENOENT;
-        return find_process_node(node, find_task(system, node->subject.process, 0), 0, rest);
+        return find_process_node(node, process_leader(node->subject.process), 0, rest);
     }
     int error = find_machine_node(path, node);
     if (error || node->kind == PROC_FILE)
@@ -423,7 +418,7 @@ int proc_readlink(const struct proc_node *node, char *out, size_t size)
         len = process->exe ? snprintf(out, size, "%s", process->exe) : -ENOENT;
         break;
     case PROC_LINK_CWD:
-        len = snprintf(out, size, "%s", process->cwd);
+        len = snprintf(out, size, "%s", process->fs->cwd->path);
         break;
     case PROC_LINK_ROOT:
         len = snprintf(out, size, "/");
@@ -482,8 +477,7 @@ static void list_root(FILE *out, const struct proc_node *node)
         closedir(directory);
     const struct process *process = node->subject.system->processes;
     for (; process; process = process->next)
-        if (!process->exited)
-            list_number(out, node, process->pid, DT_DIR);
+        list_number(out, node, process->pid, DT_DIR);
 }
 
 static void list_process(FILE *out, const struct proc_node *node)
@@ -503,10 +497,9 @@ static void list_process(FILE *out, const struct proc_node *node)
 
 static void list_tasks(FILE *out, const struct proc_node *node)
 {
-    const struct task *task = node->subject.system->tasks;
+    const struct task *task = node->subject.process->tasks;
     for (; task; task = task->next)
-        if (task->process == node->subject.process)
-            list_number(out, node, task->tid, DT_DIR);
+        list_number(out, node, task->tid, DT_DIR);
 }
 
 static void list_descriptors(FILE *out, const struct proc_node *node)

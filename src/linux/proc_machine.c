@@ -12,6 +12,7 @@
 #include "kernel/object.h"
 #include "linux/clock.h"
 #include "linux/proc_text.h"
+#include "linux/shm.h"
 
 static uint64_t kb(uint64_t npages)
 {
@@ -149,8 +150,8 @@ static uint64_t uptime_ns(const struct proc_subject *subject)
 
 static uint64_t busy_ns(const struct linux_system *system, uint64_t *stime)
 {
-    uint64_t utime = 0;
-    *stime = 0;
+    uint64_t utime = system->gone_utime_ns;
+    *stime = system->gone_stime_ns;
     for (const struct process *p = system->processes; p; p = p->next) {
         uint64_t user, kernel;
         clock_cpu_time(system, p, &user, &kernel);
@@ -170,26 +171,19 @@ static void machine_stat(const struct proc_subject *subject, FILE *out)
 {
     uint64_t now = 0, stime, utime = busy_ns(subject->system, &stime);
     uint64_t up = uptime_ns(subject), busy = utime + stime, tick = 10000000;
-    int live = 0, count = 0;
-    for (const struct process *p = subject->system->processes; p; p = p->next, count++)
-        live += !p->exited;
     clock_now(subject->system, CLOCK_REALTIME, &now);
     for (int i = 0; i < 2; i++)
         fprintf(out, "cpu%s %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 0 0 0 0\n", i ? "0" : " ",
                 utime / tick, stime / tick, up > busy ? (up - busy) / tick : 0);
-    fprintf(out, "intr 0\nctxt 0\nbtime %" PRIu64 "\nprocesses %d\nprocs_running %d\n",
-            (now - up) / 1000000000, count, live);
+    fprintf(out, "intr 0\nctxt 0\nbtime %" PRIu64 "\nprocesses %" PRIu64 "\nprocs_running %u\n",
+            (now - up) / 1000000000, subject->system->nprocesses, subject->system->nlive);
     fprintf(out, "procs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
 static void loadavg(const struct proc_subject *subject, FILE *out)
 {
-    int live = 0, last = 0;
-    for (const struct process *p = subject->system->processes; p; p = p->next) {
-        live += !p->exited;
-        last = p->pid;
-    }
-    fprintf(out, "0.00 0.00 0.00 1/%d %d\n", live, last);
+    const struct linux_system *system = subject->system;
+    fprintf(out, "0.00 0.00 0.00 1/%u %d\n", system->ntasks, system->records_last->pid);
 }
 
 /* ---- paging ---- */
@@ -197,18 +191,10 @@ static void loadavg(const struct proc_subject *subject, FILE *out)
 static void vmstat(const struct proc_subject *subject, FILE *out)
 {
     const struct kernel *kernel = subject->system->kernel;
-    struct counters sum = {0};
+    struct counters sum;
     struct frame_use use;
     count_frames(kernel, &use);
-    for (const struct process *p = subject->system->processes; p; p = p->next) {
-        sum.faults += p->counters.faults;
-        sum.faults_major += p->counters.faults_major;
-        sum.pages_in += p->counters.pages_in;
-        sum.pages_out += p->counters.pages_out;
-        sum.swap_pages_in += p->counters.swap_pages_in;
-        sum.swap_pages_out += p->counters.swap_pages_out;
-        sum.reclaims += p->counters.reclaims;
-    }
+    linux_totals(subject->system, &sum);
     const struct {
         const char *name;
         uint64_t value;
@@ -227,7 +213,7 @@ static void vmstat(const struct proc_subject *subject, FILE *out)
                  {"pgfault", sum.faults},
                  {"pgmajfault", sum.faults_major},
                  {"pgsteal_direct", sum.reclaims},
-                 {"oom_kill", 0}};
+                 {"oom_kill", kernel->gauges.oom_kills}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
 }
@@ -250,6 +236,45 @@ static void overcommit_memory(const struct proc_subject *subject, FILE *out)
 static void overcommit_ratio(const struct proc_subject *subject, FILE *out)
 {
     fprintf(out, "50\n");
+}
+
+/* ---- System V shared memory ---- */
+
+static void put_segment(const struct shm_segment *segment, FILE *out)
+{
+    struct shmid_ds info;
+    shm_info(segment, &info);
+    uint64_t swapped = object_swapped(segment->object, 0, UINT64_MAX);
+    fprintf(out, "%10d %10d  %4o %21zu %5d %5d  %5lu %5u %5u %5u %5u %10ld %10ld %10ld",
+            info.shm_perm.__key, segment->ipc.id, info.shm_perm.mode, info.shm_segsz, info.shm_cpid,
+            info.shm_lpid, info.shm_nattch, info.shm_perm.uid, info.shm_perm.gid,
+            info.shm_perm.cuid, info.shm_perm.cgid, info.shm_atime, info.shm_dtime, info.shm_ctime);
+    fprintf(out, " %21" PRIu64 " %21" PRIu64 "\n",
+            (segment->object->pages.count - swapped) << PAGE_SHIFT, swapped << PAGE_SHIFT);
+}
+
+static void sysv_shm(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out,
+            "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  "
+            "cuid  cgid      atime      dtime      ctime                   rss"
+            "                  swap\n");
+    const struct ipc_table *table = shm_entries(subject->system->shm);
+    for (unsigned i = 0; i < ipc_end(table); i++) {
+        const struct shm_segment *segment = shm_segment(ipc_at(table, i));
+        if (segment)
+            put_segment(segment, out);
+    }
+}
+
+static void shm_max(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", (uint64_t)SHM_LEN_MAX);
+}
+
+static void shm_segments(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", SHM_SEGMENTS_MAX);
 }
 
 static void zero(const struct proc_subject *subject, FILE *out)
@@ -288,6 +313,10 @@ const struct proc_file proc_machine_files[] = {
     {"/proc/swaps", swaps, 0444, NULL},
     {"/proc/uptime", uptime, 0444, NULL},
     {"/proc/vmstat", vmstat, 0444, NULL},
+    {"/proc/sys/kernel/shmall", shm_max, 0444, NULL},
+    {"/proc/sys/kernel/shmmax", shm_max, 0444, NULL},
+    {"/proc/sys/kernel/shmmni", shm_segments, 0444, NULL},
+    {"/proc/sysvipc/shm", sysv_shm, 0444, NULL},
     {"/proc/sys/vm/nr_hugepages", zero, 0444, NULL},
     {"/proc/sys/vm/nr_overcommit_hugepages", zero, 0444, NULL},
     {"/proc/sys/vm/overcommit_kbytes", zero, 0444, NULL},

@@ -82,17 +82,6 @@ static void put_pages(FILE *out, const char *name, uint64_t npages)
     put_kb(out, name, npages * (PAGE_SIZE / 1024));
 }
 
-static uint64_t pss_kb(const struct region_usage *u)
-{
-    return u->pss_4096 / 1024;
-}
-
-static uint64_t dirty_pss_kb(const struct region_usage *u)
-{
-    uint64_t dirty = u->shared_dirty + u->private_dirty;
-    return u->rss ? pss_kb(u) * dirty / u->rss : 0;
-}
-
 static void put_usage(FILE *out, const struct region_usage *u)
 {
     put_pages(out, "Shared_Clean:", u->shared_clean);
@@ -109,15 +98,15 @@ static void put_usage(FILE *out, const struct region_usage *u)
     put_pages(out, "Shared_Hugetlb:", 0);
     put_pages(out, "Private_Hugetlb:", 0);
     put_pages(out, "Swap:", u->swap);
-    put_pages(out, "SwapPss:", u->swap);
+    put_kb(out, "SwapPss:", u->swap_pss_4096 / 1024);
     put_pages(out, "Locked:", u->locked);
 }
 
 static void put_sizes(FILE *out, const struct region_usage *u)
 {
     put_pages(out, "Rss:", u->rss);
-    put_kb(out, "Pss:", pss_kb(u));
-    put_kb(out, "Pss_Dirty:", dirty_pss_kb(u));
+    put_kb(out, "Pss:", u->pss_4096 / 1024);
+    put_kb(out, "Pss_Dirty:", u->pss_dirty_4096 / 1024);
 }
 
 static void put_flags(FILE *out, const struct region *region)
@@ -170,7 +159,6 @@ void proc_text_smaps(const struct proc_subject *subject, FILE *out)
 static void add_usage(struct region_usage *sum, const struct region_usage *u)
 {
     sum->rss += u->rss;
-    sum->pss_4096 += u->pss_4096;
     sum->shared_clean += u->shared_clean;
     sum->shared_dirty += u->shared_dirty;
     sum->private_clean += u->private_clean;
@@ -179,6 +167,10 @@ static void add_usage(struct region_usage *sum, const struct region_usage *u)
     sum->anonymous += u->anonymous;
     sum->swap += u->swap;
     sum->locked += u->locked;
+    sum->pss_4096 += u->pss_4096;
+    sum->pss_dirty_4096 += u->pss_dirty_4096;
+    sum->pss_anonymous_4096 += u->pss_anonymous_4096;
+    sum->swap_pss_4096 += u->swap_pss_4096;
 }
 
 /* The part of a region's proportional size that is its object's, by the object's kind. */
@@ -186,10 +178,9 @@ static void split_pss(const struct region *region, const struct region_usage *u,
                       uint64_t *shmem)
 {
     uint64_t dev, ino;
-    if (!region->object || !u->rss)
-        return;
-    uint64_t part = u->pss_4096 * (u->rss - u->anonymous) / u->rss;
-    *(object_is_file(region->object, &dev, &ino) ? file : shmem) += part;
+    if (region->object)
+        *(object_is_file(region->object, &dev, &ino) ? file : shmem) +=
+            u->pss_4096 - u->pss_anonymous_4096;
 }
 
 void proc_text_smaps_rollup(const struct proc_subject *subject, FILE *out)
@@ -209,7 +200,7 @@ void proc_text_smaps_rollup(const struct proc_subject *subject, FILE *out)
     fprintf(out, "%08" PRIx64 "-%08" PRIx64 " ---p 00000000 00:00 0 %*s[rollup]\n",
             first->range.start, last->range.end, NAME_COLUMN - 49, "");
     put_sizes(out, &sum);
-    put_kb(out, "Pss_Anon:", (sum.pss_4096 - pss_file - pss_shmem) / 1024);
+    put_kb(out, "Pss_Anon:", sum.pss_anonymous_4096 / 1024);
     put_kb(out, "Pss_File:", pss_file / 1024);
     put_kb(out, "Pss_Shmem:", pss_shmem / 1024);
     put_usage(out, &sum);

@@ -7,13 +7,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "kernel/space.h"
 #include "linux/fd.h"
+#include "linux/oom.h"
 #include "linux/proc_text.h"
+#include "linux/process.h"
+#include "linux/schedule.h"
+#include "linux/tty.h"
 
 enum { TICKS_PER_SECOND = 100 };
 
@@ -36,7 +41,7 @@ static void add_region(struct proc_pages *pages, struct space *space, const stru
     region_measure(space, region, &usage);
     pages->resident += usage.rss;
     pages->anonymous += usage.anonymous;
-    pages->swap += usage.swap;
+    pages->swap += region->flags & REGION_SHARED ? 0 : usage.swap; /* VmSwap: private pages */
     if (region->object && object_is_file(region->object, &dev, &ino))
         pages->file += usage.rss - usage.anonymous;
     else if (region->object)
@@ -88,7 +93,7 @@ static struct signal_sets signal_sets(const struct process *process)
 
 static const char *comm_of(const struct proc_subject *subject)
 {
-    return subject->task ? subject->task->comm : "";
+    return subject->task ? subject->task->comm : subject->process->comm;
 }
 
 static int number_of(const struct proc_subject *subject)
@@ -98,7 +103,26 @@ static int number_of(const struct proc_subject *subject)
 
 static char state_of(const struct proc_subject *subject)
 {
-    return subject->task && subject->task == subject->system->current ? 'R' : 'S';
+    const struct task *task = subject->task;
+    if (!task)
+        return 'Z';
+    if (subject->process->job.stopped)
+        return 'T';
+    return task == subject->system->current || sched_is_ready(task) ? 'R' : 'S';
+}
+
+static const char *state_name(char state)
+{
+    switch (state) {
+    case 'R':
+        return "running";
+    case 'T':
+        return "stopped";
+    case 'Z':
+        return "zombie";
+    default:
+        return "sleeping";
+    }
 }
 
 /* ---- status ---- */
@@ -183,10 +207,12 @@ static void status(const struct proc_subject *subject, FILE *out)
     const struct process *process = subject->process;
     char state = state_of(subject);
     int tid = number_of(subject);
-    fprintf(out, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", comm_of(subject), process->umask,
-            state, state == 'R' ? "running" : "sleeping");
+    fprintf(out, "Name:\t%s\n", comm_of(subject));
+    if (process->fs)
+        fprintf(out, "Umask:\t%04o\n", process->fs->umask);
+    fprintf(out, "State:\t%c (%s)\n", state, state_name(state));
     fprintf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", process->pid, tid,
-            process->ppid);
+            process_ppid(process));
     put_ids(out);
     fprintf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid, tid,
             process->pgid, process->sid);
@@ -204,18 +230,24 @@ static void stat_line(const struct proc_subject *subject, FILE *out)
 {
     const struct process *p = subject->process;
     const struct counters *c = &p->counters;
+    const struct usage *below = &p->children_usage;
     struct signal_sets sets = signal_sets(p);
+    unsigned tty;
+    int foreground;
     uint64_t pending = subject->task ? subject->task->signals.pending.pending : 0;
     uint64_t mask = subject->task ? subject->task->signals.mask : 0;
     struct space *space = p->space;
     uint64_t utime, stime;
     clock_cpu_time(subject->system, p, &utime, &stime);
 
-    fprintf(out, "%d (%s) %c %d %d %d 0 -1 4194304 ", number_of(subject), comm_of(subject),
-            state_of(subject), p->ppid, p->pgid, p->sid);
-    fprintf(out, "%" PRIu64 " 0 %" PRIu64 " 0 %" PRIu64 " %" PRIu64 " 0 0 20 0 %d 0 %" PRIu64 " ",
-            c->faults_minor, c->faults_major, ticks(utime), ticks(stime), p->ntasks,
-            ticks(p->start_ns));
+    tty_describe(p, &tty, &foreground);
+    fprintf(out, "%d (%s) %c %d %d %d %u %d 4194304 ", number_of(subject), comm_of(subject),
+            state_of(subject), process_ppid(p), p->pgid, p->sid, tty, foreground);
+    fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " ",
+            c->faults_minor, below->minflt, c->faults_major, below->majflt, ticks(utime),
+            ticks(stime));
+    fprintf(out, "%" PRIu64 " %" PRIu64 " %d %d %d 0 %" PRIu64 " ", ticks(below->utime_ns),
+            ticks(below->stime_ns), 20 + p->nice, p->nice, p->ntasks, ticks(p->start_ns));
     fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " ", space ? space->npages * PAGE_SIZE : 0,
             space ? space_resident(space) : 0, p->limits[RLIMIT_RSS].cur);
     fprintf(out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " 0 0 ", p->start_code.v, p->end_code.v,
@@ -276,9 +308,59 @@ static void cgroup(const struct proc_subject *subject, FILE *out)
     fprintf(out, "0::/\n");
 }
 
-static void zero(const struct proc_subject *subject, FILE *out)
+static void oom_score_file(const struct proc_subject *subject, FILE *out)
 {
-    fprintf(out, "0\n");
+    fprintf(out, "%" PRId64 "\n", oom_score(subject->process));
+}
+
+static void oom_score_adj(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", subject->process->oom_score_adj);
+}
+
+/* The scale before Linux 2.6.36: -17 to 15. */
+enum { OOM_ADJ_MIN = -17, OOM_ADJ_MAX = 15 };
+
+static void oom_adj(const struct proc_subject *subject, FILE *out)
+{
+    int adj = subject->process->oom_score_adj;
+    fprintf(out, "%d\n",
+            adj == OOM_SCORE_ADJ_MAX ? OOM_ADJ_MAX : adj * -OOM_ADJ_MIN / OOM_SCORE_ADJ_MAX);
+}
+
+/* A number from `min` to `max`, with space around it. Errors: -EINVAL. */
+static int parse_number(const char *text, int min, int max, int *out)
+{
+    char *end;
+    long value = strtol(text, &end, 0);
+    if (end == text || end[strspn(end, " \t\n")] != '\0' || value < min || value > max)
+        return -EINVAL;
+    *out = (int)value;
+    return 0;
+}
+
+static int set_oom_score_adj(struct process *process, int adj)
+{
+    if (adj < 0 && geteuid() != 0) /* below what it started with */
+        return -EACCES;
+    process->oom_score_adj = adj;
+    return 0;
+}
+
+static int store_oom_score_adj(const struct proc_subject *subject, const char *text)
+{
+    int adj, rc = parse_number(text, OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX, &adj);
+    return rc < 0 ? rc : set_oom_score_adj(subject->process, adj);
+}
+
+static int store_oom_adj(const struct proc_subject *subject, const char *text)
+{
+    int adj, rc = parse_number(text, OOM_ADJ_MIN, OOM_ADJ_MAX, &adj);
+    if (rc < 0)
+        return rc;
+    return set_oom_score_adj(subject->process, adj == OOM_ADJ_MAX
+                                                   ? OOM_SCORE_ADJ_MAX
+                                                   : adj * OOM_SCORE_ADJ_MAX / -OOM_ADJ_MIN);
 }
 
 static void personality_bits(const struct proc_subject *subject, FILE *out)
@@ -340,9 +422,9 @@ const struct proc_file proc_process_files[] = {
     {"environ", environment, 0400, NULL},
     {"limits", limits, 0444, NULL},
     {"maps", proc_text_maps, 0444, NULL},
-    {"oom_adj", zero, 0644, NULL},
-    {"oom_score", zero, 0444, NULL},
-    {"oom_score_adj", zero, 0644, NULL},
+    {"oom_adj", oom_adj, 0644, store_oom_adj},
+    {"oom_score", oom_score_file, 0444, NULL},
+    {"oom_score_adj", oom_score_adj, 0644, store_oom_score_adj},
     {"personality", personality_bits, 0400, NULL},
     {"smaps", proc_text_smaps, 0444, NULL},
     {"smaps_rollup", proc_text_smaps_rollup, 0444, NULL},

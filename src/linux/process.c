@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The life of processes and tasks: made by spawn, marked by exit, reaped by the run loop. Marking
- * and reaping are apart because a call that kills its own process still stands on its memory.
+ * How processes and tasks come into being: the first one from what pagewalk was given (spawn), all
+ * others from their parents (fork, clone). How they end is exit.c's.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,34 +17,23 @@
 #include "linux/exec.h"
 #include "linux/futex_table.h"
 #include "linux/hostsig.h"
+#include "linux/pid.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
-#include "linux/timer.h"
+#include "linux/tty.h"
 #include "machine/machine.h"
 
 enum {
-    INIT_PID = 1,       /* the parent, and session, of what the user starts */
     FD_GUEST_FIRST = 3, /* host descriptors of guests lie from here up */
     TIMER_SLACK_NS = 50000,
     THREADS_MAX = 30000, /* of a process, as kernel.threads-max would have it */
 };
 
-/* ---- looking up ---- */
+/* ---- what others ask ---- */
 
-struct process *process_find(const struct linux_system *system, int pid)
+int process_ppid(const struct process *process)
 {
-    for (struct process *process = system->processes; process; process = process->next)
-        if (process->pid == pid && !process->exited)
-            return process;
-    return NULL;
-}
-
-struct task *task_find(const struct linux_system *system, int tid)
-{
-    for (struct task *task = system->tasks; task; task = task->next)
-        if (task->tid == tid && !task->exiting)
-            return task;
-    return NULL;
+    return process->parent ? process->parent->pid : INIT_PID;
 }
 
 uint64_t process_rss_peak(const struct process *process)
@@ -79,6 +68,18 @@ void process_set_limit(struct process *process, unsigned resource, uint64_t cur,
 
 /* ---- making ---- */
 
+static void add_task(struct process *process, struct task *task)
+{
+    task->prev = process->tasks_last;
+    if (process->tasks_last)
+        process->tasks_last->next = task;
+    else
+        process->tasks = task;
+    process->tasks_last = task;
+    process->ntasks++;
+    process->system->ntasks++;
+}
+
 static struct task *task_start(struct process *process, int tid, struct cpu *cpu)
 {
     struct task *task = x_calloc(1, sizeof *task);
@@ -86,11 +87,8 @@ static struct task *task_start(struct process *process, int tid, struct cpu *cpu
     task->tid = tid;
     task->cpu = cpu;
     task->timer_slack_ns = TIMER_SLACK_NS;
-    struct task **end = &process->system->tasks;
-    while (*end)
-        end = &(*end)->next;
-    *end = task;
-    process->ntasks++;
+    add_task(process, task);
+    pid_add_task(task);
     sched_add(task);
     return task;
 }
@@ -104,23 +102,27 @@ int task_create(struct process *process, int tid, struct task **out)
     return rc;
 }
 
+int task_create_copy(struct process *process, struct task *of, int tid, struct task **out)
+{
+    struct cpu *cpu;
+    int rc = cpu_clone(of->cpu, &cpu);
+    if (rc < 0)
+        return rc;
+    struct task *task = task_start(process, tid, cpu);
+    memcpy(task->comm, of->comm, sizeof task->comm);
+    task->signals.mask = of->signals.mask;
+    task->fs_base = of->fs_base;
+    task->timer_slack_ns = of->timer_slack_ns;
+    *out = task;
+    return 0;
+}
+
 int task_create_thread(struct task *task, struct task **out)
 {
     struct process *process = task->process;
-    struct linux_system *system = process->system;
-    struct cpu *cpu;
     if (process->ntasks >= THREADS_MAX)
         return -EAGAIN;
-    int rc = cpu_clone(task->cpu, &cpu);
-    if (rc < 0)
-        return rc;
-    struct task *thread = task_start(process, system->next_pid++, cpu);
-    memcpy(thread->comm, task->comm, sizeof thread->comm);
-    thread->signals.mask = task->signals.mask;
-    thread->fs_base = task->fs_base;
-    thread->timer_slack_ns = task->timer_slack_ns;
-    *out = thread;
-    return 0;
+    return task_create_copy(process, task, pid_take(process->system), out);
 }
 
 /* Gives the guest a copy of a host descriptor at the same number. */
@@ -166,9 +168,15 @@ static void inherit_limits(struct process *process)
 
 static int inherit_cwd(struct process *process)
 {
-    process->cwd = getcwd(NULL, 0);
-    process->cwd_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return !process->cwd || process->cwd_fd < 0 ? -errno : 0;
+    unsigned mask = umask(0);
+    umask(mask);
+    char *path = getcwd(NULL, 0);
+    int host = path ? open(".", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    int rc = host < 0 ? -errno : 0;
+    if (rc == 0)
+        process->fs = fs_state_create(host, path, mask);
+    free(path);
+    return rc;
 }
 
 static void inherit_signals(struct process *process, struct task *task)
@@ -180,19 +188,9 @@ static void inherit_signals(struct process *process, struct task *task)
     task->signals.mask = hostsig_inherited_mask(process->system);
 }
 
-static void append_process(struct linux_system *system, struct process *process)
-{
-    struct process **end = &system->processes;
-    while (*end)
-        end = &(*end)->next;
-    *end = process;
-}
-
 /* Everything but the image. On error the process is complete enough to be destroyed. */
 static int process_fill(struct process *process, struct task **task)
 {
-    process->umask = umask(0);
-    umask(process->umask);
     process->nice = getpriority(PRIO_PROCESS, 0);
     process->actions = signal_actions_create();
     inherit_limits(process);
@@ -208,36 +206,49 @@ static int process_fill(struct process *process, struct task **task)
     return rc;
 }
 
-static struct process *process_make(struct linux_system *system)
+static void append_process(struct process *process)
+{
+    struct linux_system *system = process->system;
+    process->prev = system->processes_last;
+    if (system->processes_last)
+        system->processes_last->next = process;
+    else
+        system->processes = process;
+    system->processes_last = process;
+    if (system->records_last)
+        system->records_last->record_next = process;
+    else
+        system->records = process;
+    system->records_last = process;
+}
+
+struct process *process_make(struct linux_system *system, int pid)
 {
     struct process *process = x_calloc(1, sizeof *process);
     process->system = system;
-    process->pid = process->pgid = system->next_pid++;
-    process->ppid = process->sid = INIT_PID;
-    process->cwd_fd = -1;
+    process->pid = pid;
     process->start_ns = clock_monotonic(system);
-    append_process(system, process);
+    append_process(process);
+    pid_add_process(process);
+    system->nprocesses++;
+    system->nlive++;
     return process;
 }
 
-/* Takes a process that never ran off the list. */
-static void process_undo(struct process *process)
+static struct process *make_first(struct linux_system *system)
 {
-    struct linux_system *system = process->system;
-    process_exit(process, (struct process_exit){0});
-    process_reap(system);
-    struct process **at = &system->processes;
-    while (*at != process)
-        at = &(*at)->next;
-    *at = process->next;
-    system->next_pid--;
-    process_destroy(process);
+    struct process *process = process_make(system, pid_take(system));
+    process->pgid = process->pid;
+    process->sid = process->made_by = INIT_PID;
+    process->exit_signal = SIGCHLD;
+    tty_create(system, process->pgid);
+    return process;
 }
 
 int process_spawn(struct linux_system *system, const char *path, char *const argv[],
                   char *const envp[], struct process **out)
 {
-    struct process *process = process_make(system);
+    struct process *process = make_first(system);
     struct task *task = NULL;
     int rc = process_fill(process, &task);
     if (rc < 0)
@@ -247,161 +258,9 @@ int process_spawn(struct linux_system *system, const char *path, char *const arg
         rc = exec_load(task, path, argv, envp);
     if (rc < 0) {
         process_undo(process);
+        system->next_pid--;
         return rc;
     }
     *out = process;
     return 0;
-}
-
-/* ---- ending ---- */
-
-void process_exit(struct process *process, struct process_exit how)
-{
-    if (process->exited)
-        return;
-    struct linux_system *system = process->system;
-    process->exited = true;
-    process->exit = how;
-    for (struct task *task = system->tasks; task; task = task->next)
-        if (task->process == process)
-            task->exiting = true;
-    system->must_reap = true;
-}
-
-/* Tells a joining thread, which waits for the word to become 0. */
-static void clear_child_tid(struct task *task)
-{
-    uint32_t zero = 0;
-    uint64_t addr = task->clear_child_tid.v;
-    bool is_seen = !task->process->exited || task->process->space->refs > 1;
-    if (addr == 0 || !is_seen)
-        return;
-    if (uaccess_write(task->process->space, vaddr(addr), &zero, sizeof zero) == 0)
-        futex_wake(task, addr, 1);
-}
-
-/* What a task that ends owes to those who share its memory. */
-static void leave_memory(struct task *task)
-{
-    struct machine *machine = task->process->system->machine;
-    struct counters *was = machine->now;
-    if (!task->process->space)
-        return;
-    machine->now = &task->process->counters;
-    futex_task_ends(task);
-    clear_child_tid(task);
-    machine->now = was;
-}
-
-static bool is_last_task(const struct task *task)
-{
-    for (const struct task *other = task->process->system->tasks; other; other = other->next)
-        if (other != task && other->process == task->process && !other->exiting)
-            return false;
-    return true;
-}
-
-/* The process ends with the status of its first task, whoever is the last. */
-void task_exit(struct task *task, int status)
-{
-    struct process *process = task->process;
-    if (task->tid == process->pid)
-        process->leader_status = status & 0xff;
-    task->exiting = true;
-    process->system->must_reap = true;
-    if (is_last_task(task))
-        process_exit(process, (struct process_exit){.status = process->leader_status});
-}
-
-void task_exit_others(struct task *task)
-{
-    struct linux_system *system = task->process->system;
-    for (struct task *other = system->tasks; other; other = other->next)
-        if (other != task && other->process == task->process)
-            other->exiting = true;
-    process_reap(system);
-}
-
-/* A call in progress is told that the task ends, and comes to its own end. */
-static void finish_call(struct task *task)
-{
-    struct machine *machine = task->process->system->machine;
-    struct counters *was = machine->now;
-    machine->now = &task->process->counters;
-    while (task->fiber)
-        sched_call(task);
-    machine->now = was;
-}
-
-static void task_destroy(struct task *task)
-{
-    sched_remove(task);
-    signal_queue_clear(&task->signals.pending);
-    cpu_destroy(task->cpu);
-    free(task);
-}
-
-/* Gives memory, descriptors and the like back; exit, counters and names stay for the summary. */
-static void process_release(struct process *process)
-{
-    struct machine *machine = process->system->machine;
-    struct counters *was = machine->now;
-    machine->now = &process->counters;
-    process->rss_peak = process_rss_peak(process);
-    if (process->space)
-        space_put(process->space);
-    process->space = NULL;
-    machine->now = was;
-    if (process->fds)
-        fd_table_put(process->fds);
-    process->fds = NULL;
-    if (process->cwd_fd >= 0)
-        close(process->cwd_fd);
-    process->cwd_fd = -1;
-    if (process->actions)
-        signal_actions_put(process->actions);
-    process->actions = NULL;
-    signal_queue_clear(&process->pending);
-    timers_destroy(process);
-}
-
-void process_reap(struct linux_system *system)
-{
-    for (struct task *task = system->tasks; task; task = task->next)
-        if (task->exiting)
-            finish_call(task);
-    for (struct task *task = system->tasks; task; task = task->next)
-        if (task->exiting)
-            leave_memory(task);
-    struct task **at = &system->tasks;
-    while (*at) {
-        struct task *task = *at;
-        if (!task->exiting) {
-            at = &task->next;
-            continue;
-        }
-        *at = task->next;
-        if (system->current == task)
-            system->current = NULL;
-        task->process->ntasks--;
-        task_destroy(task);
-    }
-    for (struct process *process = system->processes; process; process = process->next)
-        if (process->exited && process->ntasks == 0 && process->actions)
-            process_release(process);
-    system->must_reap = false;
-    sched_signal(system); /* what an ended task was to take is for another now */
-}
-
-void process_destroy(struct process *process)
-{
-    CHECK(process->exited && process->ntasks == 0 && !process->space);
-    for (size_t i = 0; process->argv && process->argv[i]; i++)
-        free(process->argv[i]);
-    free(process->argv);
-    free(process->cwd);
-    free(process->exe);
-    free(process->cmdline);
-    free(process->environ);
-    free(process);
 }

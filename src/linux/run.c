@@ -27,18 +27,6 @@ static enum mmu_access access_of(uint32_t error)
     return error & PF_WRITE ? MMU_STORE : MMU_LOAD;
 }
 
-/* There is no page left to give. The process that wants one ends; the others go on. What is in use
- * is in the kernel's own message (report_trouble()). */
-static void kill_for_memory(struct task *task)
-{
-    struct process *process = task->process;
-    struct linux_system *system = process->system;
-    snprintf(system->message, sizeof system->message, "process %d (%s) was killed: out of memory",
-             process->pid, task->comm);
-    linux_note(system, "%s", system->message);
-    process_exit(process, (struct process_exit){.signal = SIGKILL});
-}
-
 static void handle_fault(struct task *task, const struct cpu_exit *why)
 {
     enum fault_result result = fault_handle(task->process->space, why->addr, access_of(why->error));
@@ -60,8 +48,8 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
     case FAULT_BUS_OBJERR:
         signal_force_fault(task, SIGBUS, BUS_OBJERR, why->addr.v);
         break;
-    case FAULT_OOM:
-        kill_for_memory(task);
+    case FAULT_OOM: /* it was chosen to end, or nobody may be killed (oom.c) */
+        process_exit(task->process, (struct process_exit){.signal = SIGKILL});
         break;
     case FAULT_DONE:
         break;
@@ -70,14 +58,6 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
 
 /* ---- one task ---- */
 
-/* Begins the task's system call, or goes on with the one it waits in. */
-static void make_call(struct task *task)
-{
-    sched_call(task);
-    if (!task->exiting && task->process->space->starved)
-        kill_for_memory(task);
-}
-
 static void handle_exit(struct task *task, const struct cpu_exit *why)
 {
     switch (why->kind) {
@@ -85,7 +65,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
         handle_fault(task, why);
         break;
     case CPU_EXIT_SYSCALL:
-        make_call(task);
+        sched_call(task);
         break;
     case CPU_EXIT_TRAP:
         signal_force_trap(task, why);
@@ -152,17 +132,21 @@ static uint64_t turn_len(const struct linux_system *system)
     return until < len ? until : len;
 }
 
+static bool can_go_on(const struct task *task)
+{
+    return !task->exiting && !task->fiber && !task->yields && !task->process->job.stopped;
+}
+
 static void run_slice(struct linux_system *system, struct task *task)
 {
     uint64_t left = turn_len(system);
     system->current = task;
     system->machine->now = &task->process->counters;
     task->yields = false;
-    if (task->fiber) {
-        make_call(task);
-        before_return(task);
-    }
-    while (left > 0 && !task->exiting && !task->fiber && !task->yields) {
+    if (task->fiber)
+        sched_call(task);
+    before_return(task); /* it may also have been stopped in the middle of this */
+    while (left > 0 && can_go_on(task)) {
         uint64_t ran = run_once(task, left);
         left -= ran < left ? ran : left;
     }
@@ -195,21 +179,19 @@ static void show_progress(struct linux_system *system)
 static void end_slice(struct linux_system *system)
 {
     clock_charge(system);
-    for (struct process *process = system->processes; process; process = process->next)
-        timers_run(process);
+    timers_run_all(system);
     show_progress(system);
 }
 
 int linux_run(struct linux_system *system)
 {
     hostsig_start(system);
-    while (system->tasks) {
+    while (system->ntasks > 0) {
         struct task *task = sched_next(system);
         run_slice(system, task);
         end_slice(system);
         sched_put(task);
-        if (system->must_reap)
-            process_reap(system);
+        process_reap(system);
     }
     hostsig_stop(system);
     return 0;

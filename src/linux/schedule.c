@@ -3,6 +3,7 @@
  * The queues of tasks, the fibers that calls run on, and the one place where pagewalk waits.
  *
  *   sched_wait() --> waiting --(deadline, descriptor, signal, sched_wake())--> ready --> running
+ *                                                                 stopped <-- its turn, if SIGSTOP
  *
  * Descriptors are looked at once a turn while others run, and waited for when nobody can. The order
  * of everything follows from the tasks' own doings, so a run can be repeated; only what comes from
@@ -16,6 +17,7 @@
 #include "base/fiber.h"
 #include "base/xalloc.h"
 #include "linux/hostsig.h"
+#include "linux/job.h"
 #include "linux/schedule.h"
 #include "linux/syscall.h"
 #include "linux/task.h"
@@ -31,10 +33,10 @@ struct task_queue {
 };
 
 struct sched {
-    struct task_queue ready, waiting;
+    struct task_queue ready, waiting, stopped;
     uint64_t next_deadline;
     unsigned nfds;
-    bool must_look; /* at signals of waiting tasks */
+    struct process *look; /* processes that signals were sent to */
     struct fiber *idle[IDLE_FIBERS_MAX];
     unsigned nidle;
     struct pollfd *polls; /* room for all waiting tasks' descriptors at once */
@@ -110,6 +112,16 @@ void sched_put(struct task *task)
         queue_add(&sched_of(task)->ready, task);
 }
 
+void sched_resume(struct process *process)
+{
+    struct sched *sched = process->system->sched;
+    for (struct task *task = process->tasks; task; task = task->next)
+        if (task->queue == &sched->stopped) {
+            queue_remove(task);
+            queue_add(&sched->ready, task);
+        }
+}
+
 /* ---- calls ---- */
 
 static void run_call(void *arg)
@@ -171,9 +183,25 @@ void sched_wake(struct task *task)
         task->wait->result = 1;
 }
 
-void sched_signal(struct linux_system *system)
+void sched_signal(struct process *process)
 {
-    system->sched->must_look = true;
+    struct sched *sched = process->system->sched;
+    if (process->must_look)
+        return;
+    process->must_look = true;
+    process->look_next = sched->look;
+    sched->look = process;
+}
+
+void sched_forget(struct process *process)
+{
+    struct process **at = &process->system->sched->look;
+    if (!process->must_look)
+        return;
+    while (*at != process)
+        at = &(*at)->look_next;
+    *at = process->look_next;
+    process->must_look = false;
 }
 
 uint64_t sched_deadline(const struct linux_system *system)
@@ -181,15 +209,21 @@ uint64_t sched_deadline(const struct linux_system *system)
     return system->sched->next_deadline;
 }
 
+/* Does a signal end this wait? */
+static bool is_interrupted(const struct task *task, const struct task_wait *wait)
+{
+    return wait->is_killable_only ? signal_is_killed(task) : signal_is_pending(task);
+}
+
 static void wake_signalled(struct sched *sched)
 {
-    if (!sched->must_look)
-        return;
-    sched->must_look = false;
-    for (struct task *task = sched->waiting.first, *next; task; task = next) {
-        next = task->queue_next;
-        if (signal_is_pending(task))
-            wake(task, -ERESTARTSYS);
+    while (sched->look) {
+        struct process *process = sched->look;
+        sched->look = process->look_next;
+        process->must_look = false;
+        for (struct task *task = process->tasks; task; task = task->next)
+            if (task->queue == &sched->waiting && is_interrupted(task, task->wait))
+                wake(task, -ERESTARTSYS);
     }
 }
 
@@ -300,6 +334,8 @@ static void idle(struct linux_system *system)
     hostsig_collect(system);
     wake_signalled(system->sched);
     if (!system->sched->ready.first)
+        job_stop_host_if_all_stopped(system);
+    if (!system->sched->ready.first)
         wait_in_host(system);
     wake_due(system);
 }
@@ -309,11 +345,15 @@ struct task *sched_next(struct linux_system *system)
     struct sched *sched = system->sched;
     XCHECK(sched_is_valid(system));
     look(system);
-    while (!sched->ready.first)
-        idle(system);
-    struct task *task = sched->ready.first;
-    queue_remove(task);
-    return task;
+    for (;;) {
+        while (!sched->ready.first)
+            idle(system);
+        struct task *task = sched->ready.first;
+        queue_remove(task);
+        if (!task->process->job.stopped)
+            return task;
+        queue_add(&sched->stopped, task);
+    }
 }
 
 /* ---- waiting ---- */
@@ -328,7 +368,8 @@ static bool is_pinned(const struct task *task, int host)
 
 void sched_keep_open(struct task *task, int host)
 {
-    if (task->process->ntasks < 2 || host < 0 || is_pinned(task, host))
+    bool is_alone = task->process->ntasks < 2 && !fd_table_is_shared(task->process->fds);
+    if (is_alone || host < 0 || is_pinned(task, host))
         return;
     task->pins = x_realloc(task->pins, (task->npins + 1) * sizeof *task->pins);
     task->pins[task->npins++] = host;
@@ -374,7 +415,7 @@ int sched_wait(struct task *task, struct task_wait *wait)
     struct linux_system *system = task->process->system;
     do {
         hostsig_collect(system);
-        if (signal_is_pending(task))
+        if (is_interrupted(task, wait))
             return -ERESTARTSYS;
         wait->result = -ERESTARTSYS;
         begin_wait(task, wait);
@@ -385,12 +426,17 @@ int sched_wait(struct task *task, struct task_wait *wait)
     return wait->result;
 }
 
+bool sched_is_ready(const struct task *task)
+{
+    return task->queue == &sched_of(task)->ready;
+}
+
 bool sched_is_valid(const struct linux_system *system)
 {
     const struct sched *sched = system->sched;
     unsigned nfds = 0;
-    for (const struct task *task = system->tasks; task; task = task->next)
-        if (task->queue && task->queue != &sched->ready && task->queue != &sched->waiting)
+    for (const struct task *task = sched->stopped.first; task; task = task->queue_next)
+        if (task->queue != &sched->stopped)
             return false;
     for (const struct task *task = sched->ready.first; task; task = task->queue_next)
         if (task->queue != &sched->ready)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Who runs next, and who waits for what. Every task is in one of three places: running, in the
- * ready queue (round robin), or waiting in the middle of a system call. A call that must wait does
+ * Who runs next, and who waits for what. Every task is in one of four places: running, in the ready
+ * queue (round robin), waiting in the middle of a system call, or stopped by job control when its
+ * turn came. A call that must wait does
  * so in sched_wait() alone; it runs on a fiber of its own (base/fiber.h), so the others go on
  * meanwhile. The host is waited for only when nobody is ready, for all waiting tasks at once.
  *
@@ -18,15 +19,17 @@
 #include <stdint.h>
 
 struct linux_system;
+struct process;
 struct task;
 struct pollfd;
 
 /* What a task waits for: any of it ends the wait. */
 struct task_wait {
-    struct pollfd *fds;   /* host descriptors; revents tell what happened */
-    unsigned nfds;        /* 0: none */
-    uint64_t deadline_ns; /* on the guest's CLOCK_MONOTONIC; TIMER_NEVER: none */
-    int result;           /* schedule.c's */
+    struct pollfd *fds;    /* host descriptors; revents tell what happened */
+    unsigned nfds;         /* 0: none */
+    uint64_t deadline_ns;  /* on the guest's CLOCK_MONOTONIC; TIMER_NEVER: none */
+    bool is_killable_only; /* of signals only SIGKILL ends the wait */
+    int result;            /* schedule.c's */
 };
 
 void sched_create(struct linux_system *system);
@@ -57,10 +60,16 @@ void sched_wake(struct task *task);
  * whatever other threads close. sched_wait() does so for those it waits for. */
 void sched_keep_open(struct task *task, int host);
 /* Signals were sent, or another task must now take them: waiting tasks look again. */
-void sched_signal(struct linux_system *system);
+void sched_signal(struct process *process);
+/* The process ends. */
+void sched_forget(struct process *process);
+/* A stopped process goes on: its tasks are ready. */
+void sched_resume(struct process *process);
 /* The earliest deadline of all waiting tasks, or earlier. */
 uint64_t sched_deadline(const struct linux_system *system);
 
+/* Does it wait for its turn only? */
+bool sched_is_ready(const struct task *task);
 bool sched_is_valid(const struct linux_system *system);
 
 #endif

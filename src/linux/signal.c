@@ -12,9 +12,11 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "linux/hostsig.h"
+#include "linux/job.h"
 #include "linux/schedule.h"
 #include "linux/signal.h"
 #include "linux/signal_frame.h"
+#include "linux/signalfd.h"
 #include "linux/syscall.h"
 #include "linux/task.h"
 #include "linux/timer.h"
@@ -144,9 +146,9 @@ void signal_queue_clear(struct signal_queue *queue)
 static void drop_everywhere(struct process *process, sigbits_t set)
 {
     queue_drop(&process->pending, set);
-    for (struct task *task = process->system->tasks; task; task = task->next)
-        if (task->process == process)
-            queue_drop(&task->signals.pending, set);
+    for (struct task *task = process->tasks; task; task = task->next)
+        queue_drop(&task->signals.pending, set);
+    signalfds_refresh(process);
 }
 
 /* ---- masks ---- */
@@ -156,7 +158,7 @@ void signal_set_mask(struct task *task, sigbits_t mask)
     struct process *process = task->process;
     task->signals.mask = mask & ~NEVER_BLOCKED;
     if (process->pending.pending & task->signals.mask)
-        sched_signal(process->system); /* another must take it now */
+        sched_signal(process); /* another must take it now */
 }
 
 void signal_set_mask_for_wait(struct task *task, sigbits_t mask)
@@ -170,8 +172,8 @@ static bool is_blocked_by_all(const struct process *process, const struct task *
 {
     if (only)
         return only->signals.mask & sigbit(signal);
-    for (const struct task *task = process->system->tasks; task; task = task->next)
-        if (task->process == process && !task->exiting && !(task->signals.mask & sigbit(signal)))
+    for (const struct task *task = process->tasks; task; task = task->next)
+        if (!task->exiting && !(task->signals.mask & sigbit(signal)))
             return false;
     return true;
 }
@@ -187,9 +189,9 @@ static sigbits_t shared_for(const struct task *task)
 {
     const struct process *process = task->process;
     sigbits_t left = process->pending.pending & wanted_by(task);
-    const struct task *other = process->system->tasks;
+    const struct task *other = process->tasks;
     for (; left != 0 && other && other != task; other = other->next)
-        if (other->process == process && !other->exiting)
+        if (!other->exiting)
             left &= ~wanted_by(other);
     return left;
 }
@@ -198,6 +200,12 @@ bool signal_is_pending(const struct task *task)
 {
     return (task->signals.pending.pending & wanted_by(task)) != 0 || task->exiting ||
            task->process->exited || shared_for(task) != 0;
+}
+
+bool signal_is_killed(const struct task *task)
+{
+    sigbits_t pending = task->signals.pending.pending | task->process->pending.pending;
+    return task->exiting || task->process->exited || (pending & sigbit(SIGKILL));
 }
 
 int signal_take(struct task *task, sigbits_t set, struct signal_info *info)
@@ -211,6 +219,7 @@ int signal_take(struct task *task, sigbits_t set, struct signal_info *info)
         pending &= SYNCHRONOUS;
     int signal = __builtin_ctzll(pending) + 1;
     queue_take(queue, signal, info);
+    signalfds_refresh(task->process);
     siginfo_t host;
     memcpy(&host, info, sizeof host);
     if (host.si_code == SI_TIMER) {
@@ -227,15 +236,24 @@ static bool is_queued(int signal)
     return signal >= 32; /* real-time signals, and the two that glibc keeps for itself */
 }
 
+/* Stopping and going on undo each other as soon as they are sent; SIGKILL wakes whoever is stopped.
+ */
+static void before_sending(struct process *process, int signal)
+{
+    if (signal == SIGCONT)
+        drop_everywhere(process, STOPPING);
+    else if (STOPPING & sigbit(signal))
+        drop_everywhere(process, sigbit(SIGCONT));
+    if (signal == SIGCONT || signal == SIGKILL)
+        job_resume(process, signal);
+}
+
 int signal_send_info(struct process *process, struct task *task, int signal, const siginfo_t *info)
 {
     CHECK(signal >= 1 && signal <= SIGNALS);
     if (process->exited)
         return 0;
-    if (signal == SIGCONT)
-        drop_everywhere(process, STOPPING);
-    else if (STOPPING & sigbit(signal))
-        drop_everywhere(process, sigbit(SIGCONT));
+    before_sending(process, signal);
     if (is_ignored(process, signal) && !is_blocked_by_all(process, task, signal))
         return 0;
     struct signal_queue *queue = task ? &task->signals.pending : &process->pending;
@@ -247,7 +265,8 @@ int signal_send_info(struct process *process, struct task *task, int signal, con
     struct signal_info bytes = {{0}};
     memcpy(&bytes, info, sizeof bytes);
     queue_add(queue, signal, &bytes);
-    sched_signal(process->system);
+    signalfds_refresh(process);
+    sched_signal(process);
     return 0;
 }
 
@@ -279,7 +298,7 @@ void signal_send_task(struct task *task, int signal, int code, int sender_pid)
 bool signal_timer_is_pending(const struct process *process, int id)
 {
     const struct signal_queue *queue = &process->pending;
-    const struct task *task = process->system->tasks;
+    const struct task *task = process->tasks;
     while (queue) {
         for (const struct signal_node *node = queue->first; node; node = node->next) {
             siginfo_t info;
@@ -287,8 +306,6 @@ bool signal_timer_is_pending(const struct process *process, int id)
             if (info.si_code == SI_TIMER && info.si_timerid == id)
                 return true;
         }
-        while (task && task->process != process)
-            task = task->next;
         queue = task ? &task->signals.pending : NULL;
         task = task ? task->next : NULL;
     }
@@ -465,9 +482,12 @@ static void act(struct task *task, int signal, const struct signal_info *info)
             return;
         }
     }
-    if (STOPPING & sigbit(signal))
-        hostsig_stop_self(process->system, signal);
-    else
+    if (signal == SIGSTOP)
+        job_stop(process, signal);
+    else if (STOPPING & sigbit(signal)) {
+        if (!job_is_orphaned(process->system, process->pgid, NULL))
+            job_stop(process, signal);
+    } else
         process_exit(process, (struct process_exit){.signal = signal});
 }
 
@@ -475,9 +495,10 @@ void signal_deliver(struct task *task)
 {
     struct signal_info info;
     int signal;
-    while (!task->exiting && (signal = signal_take(task, ~task->signals.mask, &info)) != 0)
+    while (!task->exiting && !task->process->job.stopped &&
+           (signal = signal_take(task, ~task->signals.mask, &info)) != 0)
         act(task, signal, &info);
-    if (task->exiting)
+    if (task->exiting || task->process->job.stopped)
         return;
     settle_without_handler(task);
     if (task->signals.has_saved_mask) {

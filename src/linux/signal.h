@@ -86,6 +86,8 @@ void signal_force_trap(struct task *task, const struct cpu_exit *why);
 
 /* Is there something to deliver or to interrupt a call for? */
 bool signal_is_pending(const struct task *task);
+/* Does the task end, or is SIGKILL pending for it? */
+bool signal_is_killed(const struct task *task);
 
 /* On the way back to the guest: takes pending signals and acts on them (ignore, stop, kill the
  * process, or build a frame and enter the handler), and sorts out restarts of an interrupted call.

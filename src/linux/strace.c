@@ -276,7 +276,7 @@ void strace_leave(struct strace_line *line, struct task *task, int64_t result)
         strace_result(tail, sizeof tail, result == SYSCALL_REGS_SET ? 0 : result,
                       format && strchr(format, '='));
     put(line, ")");
-    if (system->tasks && system->tasks->next)
+    if (system->nprocesses > 1 || system->ntasks > 1)
         fprintf(system->options.strace, "[pid %d] ", line->tid);
     fprintf(system->options.strace, "%s%s\n", line->text, tail);
     fflush(system->options.strace);

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * clone(2) and clone3(2): decoding, what Linux refuses, and the making of threads. Processes are
- * not made here yet.
+ * fork, vfork, clone and clone3(2): decoding, what Linux refuses, and what is done to a new thread
+ * or process before it runs. The making is process.c's and fork.c's.
  */
 #include <errno.h>
 #include <linux/sched.h>
+#include <signal.h>
 
+#include "linux/pidfd.h"
 #include "linux/process.h"
+#include "linux/schedule.h"
 #include "linux/syscall_calls.h"
+#include "linux/timer.h"
 #include "linux/user.h"
 
 enum {
@@ -42,6 +46,8 @@ static int check_flags(uint64_t flags)
         return -EINVAL;
     if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
         return -EINVAL;
+    if (flags & CLONE_INTO_CGROUP)
+        return -EOPNOTSUPP; /* the guest's machine has no groups of control */
     return flags & NAMESPACES ? -EPERM : 0;
 }
 
@@ -52,28 +58,81 @@ static void tell_tid(struct task *task, uint64_t flags, uint64_t flag, uint64_t 
         user_write(task, addr, &tid, sizeof tid);
 }
 
-static int64_t make_thread(struct task *task, const struct guest_clone_args *args)
+/* Where the new task begins, and who hears its number. */
+static void set_up(struct task *task, struct task *new, const struct guest_clone_args *args)
 {
     uint64_t flags = args->flags;
-    struct task *thread;
     struct cpu_regs regs;
-    if ((flags & CLONE_SETTLS) && args->tls >= SPACE_END)
-        return -EPERM;
-    int rc = task_create_thread(task, &thread);
-    if (rc < 0)
-        return rc;
-    cpu_get_regs(thread->cpu, &regs);
+    cpu_get_regs(new->cpu, &regs);
     regs.rax = 0;
     if (args->stack)
         regs.rsp = args->stack + args->stack_size;
     if (flags & CLONE_SETTLS)
-        regs.fs_base = thread->fs_base = args->tls;
-    cpu_set_regs(thread->cpu, &regs);
+        regs.fs_base = new->fs_base = args->tls;
+    cpu_set_regs(new->cpu, &regs);
     if (flags & CLONE_CHILD_CLEARTID)
-        thread->clear_child_tid = vaddr(args->child_tid);
-    tell_tid(task, flags, CLONE_PARENT_SETTID, args->parent_tid, thread->tid);
-    tell_tid(task, flags, CLONE_CHILD_SETTID, args->child_tid, thread->tid);
+        new->clear_child_tid = vaddr(args->child_tid);
+    tell_tid(task, flags, CLONE_PARENT_SETTID, args->parent_tid, new->tid);
+    tell_tid(new, flags, CLONE_CHILD_SETTID, args->child_tid, new->tid);
+}
+
+static void wait_until_over(struct process *child, struct vfork_wait *vfork)
+{
+    int rc = 0;
+    child->vfork = vfork;
+    while (!vfork->is_over && rc >= 0) {
+        struct task_wait wait = {.deadline_ns = TIMER_NEVER, .is_killable_only = true};
+        rc = sched_wait(vfork->task, &wait);
+    }
+    if (!vfork->is_over)
+        child->vfork = NULL;
+}
+
+/* The child has borrowed our space: nothing but SIGKILL ends the wait. */
+static void wait_for_vfork(struct task *task, struct process *child)
+{
+    struct vfork_wait vfork = {.task = task};
+    wait_until_over(child, &vfork);
+}
+
+/* A pidfd is made first: it can fail, and a process cannot be taken back once others know it. */
+static int give_pidfd(struct task *task, struct process *child, uint64_t addr)
+{
+    int fd = pidfd_install(task, child, 0);
+    if (fd >= 0 && user_write(task, addr, &fd, sizeof fd) < 0) {
+        fd_close(task->process->fds, fd);
+        return -EFAULT;
+    }
+    return fd < 0 ? fd : 0;
+}
+
+static int64_t make_thread(struct task *task, const struct guest_clone_args *args)
+{
+    struct task *thread;
+    int rc = task_create_thread(task, &thread);
+    if (rc < 0)
+        return rc;
+    set_up(task, thread, args);
     return thread->tid;
+}
+
+static int64_t make_process(struct task *task, const struct guest_clone_args *args)
+{
+    struct process *child;
+    int rc = process_fork(task, args->flags, (int)args->exit_signal, &child);
+    if (rc < 0)
+        return rc;
+    if (args->flags & CLONE_PIDFD)
+        rc = give_pidfd(task, child, args->pidfd);
+    if (rc < 0) {
+        process_undo(child);
+        return rc;
+    }
+    int pid = child->pid;
+    set_up(task, child->tasks, args);
+    if (args->flags & CLONE_VFORK)
+        wait_for_vfork(task, child);
+    return pid;
 }
 
 static int64_t make(struct task *task, const struct guest_clone_args *args)
@@ -81,9 +140,25 @@ static int64_t make(struct task *task, const struct guest_clone_args *args)
     int rc = check_flags(args->flags);
     if (rc < 0)
         return rc;
+    if ((args->flags & CLONE_SETTLS) && args->tls >= SPACE_END)
+        return -EPERM;
+    if (!(args->flags & CLONE_THREAD))
+        return make_process(task, args);
+    /* A thread that did not share all of these would be a process of its own here. */
     if ((args->flags & THREAD_FLAGS) != THREAD_FLAGS || (args->flags & CLONE_VFORK))
         return -ENOSYS;
     return make_thread(task, args);
+}
+
+int64_t sys_fork(struct task *task, const uint64_t args[6])
+{
+    return make(task, &(struct guest_clone_args){.exit_signal = SIGCHLD});
+}
+
+int64_t sys_vfork(struct task *task, const uint64_t args[6])
+{
+    return make(
+        task, &(struct guest_clone_args){.flags = CLONE_VFORK | CLONE_VM, .exit_signal = SIGCHLD});
 }
 
 int64_t sys_clone(struct task *task, const uint64_t args[6])

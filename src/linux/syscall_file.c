@@ -14,14 +14,18 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/refstr.h"
 #include "linux/hostcall.h"
 #include "linux/path.h"
+#include "linux/process.h"
 #include "linux/syscall_calls.h"
 #include "linux/syscall_file.h"
+#include "linux/tty.h"
 #include "linux/user.h"
 
 uint64_t file_limit(const struct task *task)
@@ -57,6 +61,20 @@ int64_t file_install_pair(struct task *task, int host[2], bool cloexec, uint64_t
 
 /* ---- open and close ---- */
 
+static bool is_device(int host)
+{
+    struct stat st;
+    return fstat(host, &st) == 0 && S_ISCHR(st.st_mode);
+}
+
+/* /dev/tty, which cannot be opened where pagewalk has no terminal of its own. */
+static bool is_current_tty(const struct path_place *place)
+{
+    struct stat st;
+    return fstatat(place->dir, place->name, &st, 0) == 0 && S_ISCHR(st.st_mode) &&
+           st.st_rdev == makedev(5, 0);
+}
+
 static int64_t do_open(struct task *task, int dirfd, uint64_t addr, int flags, mode_t mode)
 {
     struct kernel *kernel = task->process->system->kernel;
@@ -67,6 +85,10 @@ static int64_t do_open(struct task *task, int dirfd, uint64_t addr, int flags, m
     if (error)
         return error;
     int host = path_open(task, &place, flags, mode, proc_path);
+    if (host == -ENXIO && is_current_tty(&place))
+        host = tty_open_current(task, flags);
+    else if (host >= 0 && is_device(host))
+        host = tty_opened(task, host, flags);
     if (host < 0)
         return host;
     if (flags & O_TRUNC && object_any_file(kernel))
@@ -99,23 +121,30 @@ int64_t sys_creat(struct task *task, const uint64_t args[6])
 
 int64_t sys_close(struct task *task, const uint64_t args[6])
 {
-    return fd_close(task->process->fds, (int)args[0]);
+    const struct fd_entry *entry = fd_entry(task->process->fds, (int)args[0]);
+    bool is_terminal = entry && entry->kind == FD_DEVICE;
+    int error = fd_close(task->process->fds, (int)args[0]);
+    if (is_terminal)
+        tty_check_hangups(task->process->system);
+    return error;
 }
 
 int64_t sys_close_range(struct task *task, const uint64_t args[6])
 {
-    struct fd_table *fds = task->process->fds;
     uint64_t first = (uint32_t)args[0], last = (uint32_t)args[1];
     if (first > last || args[2] & ~(uint64_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
         return -EINVAL;
-    if (first > INT_MAX)
-        return 0;
+    int error = args[2] & CLOSE_RANGE_UNSHARE ? process_unshare_fds(task->process) : 0;
+    if (error || first > INT_MAX)
+        return error;
+    struct fd_table *fds = task->process->fds;
     for (int fd = fd_next(fds, (int)first); fd >= 0 && (uint64_t)fd <= last;
          fd = fd_next(fds, fd + 1))
         if (args[2] & CLOSE_RANGE_CLOEXEC)
             fd_set_cloexec(fds, fd, true);
         else
             fd_close(fds, fd);
+    tty_check_hangups(task->process->system);
     return 0;
 }
 
@@ -134,7 +163,7 @@ int64_t file_dup(struct task *task, int fd, int from, bool cloexec)
         return copy;
     int copied = fd_install(fds, copy, from, file_limit(task), cloexec);
     if (copied >= 0)
-        fd_entry(fds, copied)->proc_path = refstr_get(fd_entry(fds, fd)->proc_path);
+        fd_copy_extra(fd_entry(fds, copied), fd_entry(fds, fd));
     return copied;
 }
 
@@ -149,7 +178,7 @@ static int64_t dup_at(struct task *task, int fd, int to, bool cloexec)
         return copy;
     int copied = fd_install_at(fds, copy, to, file_limit(task), cloexec);
     if (copied >= 0)
-        fd_entry(fds, copied)->proc_path = refstr_get(fd_entry(fds, fd)->proc_path);
+        fd_copy_extra(fd_entry(fds, copied), fd_entry(fds, fd));
     return copied;
 }
 

@@ -18,6 +18,7 @@
 #include "linux/schedule.h"
 #include "linux/syscall_calls.h"
 #include "linux/syscall_file.h"
+#include "linux/tty.h"
 #include "linux/user.h"
 
 #ifndef F_DUPFD_QUERY
@@ -43,6 +44,21 @@ static int64_t ofd_lock(int host, int command, struct flock *lock)
     return host_result(fcntl(host, command == F_OFD_GETLK ? F_OFD_GETLK : F_OFD_SETLK, lock));
 }
 
+/* Whose lock stands in the way: a guest's pid, -1 for a lock of an open file description, 0 for
+ * somebody outside. */
+static void name_owner(const struct task *task, int host, struct flock *lock)
+{
+    const struct process *process = task->process->system->processes;
+    if (lock->l_type == F_UNLCK)
+        return;
+    lock->l_pid = lock->l_pid == -1 ? -1 : 0;
+    for (; process; process = process->next)
+        if (process->fds && fd_locks_hold(fd_table_locks(process->fds), host, lock)) {
+            lock->l_pid = process->pid;
+            return;
+        }
+}
+
 static int64_t do_lock(struct task *task, int host, int command, uint64_t addr)
 {
     struct fd_locks *locks = fd_table_locks(task->process->fds);
@@ -56,6 +72,8 @@ static int64_t do_lock(struct task *task, int host, int command, uint64_t addr)
         int64_t result =
             is_ofd ? ofd_lock(host, command, &copy)
                    : fd_locks_control(locks, host, command == F_GETLK ? F_GETLK : F_SETLK, &copy);
+        if (result == 0 && command == F_GETLK)
+            name_owner(task, host, &copy);
         if (result == 0 && (command == F_GETLK || command == F_OFD_GETLK))
             return user_write(task, addr, &copy, sizeof copy);
         if (!waits || (result != -EAGAIN && result != -EACCES))
@@ -147,34 +165,22 @@ int64_t sys_fcntl(struct task *task, const uint64_t args[6])
 
 /* ---- ioctl ---- */
 
-enum ioctl_kind {
-    IOCTL_NONE,
-    IOCTL_READ,
-    IOCTL_WRITE,
-    IOCTL_INT,
-    IOCTL_PGRP_READ,
-    IOCTL_PGRP_WRITE
-};
+enum ioctl_kind { IOCTL_NONE, IOCTL_READ, IOCTL_WRITE, IOCTL_INT };
 
 /* The ioctls that are passed on: what their argument is, and its size in bytes. */
 static const struct ioctl_entry {
     uint32_t request;
     uint8_t kind, len;
 } ioctls[] = {
-    {TCGETS, IOCTL_READ, 36},        {TCSETS, IOCTL_WRITE, 36},
-    {TCSETSW, IOCTL_WRITE, 36},      {TCSETSF, IOCTL_WRITE, 36},
-    {TCGETS2, IOCTL_READ, 44},       {TCSETS2, IOCTL_WRITE, 44},
-    {TCSETSW2, IOCTL_WRITE, 44},     {TCSETSF2, IOCTL_WRITE, 44},
-    {TIOCGWINSZ, IOCTL_READ, 8},     {TIOCSWINSZ, IOCTL_WRITE, 8},
-    {TIOCGPGRP, IOCTL_PGRP_READ, 4}, {TIOCSPGRP, IOCTL_PGRP_WRITE, 4},
-    {TIOCGSID, IOCTL_PGRP_READ, 4},  {TIOCOUTQ, IOCTL_READ, 4},
-    {FIONREAD, IOCTL_READ, 4},       {FIONBIO, IOCTL_WRITE, 4},
-    {FIOASYNC, IOCTL_WRITE, 4},      {TCSBRK, IOCTL_INT, 0},
-    {TCXONC, IOCTL_INT, 0},          {TCFLSH, IOCTL_INT, 0},
-    {TIOCEXCL, IOCTL_NONE, 0},       {TIOCNXCL, IOCTL_NONE, 0},
-    {TIOCGPTN, IOCTL_READ, 4},       {TIOCSPTLCK, IOCTL_WRITE, 4},
-    {TIOCGPTLCK, IOCTL_READ, 4},     {TIOCGETD, IOCTL_READ, 4},
-    {TIOCMGET, IOCTL_READ, 4},       {SIOCATMARK, IOCTL_READ, 4},
+    {TCGETS, IOCTL_READ, 36},     {TCSETS, IOCTL_WRITE, 36},   {TCSETSW, IOCTL_WRITE, 36},
+    {TCSETSF, IOCTL_WRITE, 36},   {TCGETS2, IOCTL_READ, 44},   {TCSETS2, IOCTL_WRITE, 44},
+    {TCSETSW2, IOCTL_WRITE, 44},  {TCSETSF2, IOCTL_WRITE, 44}, {TIOCGWINSZ, IOCTL_READ, 8},
+    {TIOCSWINSZ, IOCTL_WRITE, 8}, {TIOCOUTQ, IOCTL_READ, 4},   {TIOCPKT, IOCTL_WRITE, 4},
+    {FIONREAD, IOCTL_READ, 4},    {FIONBIO, IOCTL_WRITE, 4},   {FIOASYNC, IOCTL_WRITE, 4},
+    {TCSBRK, IOCTL_INT, 0},       {TCXONC, IOCTL_INT, 0},      {TCFLSH, IOCTL_INT, 0},
+    {TIOCEXCL, IOCTL_NONE, 0},    {TIOCNXCL, IOCTL_NONE, 0},   {TIOCGPTN, IOCTL_READ, 4},
+    {TIOCSPTLCK, IOCTL_WRITE, 4}, {TIOCGPTLCK, IOCTL_READ, 4}, {TIOCGETD, IOCTL_READ, 4},
+    {TIOCMGET, IOCTL_READ, 4},    {SIOCATMARK, IOCTL_READ, 4},
 };
 
 static const struct ioctl_entry *find_ioctl(uint32_t request)
@@ -185,26 +191,23 @@ static const struct ioctl_entry *find_ioctl(uint32_t request)
     return NULL;
 }
 
-/* Process groups: the host's terminal knows pagewalk's, the guest its own. */
-static int64_t get_pgrp(struct task *task, int host, uint32_t request, uint64_t addr)
+/* Those that a background group may not make of its terminal. */
+static bool changes_terminal(uint32_t request)
 {
-    int pgrp;
-    if (ioctl(host, request, &pgrp) < 0)
-        return -errno;
-    if (pgrp == (request == TIOCGSID ? getsid(0) : getpgrp()))
-        pgrp = request == TIOCGSID ? task->process->sid : task->process->pgid;
-    return user_write(task, addr, &pgrp, sizeof pgrp);
-}
-
-static int64_t set_pgrp(struct task *task, int host, uint32_t request, uint64_t addr)
-{
-    int pgrp;
-    if (user_read(task, &pgrp, addr, sizeof pgrp))
-        return -EFAULT;
-    if (pgrp != task->process->pgid)
-        return -EPERM;
-    int own = getpgrp();
-    return host_result(ioctl(host, request, &own));
+    switch (request) {
+    case TCSETS:
+    case TCSETSW:
+    case TCSETSF:
+    case TCSETS2:
+    case TCSETSW2:
+    case TCSETSF2:
+    case TCSBRK:
+    case TCXONC:
+    case TCFLSH:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static int64_t pass_ioctl(struct task *task, int host, const struct ioctl_entry *entry,
@@ -220,10 +223,6 @@ static int64_t pass_ioctl(struct task *task, int host, const struct ioctl_entry 
         if (user_read(task, bytes, arg, entry->len))
             return -EFAULT;
         return host_result(ioctl(host, entry->request, bytes));
-    case IOCTL_PGRP_READ:
-        return get_pgrp(task, host, entry->request, arg);
-    case IOCTL_PGRP_WRITE:
-        return set_pgrp(task, host, entry->request, arg);
     default:
         return host_result(ioctl(host, entry->request, (int)arg));
     }
@@ -232,14 +231,23 @@ static int64_t pass_ioctl(struct task *task, int host, const struct ioctl_entry 
 int64_t sys_ioctl(struct task *task, const uint64_t args[6])
 {
     struct fd_table *fds = task->process->fds;
-    int host = fd_host(fds, (int)args[0]);
+    const struct fd_entry *file = fd_entry(fds, (int)args[0]);
     uint32_t request = (uint32_t)args[1];
-    if (host < 0)
-        return host;
+    if (!file)
+        return -EBADF;
     if (request == FIOCLEX || request == FIONCLEX) {
         fd_set_cloexec(fds, (int)args[0], request == FIOCLEX);
         return 0;
     }
+    if (tty_is_own_ioctl(request))
+        return tty_ioctl(task, file->host, request, args[2]);
     const struct ioctl_entry *entry = find_ioctl(request);
-    return entry ? pass_ioctl(task, host, entry, args[2]) : -ENOTTY;
+    int error = changes_terminal(request) ? tty_check(task, file, TTY_CHANGE) : 0;
+    if (error || !entry)
+        return error ? error : -ENOTTY;
+    int host = file->host;
+    int64_t result = pass_ioctl(task, host, entry, args[2]);
+    if (result == 0 && request == TIOCSWINSZ)
+        tty_resized(task, host);
+    return result;
 }

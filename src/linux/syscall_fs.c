@@ -24,8 +24,8 @@
 
 int64_t sys_umask(struct task *task, const uint64_t args[6])
 {
-    unsigned old = task->process->umask;
-    task->process->umask = (unsigned)args[0] & 0777;
+    unsigned old = task->process->fs->umask;
+    task->process->fs->umask = (unsigned)args[0] & 0777;
     return old;
 }
 
@@ -42,27 +42,15 @@ static int directory_path(int host, char out[PATH_MAX])
     return fstat(host, &st) == 0 && st.st_nlink == 0 ? -ENOENT : 0;
 }
 
-/* Takes over the host descriptor; `path` is where the guest believes to be. */
-static int set_cwd(struct process *process, int host, const char *path)
-{
-    char *copy = strdup(path);
-    if (!copy) {
-        close(host);
-        return -ENOMEM;
-    }
-    close(process->cwd_fd);
-    free(process->cwd);
-    process->cwd_fd = host;
-    process->cwd = copy;
-    return 0;
-}
-
 static int enter_node(struct process *process, const struct proc_node *node)
 {
     if (node->kind != PROC_DIRECTORY)
         return -ENOTDIR;
     int host = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return host < 0 ? -errno : set_cwd(process, host, node->path);
+    if (host < 0)
+        return -errno;
+    fs_state_enter(process->fs, host, node->path);
+    return 0;
 }
 
 /* Takes over the host descriptor. */
@@ -77,7 +65,10 @@ static int enter_directory(struct process *process, int host)
         error = directory_path(host, path);
     int high = error ? error : fd_dup_host(host);
     close(host);
-    return high < 0 ? high : set_cwd(process, high, path);
+    if (high < 0)
+        return high;
+    fs_state_enter(process->fs, high, path);
+    return 0;
 }
 
 int64_t sys_chdir(struct task *task, const uint64_t args[6])
@@ -116,10 +107,10 @@ int64_t sys_getcwd(struct task *task, const uint64_t args[6])
     const struct process *process = task->process;
     char path[PATH_MAX];
     int error = 0;
-    if (strncmp(process->cwd, "/proc", 5) == 0)
-        snprintf(path, sizeof path, "%s", process->cwd);
+    if (strncmp(process->fs->cwd->path, "/proc", 5) == 0)
+        snprintf(path, sizeof path, "%s", process->fs->cwd->path);
     else
-        error = directory_path(process->cwd_fd, path);
+        error = directory_path(process->fs->cwd->host, path);
     if (error)
         return error;
     size_t len = strlen(path) + 1;
@@ -139,7 +130,7 @@ static int64_t do_mkdir(struct task *task, int dirfd, uint64_t addr, mode_t mode
         return error;
     if (place.node.kind != PROC_NONE)
         return -EEXIST;
-    mode_t old = umask(task->process->umask);
+    mode_t old = umask(task->process->fs->umask);
     int64_t result = host_result(mkdirat(place.dir, place.name, mode));
     umask(old);
     return result;
@@ -161,7 +152,7 @@ static int64_t do_mknod(struct task *task, int dirfd, uint64_t addr, mode_t mode
     int error = path_find_host(task, dirfd, addr, 0, &place);
     if (error)
         return error;
-    mode_t old = umask(task->process->umask);
+    mode_t old = umask(task->process->fs->umask);
     int64_t result = host_result(mknodat(place.dir, place.name, mode, dev));
     umask(old);
     return result;

@@ -20,11 +20,13 @@
 #include <unistd.h>
 
 #include "linux/fd.h"
+#include "linux/fd_object.h"
 #include "linux/hostcall.h"
 #include "linux/hostsig.h"
 #include "linux/proc.h"
 #include "linux/syscall_calls.h"
 #include "linux/syscall_io.h"
+#include "linux/tty.h"
 
 enum { MESSAGE_MAX = 1 << 20 }; /* most bytes of one datagram */
 
@@ -208,6 +210,25 @@ static int64_t read_now(const struct transfer *t, void *buf, size_t n)
                         (uint64_t)t->offset, 0, (uint64_t)t->flags);
 }
 
+static int64_t write_host(const struct transfer *t, const struct iovec *iov)
+{
+    return hostsig_call(t->task, SYS_pwritev2, (uint64_t)t->entry->host, (uint64_t)iov, 1,
+                        (uint64_t)t->offset, 0, (uint64_t)t->flags);
+}
+
+/* A terminal that is ready for writing takes some bytes, and waits for room for the others: it may
+ * be another guest that is to make that room. */
+static int64_t write_device(const struct transfer *t, const struct iovec *iov)
+{
+    int flags = fcntl(t->entry->host, F_GETFL);
+    if (flags < 0 || flags & O_NONBLOCK)
+        return write_host(t, iov);
+    fcntl(t->entry->host, F_SETFL, flags | O_NONBLOCK);
+    int64_t result = write_host(t, iov);
+    fcntl(t->entry->host, F_SETFL, flags);
+    return result;
+}
+
 /* Writes what fits. A pipe that is ready for writing takes PIPE_BUF bytes without waiting. */
 static int64_t write_now(const struct transfer *t, const void *buf, size_t n)
 {
@@ -223,8 +244,7 @@ static int64_t write_now(const struct transfer *t, const void *buf, size_t n)
         return -EAGAIN;
     if (t->entry->kind == FD_STREAM && iov.iov_len > PIPE_BUF)
         iov.iov_len = PIPE_BUF;
-    return hostsig_call(t->task, SYS_pwritev2, (uint64_t)host, (uint64_t)&iov, 1,
-                        (uint64_t)t->offset, 0, (uint64_t)t->flags);
+    return t->entry->kind == FD_DEVICE ? write_device(t, &iov) : write_host(t, &iov);
 }
 
 /* How much may be taken at once so that all of it can be stored: bounded by what is there and by
@@ -245,6 +265,9 @@ static int64_t takeable(const struct transfer *t, size_t max)
 static int64_t read_once(const struct transfer *t, uint8_t *buf, size_t max)
 {
     for (;;) {
+        int denied = tty_check(t->task, t->entry, TTY_READ);
+        if (denied)
+            return denied;
         int64_t want = takeable(t, max);
         int64_t n = want < 0 ? want : read_now(t, buf, (size_t)want);
         if (n != -EAGAIN || t->flags & RWF_NOWAIT || io_is_nonblocking(t->entry->host))
@@ -277,17 +300,18 @@ static int64_t read_waiting(struct transfer t, uint8_t *buf, size_t max)
 static size_t write_piece(const struct transfer *t, const uint8_t *buf, size_t len, int64_t *error)
 {
     size_t done = 0;
-    *error = 0;
-    do {
+    *error = tty_check(t->task, t->entry, TTY_WRITE);
+    while (!*error && done < len) {
         int64_t n = write_now(t, buf + done, len - done);
         if (n >= 0) {
+            tty_wrote(t->task, t->entry, buf + done, (size_t)n);
             done += (size_t)n;
         } else if (n != -EAGAIN || t->flags & RWF_NOWAIT || io_is_nonblocking(t->entry->host)) {
             *error = n;
         } else {
             *error = io_wait(t->task, t->entry, POLLOUT);
         }
-    } while (!*error && done < len);
+    }
     return done;
 }
 
@@ -339,6 +363,8 @@ int64_t io_read(struct task *task, int fd, struct user_vec *vec, int64_t offset,
     struct fd_entry *entry = fd_entry(task->process->fds, fd);
     if (!entry)
         return -EBADF;
+    if (entry->object)
+        return entry->object->ops->read ? entry->object->ops->read(task, entry, vec) : -EINVAL;
     if (entry->proc_path) {
         int error = proc_before_read(task, entry, offset);
         if (error)
@@ -370,6 +396,8 @@ int64_t io_write(struct task *task, int fd, struct user_vec *vec, int64_t offset
         return -EBADF;
     struct fd_entry own = *entry;
     struct transfer t = {task, &own, vec, offset, flags};
+    if (own.object)
+        return -EINVAL;
     if (own.proc_path)
         return write_proc(&t);
     return io_may_block(entry) ? transfer_waiting(t, buf, true) : write_seekable(t, buf);

@@ -22,14 +22,6 @@ int64_t sys_uname(struct task *task, const uint64_t args[6])
     return user_write(task, args[0], &name, sizeof name);
 }
 
-static int live_processes(const struct linux_system *system)
-{
-    int n = 0;
-    for (const struct process *process = system->processes; process; process = process->next)
-        n += !process->exited;
-    return n;
-}
-
 /* The guest's RAM and swap, as programs size themselves by. */
 int64_t sys_sysinfo(struct task *task, const uint64_t args[6])
 {
@@ -47,7 +39,7 @@ int64_t sys_sysinfo(struct task *task, const uint64_t args[6])
         info.totalswap = slots * PAGE_SIZE;
         info.freeswap = (slots - swapdisk_used(kernel->swap)) * PAGE_SIZE;
     }
-    info.procs = (unsigned short)live_processes(system);
+    info.procs = (unsigned short)system->ntasks;
     info.mem_unit = 1;
     return user_write(task, args[0], &info, sizeof info);
 }
@@ -119,6 +111,7 @@ int64_t sys_kcmp(struct task *task, const uint64_t args[6])
     case KCMP_SIGHAND:
         return order(a->actions, b->actions);
     case KCMP_FS:
+        return order(a->fs, b->fs);
     case KCMP_IO:
     case KCMP_SYSVSEM:
         return order(a, b);

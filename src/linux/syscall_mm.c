@@ -17,6 +17,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/xalloc.h"
 #include "linux/fd.h"
 #include "linux/syscall_calls.h"
 #include "linux/user.h"
@@ -271,9 +272,47 @@ int64_t sys_brk(struct task *task, const uint64_t args[6])
     return (int64_t)space_brk(task->process->space, vaddr(args[0])).v;
 }
 
+/* Does one kind of shared mapping of one object cover the range? */
+static bool is_one_mapping(const struct region *region, uint64_t end)
+{
+    for (const struct region *next; region->range.end < end; region = next) {
+        next = region_next(region);
+        if (!next || next->range.start != region->range.end || next->object != region->object ||
+            next->flags != region->flags)
+            return false;
+    }
+    return true;
+}
+
+/* Pages of a shared mapping, replaced by others of its object: a mapping of their own, as Linux has
+ * it since 4.0. */
 int64_t sys_remap_file_pages(struct task *task, const uint64_t args[6])
 {
-    return -ENOSYS; /* deprecated; nothing on the machine falls over without it */
+    struct space *space = task->process->space;
+    uint64_t start = args[0] & ~PAGE_MASK, len = args[1] & ~PAGE_MASK, page = args[3];
+    vaddr_t out;
+    if (args[2] || start + len <= start || page + (len >> PAGE_SHIFT) < page)
+        return -EINVAL;
+    const struct region *region = space_region_at(space, vaddr(start));
+    if (!region || !(region->flags & REGION_SHARED) || !is_one_mapping(region, start + len))
+        return -EINVAL;
+    struct object *object = object_get(region->object);
+    char *name = region->name ? x_strdup(region->name) : NULL;
+    struct space_map_request request = {
+        .addr = vaddr(start),
+        .len = len,
+        .prot = region->prot,
+        .max_prot = region->max_prot,
+        .flags = SPACE_MAP_FIXED | (args[4] & MAP_NONBLOCK ? 0 : SPACE_MAP_POPULATE),
+        .region_flags = region->flags,
+        .object = object,
+        .object_page = page,
+        .name = name,
+    };
+    int error = space_map(space, &request, &out);
+    free(name);
+    object_put(space->kernel, object);
+    return error;
 }
 
 /* ---- advice and state ---- */
@@ -281,38 +320,6 @@ int64_t sys_remap_file_pages(struct task *task, const uint64_t args[6])
 int64_t sys_madvise(struct task *task, const uint64_t args[6])
 {
     return space_advise(task->process->space, vaddr(args[0]), args[1], (int)args[2]);
-}
-
-enum { PIDFD_SELF_THREAD = -10000, PIDFD_SELF_PROCESS = -10001 };
-
-static bool is_remote_advice(int advice)
-{
-    return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED;
-}
-
-/* There are no pidfds but the two numbers that mean the caller itself. */
-int64_t sys_process_madvise(struct task *task, const uint64_t args[6])
-{
-    struct user_vec vec;
-    int pidfd = (int)args[0];
-    if (args[4])
-        return -EINVAL;
-    if (pidfd != PIDFD_SELF_THREAD && pidfd != PIDFD_SELF_PROCESS)
-        return -EBADF;
-    if (!is_remote_advice((int)args[3]))
-        return -EINVAL;
-    int error = user_vec_load(task, &vec, args[1], args[2]);
-    if (error)
-        return error;
-    int64_t done = 0;
-    for (unsigned i = 0; i < vec.count; i++) {
-        error =
-            space_advise(task->process->space, vaddr(vec.v[i].base), vec.v[i].len, (int)args[3]);
-        if (error)
-            return done ? done : error;
-        done += (int64_t)vec.v[i].len;
-    }
-    return done;
 }
 
 int64_t sys_mincore(struct task *task, const uint64_t args[6])

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "linux/fd.h"
+#include "linux/fd_object.h"
 #include "linux/hostcall.h"
 #include "linux/hostsig.h"
 #include "linux/syscall_calls.h"
@@ -80,11 +81,12 @@ static int64_t wait_polls(struct task *task, struct pollfd *fds, unsigned nfds, 
     if (!host)
         return -ENOMEM;
     for (unsigned i = 0; i < nfds; i++) {
+        const struct fd_entry *entry = fd_entry(task->process->fds, fds[i].fd);
         host[i].events = fds[i].events;
-        host[i].fd = fds[i].fd < 0 ? -1 : fd_host(task->process->fds, fds[i].fd);
+        host[i].fd = entry ? entry->host : -1;
+        if (entry)
+            fd_object_watch(task, entry->object);
         invalid += fds[i].fd >= 0 && host[i].fd < 0;
-        if (host[i].fd < 0)
-            host[i].fd = -1;
     }
     int64_t result = hostsig_poll(task, host, nfds, invalid ? 0 : timeout);
     for (unsigned i = 0; i < nfds; i++) {
@@ -321,6 +323,7 @@ int64_t sys_epoll_ctl(struct task *task, const uint64_t args[6])
     if (epoll < 0 || host < 0)
         return -EBADF;
     bool has_event = (int)args[1] != EPOLL_CTL_DEL;
+    fd_object_watch(task, fd_entry(task->process->fds, (int)args[2])->object);
     if (has_event && user_read(task, &event, args[3], sizeof event))
         return -EFAULT;
     return host_result(epoll_ctl(epoll, (int)args[1], host, has_event ? &event : NULL));

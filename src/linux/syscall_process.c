@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * System calls about the process itself: execve, exit, its family and groups, thread pointers,
- * prctl. Making processes is not here yet, so there are no children to wait for; threads are
- * syscall_clone.c's.
+ * prctl. Making processes and threads is syscall_clone.c's, waiting for them syscall_wait.c's.
  */
 #include <asm/prctl.h>
 #include <errno.h>
@@ -12,17 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/xalloc.h"
 #include "linux/exec.h"
+#include "linux/job.h"
 #include "linux/path.h"
+#include "linux/process.h"
 #include "linux/stack.h"
 #include "linux/syscall_calls.h"
 #include "linux/user.h"
 
-enum { INIT_PID = 1, ROBUST_LIST_LEN = 24 /* sizeof(struct robust_list_head) */ };
+enum { ROBUST_LIST_LEN = 24 /* sizeof(struct robust_list_head) */ };
 
 /* Total length of argument and environment strings that is worth reading at all. */
 #define EXEC_STRINGS_MAX ((uint64_t)8 << 20)
@@ -101,8 +101,8 @@ static int exec_path(struct task *task, int dirfd, const char *path, int flags, 
     int rc = path_of_program(task, dirfd, path, host_path);
     if (rc < 0)
         return rc;
-    return exec_load_at(task, task->process->cwd_fd, host_path, flags & AT_SYMLINK_NOFOLLOW, name,
-                        argv, envp);
+    return exec_load_at(task, task->process->fs->cwd->host, host_path, flags & AT_SYMLINK_NOFOLLOW,
+                        name, argv, envp);
 }
 
 static int64_t exec_from(struct task *task, int dirfd, uint64_t path_addr, uint64_t argv_addr,
@@ -137,7 +137,7 @@ int64_t sys_execveat(struct task *task, const uint64_t args[6])
     return exec_from(task, (int)args[0], args[1], args[2], args[3], flags);
 }
 
-/* ---- exit and wait ---- */
+/* ---- exit ---- */
 
 int64_t sys_exit(struct task *task, const uint64_t args[6])
 {
@@ -149,26 +149,6 @@ int64_t sys_exit_group(struct task *task, const uint64_t args[6])
 {
     process_exit(task->process, (struct process_exit){.status = (int)args[0] & 0xff});
     return SYSCALL_REGS_SET;
-}
-
-int64_t sys_wait4(struct task *task, const uint64_t args[6])
-{
-    const int known = WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
-    if ((int)args[2] & ~known)
-        return -EINVAL;
-    return (int)args[0] == INT32_MIN ? -ESRCH : -ECHILD;
-}
-
-int64_t sys_waitid(struct task *task, const uint64_t args[6])
-{
-    const int known =
-        WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
-    int options = (int)args[3], type = (int)args[0];
-    if ((options & ~known) || !(options & (WEXITED | WSTOPPED | WCONTINUED)))
-        return -EINVAL;
-    if (type != P_ALL && type != P_PID && type != P_PGID && type != P_PIDFD)
-        return -EINVAL;
-    return -ECHILD;
 }
 
 /* ---- family and groups ---- */
@@ -185,7 +165,7 @@ int64_t sys_gettid(struct task *task, const uint64_t args[6])
 
 int64_t sys_getppid(struct task *task, const uint64_t args[6])
 {
-    return task->process->ppid;
+    return process_ppid(task->process);
 }
 
 int64_t sys_getpgrp(struct task *task, const uint64_t args[6])
@@ -193,10 +173,14 @@ int64_t sys_getpgrp(struct task *task, const uint64_t args[6])
     return task->process->pgid;
 }
 
-/* 0 is the caller. */
+/* By the number of any of its threads; 0 is the caller. */
 static struct process *process_of(struct task *task, int pid)
 {
-    return pid == 0 ? task->process : process_find(task->process->system, pid);
+    if (pid == 0)
+        return task->process;
+    struct process *process = process_find(task->process->system, pid);
+    const struct task *thread = process ? NULL : task_find(task->process->system, pid);
+    return thread ? thread->process : process;
 }
 
 int64_t sys_getpgid(struct task *task, const uint64_t args[6])
@@ -215,27 +199,28 @@ int64_t sys_getsid(struct task *task, const uint64_t args[6])
     return process ? process->sid : -ESRCH;
 }
 
-static bool group_exists(const struct linux_system *system, int pgid, int sid)
+static int check_member(const struct process *self, const struct process *process)
 {
-    for (const struct process *process = system->processes; process; process = process->next)
-        if (!process->exited && process->pgid == pgid && process->sid == sid)
-            return true;
-    return false;
+    if (!process || (process != self && process->parent != self))
+        return -ESRCH;
+    if (process->sid != self->sid || process->sid == process->pid)
+        return -EPERM;
+    return process != self && process->has_execed ? -EACCES : 0;
 }
 
 int64_t sys_setpgid(struct task *task, const uint64_t args[6])
 {
-    struct process *self = task->process, *process = process_of(task, (int)args[0]);
+    struct process *self = task->process;
+    struct process *process = args[0] == 0 ? self : process_find(self->system, (int)args[0]);
     int pgid = (int)args[1];
     if (pgid < 0)
         return -EINVAL;
-    if (!process || (process != self && process->ppid != self->pid))
-        return -ESRCH;
+    int rc = check_member(self, process);
+    if (rc < 0)
+        return rc;
     if (pgid == 0)
         pgid = process->pid;
-    if (process->sid != self->sid || process->sid == process->pid)
-        return -EPERM;
-    if (pgid != process->pid && !group_exists(self->system, pgid, self->sid))
+    if (pgid != process->pid && !job_group_exists(self->system, pgid, self->sid))
         return -EPERM;
     process->pgid = pgid;
     return 0;
@@ -245,7 +230,7 @@ int64_t sys_setsid(struct task *task, const uint64_t args[6])
 {
     struct process *process = task->process;
     for (const struct process *other = process->system->processes; other; other = other->next)
-        if (!other->exited && other->pgid == process->pid)
+        if (other->pgid == process->pid)
             return -EPERM;
     process->sid = process->pgid = process->pid;
     return process->sid;

@@ -13,6 +13,7 @@
 
 #include "linux/syscall_calls.h"
 #include "linux/timespec.h"
+#include "linux/usage.h"
 #include "linux/user.h"
 
 enum {
@@ -269,28 +270,30 @@ int64_t sys_setrlimit(struct task *task, const uint64_t args[6])
 
 /* ---- usage ---- */
 
+static struct usage own_usage(const struct task *task, bool of_thread)
+{
+    const struct process *process = task->process;
+    struct usage usage = {.minflt = process->counters.faults_minor,
+                          .majflt = process->counters.faults_major,
+                          .rss_peak = process_rss_peak(process)};
+    if (of_thread)
+        clock_task_time(process->system, task, &usage.utime_ns, &usage.stime_ns);
+    else
+        clock_cpu_time(process->system, process, &usage.utime_ns, &usage.stime_ns);
+    return usage;
+}
+
 int64_t sys_getrusage(struct task *task, const uint64_t args[6])
 {
     const struct process *process = task->process;
     struct rusage usage;
-    uint64_t utime, stime;
     int who = (int)args[0];
     if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
         return -EINVAL;
-    memset(&usage, 0, sizeof usage);
-    if (who != RUSAGE_CHILDREN) {
-        if (who == RUSAGE_THREAD)
-            clock_task_time(process->system, task, &utime, &stime);
-        else
-            clock_cpu_time(process->system, process, &utime, &stime);
-        usage.ru_utime = (struct timeval){(time_t)(utime / CLOCK_NS_PER_S),
-                                          (suseconds_t)(utime % CLOCK_NS_PER_S / 1000)};
-        usage.ru_stime = (struct timeval){(time_t)(stime / CLOCK_NS_PER_S),
-                                          (suseconds_t)(stime % CLOCK_NS_PER_S / 1000)};
-        usage.ru_maxrss = (long)(process_rss_peak(process) * (PAGE_SIZE / 1024));
-        usage.ru_minflt = (long)process->counters.faults_minor;
-        usage.ru_majflt = (long)process->counters.faults_major;
-    }
+    struct usage from = process->children_usage;
+    if (who != RUSAGE_CHILDREN)
+        from = own_usage(task, who == RUSAGE_THREAD);
+    usage_tell(&from, &usage);
     return user_write(task, args[1], &usage, sizeof usage);
 }
 
@@ -300,7 +303,9 @@ int64_t sys_times(struct task *task, const uint64_t args[6])
     uint64_t utime, stime;
     clock_cpu_time(process->system, process, &utime, &stime);
     struct tms tms = {.tms_utime = (clock_t)(utime / NS_PER_TICK),
-                      .tms_stime = (clock_t)(stime / NS_PER_TICK)};
+                      .tms_stime = (clock_t)(stime / NS_PER_TICK),
+                      .tms_cutime = (clock_t)(process->children_usage.utime_ns / NS_PER_TICK),
+                      .tms_cstime = (clock_t)(process->children_usage.stime_ns / NS_PER_TICK)};
     if (args[0] != 0 && user_write(task, args[0], &tms, sizeof tms) < 0)
         return -EFAULT;
     return (int64_t)(clock_monotonic(process->system) / NS_PER_TICK);

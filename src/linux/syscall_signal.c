@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include "linux/hostsig.h"
+#include "linux/pidfd.h"
+#include "linux/process.h"
 #include "linux/signal_frame.h"
 #include "linux/syscall_calls.h"
 #include "linux/timer.h"
 #include "linux/timespec.h"
 #include "linux/user.h"
-
-enum { INIT_PID = 1 };
 
 static bool is_signal(uint64_t signal)
 {
@@ -165,13 +165,14 @@ static int send(struct process *process, struct task *target, int signal, const 
     return signal == 0 ? 0 : signal_send_info(process, target, signal, info);
 }
 
-/* To every process of the group, or with group 0 to all but the sender's. */
+/* To every process of the group, or with group 0 to all but the sender's. One that has ended hears
+ * nothing, but is there until somebody waits for it. */
 static int send_many(struct task *task, int group, int signal, const siginfo_t *info)
 {
     int sent = 0;
     struct linux_system *system = task->process->system;
     for (struct process *process = system->processes; process; process = process->next) {
-        if (process->exited || (group ? process->pgid != group : process == task->process))
+        if (group ? process->pgid != group : process == task->process)
             continue;
         send(process, NULL, signal, info);
         sent++;
@@ -244,6 +245,21 @@ int64_t sys_rt_sigqueueinfo(struct task *task, const uint64_t args[6])
     if (signal < 0 || signal > SIGNALS)
         return -EINVAL;
     struct process *process = process_find(task->process->system, pid);
+    return process ? send(process, NULL, signal, &info) : -ESRCH;
+}
+
+int64_t sys_pidfd_send_signal(struct task *task, const uint64_t args[6])
+{
+    int pid = pidfd_pid(task, (int)args[0]), signal = (int)args[1];
+    siginfo_t info = info_from_user(task, signal, SI_USER);
+    if (pid < 0 || args[3])
+        return pid < 0 ? pid : -EINVAL;
+    int rc = args[2] ? read_info(task, args[2], signal, pid, &info) : 0;
+    if (rc < 0)
+        return rc;
+    if (signal < 0 || signal > SIGNALS || (args[2] && info.si_signo != signal))
+        return -EINVAL;
+    struct process *process = pidfd_process(task, (int)args[0]);
     return process ? send(process, NULL, signal, &info) : -ESRCH;
 }
 

@@ -49,9 +49,10 @@ static int host_unix_address(struct task *task, struct socket_address *address)
     path[len] = 0;
     if (*path == '/')
         return 0;
-    int n = snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", task->process->cwd_fd, path);
+    int n =
+        snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", task->process->fs->cwd->host, path);
     if ((size_t)n >= sizeof un->sun_path)
-        n = snprintf(whole, sizeof whole, "%s/%s", task->process->cwd, path);
+        n = snprintf(whole, sizeof whole, "%s/%s", task->process->fs->cwd->path, path);
     if ((size_t)n >= sizeof un->sun_path)
         return -ENAMETOOLONG;
     memcpy(un->sun_path, whole, (size_t)n + 1);
@@ -78,7 +79,7 @@ static void guest_unix_address(struct task *task, struct socket_address *address
     struct sockaddr_un *un = (struct sockaddr_un *)&address->bytes;
     size_t head = offsetof(struct sockaddr_un, sun_path);
     char prefix[40];
-    int n = snprintf(prefix, sizeof prefix, "/proc/self/fd/%d/", task->process->cwd_fd);
+    int n = snprintf(prefix, sizeof prefix, "/proc/self/fd/%d/", task->process->fs->cwd->host);
     if (address->len <= head + (size_t)n || strncmp(un->sun_path, prefix, (size_t)n) != 0)
         return;
     memmove(un->sun_path, un->sun_path + n, address->len - head - (size_t)n);
@@ -138,7 +139,7 @@ int64_t sys_bind(struct task *task, const uint64_t args[6])
         error = socket_read_address(task, args[1], args[2], &address);
     if (error)
         return error;
-    mode_t old = umask(task->process->umask);
+    mode_t old = umask(task->process->fs->umask);
     int64_t result = host_result(bind(entry.host, (struct sockaddr *)&address.bytes, address.len));
     umask(old);
     return result;

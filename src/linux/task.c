@@ -13,9 +13,12 @@
 #include "base/xalloc.h"
 #include "linux/futex_table.h"
 #include "linux/hostsig.h"
+#include "linux/oom.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
+#include "linux/shm.h"
 #include "linux/task.h"
+#include "linux/tty.h"
 #include "machine/machine.h"
 
 enum {
@@ -102,6 +105,13 @@ void linux_set_progress(struct linux_system *system, double seconds, void (*prog
     system->progress_next = 0;
 }
 
+void linux_totals(const struct linux_system *system, struct counters *sum)
+{
+    *sum = system->folded.counters;
+    for (const struct process *process = system->records; process; process = process->record_next)
+        process_add_counters(sum, &process->counters);
+}
+
 int linux_create(struct machine *machine, struct kernel *kernel,
                  const struct linux_options *options, struct linux_system **out)
 {
@@ -112,6 +122,8 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     if (system->options.quantum == 0)
         system->options.quantum = QUANTUM_DEFAULT;
     system->next_pid = FIRST_PID;
+    radix_create(&system->pids);
+    radix_create(&system->tids);
     clock_create(options->reproducible, &system->clock);
     uint64_t seed = options->seed;
     for (int i = 0; i < 4; i++)
@@ -123,6 +135,8 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     }
     sched_create(system);
     system->futexes = futex_table_create();
+    system->shm = shm_table_create(kernel);
+    oom_create(system);
     *out = system;
     return 0;
 }
@@ -130,15 +144,20 @@ int linux_create(struct machine *machine, struct kernel *kernel,
 void linux_destroy(struct linux_system *system)
 {
     for (struct process *process = system->processes; process; process = process->next)
-        if (!process->exited)
-            process_exit(process, (struct process_exit){.signal = SIGKILL});
+        process_exit(process, (struct process_exit){.signal = SIGKILL});
     process_reap(system);
-    while (system->processes) {
-        struct process *process = system->processes;
-        system->processes = process->next;
+    CHECK(!system->processes);
+    system->kernel->rescue.make_room = NULL;
+    while (system->records) {
+        struct process *process = system->records;
+        system->records = process->record_next;
         process_destroy(process);
     }
+    tty_destroy(system);
+    radix_destroy(&system->pids);
+    radix_destroy(&system->tids);
     futex_table_destroy(system->futexes);
+    shm_table_destroy(system->shm);
     sched_destroy(system);
     hostsig_destroy(system);
     for (size_t i = 0; i < system->nnotes; i++)

@@ -2,8 +2,12 @@
 /*
  * Processes and tasks. A process owns what its threads share (address space, descriptors, signal
  * actions, limits, counters); a task is one thread: registers, signal mask, alternate stack. The
- * system is all of them on one machine and kernel. Nothing here assumes that there is only one
- * task.
+ * system is all of them on one machine and kernel.
+ *
+ *   running --process_exit()--> exited --process_reap()--> zombie --wait(2)--> record --> folded
+ *
+ * A process that was waited for stays as a record of its counters until there are too many of them;
+ * then the oldest is added to the totals of the folded ones.
  */
 #ifndef LINUX_TASK_H
 #define LINUX_TASK_H
@@ -11,18 +15,23 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "base/radix.h"
 #include "kernel/space.h"
 #include "linux/clock.h"
 #include "linux/fd.h"
+#include "linux/fs_state.h"
 #include "linux/signal.h"
 
 struct fiber;
 struct futex_table;
+struct pidfd;
 struct process;
 struct sched;
+struct signalfd;
 struct task;
 struct task_queue;
 struct task_wait;
+struct tty;
 
 enum { TASK_COMM_LEN = 16, PROCESS_AUXV_MAX = 32 };
 
@@ -47,14 +56,29 @@ struct linux_system {
     struct machine *machine;
     struct kernel *kernel;
     struct linux_options options;
-    struct process *processes;   /* list, in order of creation; ended ones stay for the summary */
-    struct task *tasks;          /* list of all, in order of creation */
-    struct sched *sched;         /* which of them run next, and which wait (schedule.c) */
-    struct futex_table *futexes; /* who waits for which word of memory (futex.c) */
+    struct process *processes, *processes_last; /* that nobody has waited for, by creation */
+    struct process *records, *records_last;     /* and those that are kept for the summary */
+    uint64_t nprocesses;                        /* that there ever were */
+    unsigned nlive, nstopped;                   /* of them, not zombies; and stopped */
+    unsigned nended;                            /* records of processes that were waited for */
+    struct folded {                             /* processes that are not even records any more */
+        uint64_t count;
+        struct counters counters;
+    } folded;
+    uint64_t gone_utime_ns, gone_stime_ns; /* of all processes that were waited for */
+    struct radix pids, tids; /* struct process * and struct task * by number (pid.c) */
+    unsigned ntasks;
+    struct task *dying, *dying_last; /* tasks that are `exiting`, to be taken off */
+    struct sched *sched;             /* which of them run next, and which wait (schedule.c) */
+    struct process_timers *timers;   /* list of those that processes have (timer.c) */
+    struct tty *ttys;                /* controlling terminals of sessions (tty.c) */
+    struct signalfd *signalfds;      /* list of all (signalfd.c) */
+    struct futex_table *futexes;     /* who waits for which word of memory (futex.c) */
+    struct shm_table *shm;           /* segments of System V shared memory (shm.c) */
     struct task *current;
     int next_pid;
+    bool pids_wrapped;
     struct clock clock;
-    bool must_reap;                          /* some task is `exiting` */
     uint64_t random_state[4];                /* of guest randomness when reproducible */
     uint64_t unknown_calls[SYSCALL_NUMBERS]; /* times an unknown call was answered -ENOSYS */
     struct hostsig *hostsig;                 /* host signals to hand to guests (hostsig.c) */
@@ -66,20 +90,33 @@ struct linux_system {
     uint64_t progress_every, progress_next; /* ns, host CLOCK_MONOTONIC */
 };
 
+/* On the stack of a parent's call. */
+struct vfork_wait {
+    struct task *task;
+    bool is_over;
+};
+
 struct process {
     struct linux_system *system;
-    struct process *next;
-    int pid, ppid, pgid, sid;
+    struct process *next, *prev; /* of the system's processes */
+    struct process *record_next;
+    struct process *parent; /* NULL: pid 1, which is outside */
+    struct process *children, *children_last, *sibling_next, *sibling_prev;
+    struct task *tasks, *tasks_last; /* in order of creation */
+    int pid, pgid, sid;
+    int made_by;         /* pid of the process that made it; 1 if the user did */
+    int parent_tid;      /* the thread of the parent that made it */
+    int exit_signal;     /* for the parent; 0: none */
     struct space *space; /* NULL once exited */
     struct fd_table *fds;
+    struct fs_state *fs;
     struct signal_actions *actions;
     struct signal_queue pending; /* directed at the process */
+    bool must_look;              /* signals were sent; on the scheduler's list (schedule.c) */
+    struct process *look_next;
     struct rlimit64_pair {
         uint64_t cur, max;
-    } limits[16]; /* RLIM_NLIMITS */
-    char *cwd;    /* absolute */
-    int cwd_fd;   /* host descriptor of it (O_PATH) */
-    unsigned umask;
+    } limits[16];  /* RLIM_NLIMITS */
     char *exe;     /* absolute path of the program */
     char **argv;   /* NULL-terminated copy, for the summary */
     char *cmdline; /* as /proc/PID/cmdline has it */
@@ -94,22 +131,41 @@ struct process {
     bool no_new_privs;             /* prctl */
     bool thp_disabled;             /* prctl */
     bool child_subreaper;          /* prctl */
+    bool has_execed;               /* since it was made: setpgid(2) */
     int nice;                      /* setpriority, as the guest set it; starts as the host's */
+    int oom_score_adj;             /* -1000 to 1000 */
     uint32_t personality;          /* personality(2) */
     struct process_timers *timers; /* alarm, setitimer, timer_create */
+    struct vfork_wait *vfork;      /* of the parent, until this process lets go of its space */
+    struct pidfd *pidfds;          /* descriptors that tell of its end (pidfd.c) */
+    struct job {
+        int stopped;        /* the signal that stopped it, 0: it runs */
+        bool stop_untold;   /* wait(2) has not told of the stop */
+        bool resume_untold; /* nor of its going on */
+    } job;
     struct counters counters;
     uint64_t rss_peak; /* pages */
-    uint64_t start_ns; /* guest clock */
+    struct residency {
+        uint64_t rss, pss_4096; /* pages, and pages shared by n processes counted 1/n, times 4096 */
+    } last;                     /* just before it let go of its space */
+    uint64_t start_ns;          /* guest clock */
     uint64_t utime_ns, stime_ns;
-    bool exited;
+    struct usage { /* of children that were waited for, and theirs */
+        uint64_t utime_ns, stime_ns, minflt, majflt, rss_peak;
+    } children_usage;
+    bool exited;    /* no task of it runs any more */
+    bool is_zombie; /* has given all back */
+    bool is_record; /* was waited for */
     struct process_exit exit;
     int ntasks;
-    int leader_status; /* of the first task, if it ended by exit(2) before others */
+    int leader_status;        /* of the first task, if it ended by exit(2) before others */
+    char comm[TASK_COMM_LEN]; /* of the first task, once that has ended */
 };
 
 struct task {
     struct process *process;
-    struct task *next;
+    struct task *next, *prev; /* of the process's tasks */
+    struct task *dying_next;
     int tid;
     char comm[TASK_COMM_LEN];
     struct cpu *cpu;
@@ -126,8 +182,9 @@ struct task {
     struct cpu_fault_record { /* of the last exception, for signal frames */
         uint64_t trapno, error, cr2;
     } fault;
-    int pdeath_signal;       /* prctl */
+    int pdeath_signal;       /* prctl: when the thread that made the process ends */
     uint64_t timer_slack_ns; /* prctl */
+    bool waits_for_child;    /* in wait(2) */
     bool exiting;            /* is taken off as soon as it is off the CPU */
     bool yields;             /* gives the rest of its turn to others */
     uint64_t instructions;   /* run so far */
@@ -163,13 +220,22 @@ int process_spawn(struct linux_system *system, const char *path, char *const arg
 void process_exit(struct process *process, struct process_exit how);
 /* Ends one task, as exit(2): the last one ends the process with this status. */
 void task_exit(struct task *task, int status);
-/* Takes tasks that ended off the run queue, and gives back what ended processes held. => none of
- * them is on the CPU */
+/* Takes tasks that ended off the run queue, gives back what ended processes held, and tells their
+ * parents. => none of them is on the CPU */
 void process_reap(struct linux_system *system);
-/* The process of a guest pid that has not ended, or NULL. */
+
+/* The process of a guest pid, a zombie too, or NULL. */
 struct process *process_find(const struct linux_system *system, int pid);
 /* The task of a guest thread id, or NULL. */
 struct task *task_find(const struct linux_system *system, int tid);
+/* The first task, or NULL. */
+static inline struct task *process_leader(const struct process *process)
+{
+    return process->tasks;
+}
+
+/* The parent's pid as the guest sees it: 1 if that is outside. */
+int process_ppid(const struct process *process);
 /* Sets a limit and tells the address space of it. => resource < 16 */
 void process_set_limit(struct process *process, unsigned resource, uint64_t cur, uint64_t max);
 /* The most pages the process ever had resident. */
@@ -183,6 +249,9 @@ void linux_note(struct linux_system *system, const char *format, ...)
 /* linux_run() calls `progress` about every `seconds` of real time; NULL: never. */
 void linux_set_progress(struct linux_system *system, double seconds, void (*progress)(void *arg),
                         void *arg);
+
+/* The counters of all processes that there ever were, added up. */
+void linux_totals(const struct linux_system *system, struct counters *sum);
 
 /* Runs until every process has ended (run.c). Result: 0, or -errno with system->message set. */
 int linux_run(struct linux_system *system);

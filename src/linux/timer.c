@@ -34,20 +34,42 @@ struct posix_timer {
 };
 
 struct process_timers {
+    struct process *process;
+    struct process_timers *next, *prev; /* of the system's */
     struct timer itimers[ITIMERS];
     struct posix_timer *posix;
     int nposix;
 };
 
+static struct process_timers *timers_create(struct process *process)
+{
+    struct process_timers *timers = x_calloc(1, sizeof *timers), **first = &process->system->timers;
+    for (int i = 0; i < ITIMERS; i++) {
+        timers->itimers[i].clock = (enum timer_clock)i;
+        timers->itimers[i].deadline = TIMER_NEVER;
+    }
+    timers->process = process;
+    timers->next = *first;
+    if (*first)
+        (*first)->prev = timers;
+    *first = timers;
+    return timers;
+}
+
+static void timers_unlink(struct process_timers *timers)
+{
+    if (timers->prev)
+        timers->prev->next = timers->next;
+    else
+        timers->process->system->timers = timers->next;
+    if (timers->next)
+        timers->next->prev = timers->prev;
+}
+
 static struct process_timers *timers_of(struct process *process)
 {
-    if (!process->timers) {
-        process->timers = x_calloc(1, sizeof *process->timers);
-        for (int i = 0; i < ITIMERS; i++) {
-            process->timers->itimers[i].clock = (enum timer_clock)i;
-            process->timers->itimers[i].deadline = TIMER_NEVER;
-        }
-    }
+    if (!process->timers)
+        process->timers = timers_create(process);
     return process->timers;
 }
 
@@ -264,6 +286,12 @@ void timers_run(struct process *process)
     }
 }
 
+void timers_run_all(struct linux_system *system)
+{
+    for (struct process_timers *timers = system->timers; timers; timers = timers->next)
+        timers_run(timers->process);
+}
+
 static uint64_t process_next(const struct process_timers *timers)
 {
     uint64_t next = timers->itimers[ITIMER_REAL].deadline;
@@ -278,10 +306,10 @@ static uint64_t process_next(const struct process_timers *timers)
 uint64_t timers_next(const struct linux_system *system)
 {
     uint64_t next = TIMER_NEVER;
-    for (const struct process *process = system->processes; process; process = process->next) {
-        if (process->exited || !process->timers)
+    for (const struct process_timers *timers = system->timers; timers; timers = timers->next) {
+        if (timers->process->exited)
             continue;
-        uint64_t own = process_next(process->timers);
+        uint64_t own = process_next(timers);
         if (own < next)
             next = own;
     }
@@ -299,6 +327,7 @@ void timers_destroy(struct process *process)
 {
     if (!process->timers)
         return;
+    timers_unlink(process->timers);
     free(process->timers->posix);
     free(process->timers);
     process->timers = NULL;

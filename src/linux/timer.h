@@ -48,6 +48,7 @@ int timer_take_overrun(struct process *process, int id);
 
 /* Sends the signals of all timers of the process that are due. */
 void timers_run(struct process *process);
+void timers_run_all(struct linux_system *system);
 /* The earliest real-time deadline of all processes, on the guest's CLOCK_MONOTONIC. */
 uint64_t timers_next(const struct linux_system *system);
 

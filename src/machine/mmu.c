@@ -115,3 +115,17 @@ bool mmu_walk(const struct ram *ram, struct mmu_start start, vaddr_t va, enum mm
     out->error = 0;
     return true;
 }
+
+unsigned mmu_page_shift(const struct ram *ram, struct mmu_root root, vaddr_t va)
+{
+    pfn_t table = root.table;
+    for (unsigned level = root.levels; level > 1; level--) {
+        uint64_t pte = *entry_at(ram, table, va, level);
+        if (!pte_is_present(pte) || (pte & reserved_bits(pte, level)))
+            break;
+        if (pte & PTE_PS)
+            return pte_level_shift(level);
+        table = pte_pfn(pte);
+    }
+    return PAGE_SHIFT;
+}

@@ -52,6 +52,10 @@ struct mmu_start mmu_top(struct mmu_root root);
 bool mmu_walk(const struct ram *ram, struct mmu_start start, vaddr_t va, enum mmu_access access,
               struct mmu_leaf *out);
 
+/* The page_shift that a walk for va would give. Has no effect; of a page that is not there, some
+ * page size. => va is canonical */
+unsigned mmu_page_shift(const struct ram *ram, struct mmu_root root, vaddr_t va);
+
 static inline bool mmu_is_canonical(unsigned levels, vaddr_t va)
 {
     unsigned top = PAGE_SHIFT + 9 * levels - 1; /* the sign bit */

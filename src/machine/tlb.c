@@ -16,8 +16,7 @@
 
 #include "base/check.h"
 #include "machine/pte.h"
-#include "machine/tlb_level.h"
-#include "machine/walkcache.h"
+#include "machine/tlb_parts.h"
 
 /* Who is on the path of a first-level miss that the second level answers is inlined into it, and
  * who is not stays out: a program may take that path at every access. */
@@ -26,36 +25,38 @@
 
 _Static_assert((int)TLB_FRONT_SLOTS == (int)TLB_IFRONT_SLOTS, "both sides have as many owners");
 
-/* A first level and who of it is in front. */
-struct side {
-    struct tlb_level level;
-    struct tlb_way *owner[TLB_FRONT_SLOTS]; /* NULL: the slot is free */
-};
+static int create_level(const struct tlb_spec *spec, enum tlb_level_kind kind,
+                        struct tlb_level *level, struct tlb_large *large)
+{
+    int error = tlb_level_create(spec->level[kind], tlb_spec_seed(spec, kind), level);
+    return error ? error : tlb_large_create(spec, kind, level, large);
+}
 
-struct tlb {
-    uint64_t *clock;
-    uint64_t space;            /* TLB_KEY_VALID and the tag of the current space */
-    uint64_t half;             /* addresses from -half to half - 1 are canonical; 0: no space yet */
-    struct tlb_front *front;   /* of `data` */
-    struct tlb_ifront *ifront; /* of `fetch` */
-    struct ram *ram;
-    struct counters *const *now;
-    uint64_t *frame_stamps; /* NULL: not asked for */
-    struct tlb_served served;
-    struct side data;
-    struct tlb_level l2;
-    struct side fetch;
-    struct walkcache walkcache;
-    struct mmu_root root;
-    uint64_t own_clock;
-    bool has_pieces;     /* pieces of large pages may be in the levels */
-    uint64_t gone_fetch; /* newest stamp of the code pages that left the first level */
-};
+static int create_side(const struct tlb_spec *spec, enum tlb_level_kind kind, struct tlb_side *side)
+{
+    int error = create_level(spec, kind, &side->level, &side->large);
+    return error ? error : tlb_slots_create(side);
+}
+
+static int create_levels(struct tlb *tlb, const struct tlb_spec *spec)
+{
+    int error = create_side(spec, TLB_L1D, &tlb->data);
+    if (!error)
+        error = create_side(spec, TLB_L1I, &tlb->fetch);
+    if (!error)
+        error = create_level(spec, TLB_L2, &tlb->l2.level, &tlb->l2.large);
+    if (!error)
+        error = create_level(spec, TLB_L2I, &tlb->l2i.level, &tlb->l2i.large);
+    tlb->fetch_second = tlb->l2i.level.entries ? &tlb->l2i : &tlb->l2;
+    if (!error)
+        error = walkcache_create(spec, TLB_KINDS * TLB_SIZES, &tlb->walkcache);
+    return error;
+}
 
 int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *front,
                struct tlb_ifront *ifront, struct counters *const *now, struct tlb **out)
 {
-    if (!spec->l1d.entries || !spec->l1i.entries)
+    if (!spec->level[TLB_L1D].entries || !spec->level[TLB_L1I].entries)
         return -EINVAL;
     struct tlb *tlb = calloc(1, sizeof(*tlb));
     if (!tlb)
@@ -64,15 +65,10 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
     tlb->front = front;
     tlb->ifront = ifront;
     tlb->now = now;
+    tlb->is_inclusive = tlb->is_general = spec->inclusive;
     tlb->own_clock = 1;
     tlb->clock = &tlb->own_clock;
-    int error = tlb_level_create(spec->l1d, &tlb->data.level);
-    if (!error)
-        error = tlb_level_create(spec->l1i, &tlb->fetch.level);
-    if (!error)
-        error = tlb_level_create(spec->l2, &tlb->l2);
-    if (!error)
-        error = walkcache_create(spec->pwc, &tlb->walkcache);
+    int error = create_levels(tlb, spec);
     if (error) {
         tlb_destroy(tlb);
         return error;
@@ -85,15 +81,34 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
     return 0;
 }
 
+static void destroy_side(struct tlb_side *side)
+{
+    tlb_level_destroy(&side->level);
+    tlb_large_destroy(&side->large);
+    tlb_slots_destroy(&side->slots);
+}
+
+static void destroy_second(struct tlb_second *second)
+{
+    tlb_level_destroy(&second->level);
+    tlb_large_destroy(&second->large);
+}
+
 void tlb_destroy(struct tlb *tlb)
 {
     if (!tlb)
         return;
-    tlb_level_destroy(&tlb->data.level);
-    tlb_level_destroy(&tlb->fetch.level);
-    tlb_level_destroy(&tlb->l2);
+    destroy_side(&tlb->data);
+    destroy_side(&tlb->fetch);
+    destroy_second(&tlb->l2);
+    destroy_second(&tlb->l2i);
     walkcache_destroy(&tlb->walkcache);
     free(tlb);
+}
+
+void tlb_expect_large(struct tlb *tlb)
+{
+    tlb->is_general = true;
 }
 
 void tlb_set_clock(struct tlb *tlb, uint64_t *clock)
@@ -113,6 +128,81 @@ const struct tlb_served *tlb_served(const struct tlb *tlb)
     return &tlb->served;
 }
 
+/* ---- stamps of frames ---- */
+
+/* When the CPU left the code page it entered at `entered`: it was then that it entered another. */
+static uint64_t left_at(const struct tlb *tlb, uint64_t entered)
+{
+    const struct tlb_level *level = &tlb->fetch.level;
+    uint64_t left = tlb->gone_fetch > entered ? tlb->gone_fetch : *tlb->clock;
+    for (unsigned i = 0; i < level->entries; i++) {
+        uint64_t stamp = *level->way[i].where;
+        if (stamp > entered && stamp < left)
+            left = stamp;
+    }
+    return left;
+}
+
+/* The frame was used at `stamp`, if its page is code: it was entered then. */
+static void stamp_frame(struct tlb *tlb, const struct tlb_side *side, pfn_t pfn, uint64_t stamp)
+{
+    uint64_t *frame = &tlb->frame_stamps[pfn];
+    if (side == &tlb->fetch)
+        stamp = left_at(tlb, stamp);
+    if (*frame < stamp)
+        *frame = stamp;
+}
+
+/* Large entries have stamped the frames of slots that they lost. */
+static void stamp_frames(struct tlb *tlb, const struct tlb_side *side)
+{
+    for (unsigned i = 0; i < side->level.entries; i++) {
+        const struct tlb_way *way = &side->level.way[i];
+        if (way->key && !tlb_way_is_large(way))
+            stamp_frame(tlb, side, (pfn_t)(way->value >> PAGE_SHIFT), *way->where);
+    }
+    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
+        if (side->owner[i] && tlb_way_is_large(side->owner[i]))
+            stamp_frame(tlb, side, side->slots.frame[i], *tlb_slot_stamp(tlb, side, i));
+    }
+}
+
+static void stamp_last_piece(struct tlb *tlb)
+{
+    if (tlb->last_piece.frame)
+        stamp_frame(tlb, &tlb->fetch, tlb->last_piece.frame, tlb->last_piece.entered);
+}
+
+/* A slot leaves its large entry, which stays: the CPU may go on executing the page of code. */
+static void stamp_piece(struct tlb *tlb, const struct tlb_side *side, unsigned slot)
+{
+    pfn_t frame = side->slots.frame[slot];
+    uint64_t stamp = *tlb_slot_stamp(tlb, side, slot);
+    stamp_frame(tlb, side, frame, stamp);
+    if (side == &tlb->fetch && stamp >= tlb->last_piece.entered) {
+        stamp_last_piece(tlb);
+        tlb->last_piece.frame = frame;
+        tlb->last_piece.entered = stamp;
+    }
+}
+
+void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps)
+{
+    tlb->frame_stamps = stamps;
+    tlb->gone_fetch = 0;
+    tlb->last_piece.frame = PFN_NONE;
+    tlb->last_piece.entered = 0;
+}
+
+void tlb_sync_stamps(struct tlb *tlb)
+{
+    if (!tlb->frame_stamps)
+        return;
+    stamp_frames(tlb, &tlb->data);
+    stamp_frames(tlb, &tlb->fetch);
+    stamp_last_piece(tlb);
+}
+
 /* ---- the front arrays ---- */
 
 static unsigned slot_of(uint64_t key)
@@ -125,21 +215,38 @@ static bool is_in_front(const struct tlb_way *way)
     return way->where != &way->stamp;
 }
 
-static void leave_front(struct tlb *tlb, struct side *side, struct tlb_way *way)
+static void empty_slot(struct tlb *tlb, const struct tlb_side *side, unsigned slot)
 {
-    unsigned slot = slot_of(way->key);
     if (side == &tlb->data)
         tlb->front[slot].rtag = tlb->front[slot].wtag = TLB_TAG_NONE;
     else
         tlb->ifront[slot].tag = TLB_TAG_NONE;
+}
+
+static void leave_front(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way)
+{
+    unsigned slot = slot_of(way->key);
+    empty_slot(tlb, side, slot);
     side->owner[slot] = NULL;
     way->stamp = *way->where;
     way->where = &way->stamp;
 }
 
+static void leave_slot(struct tlb *tlb, struct tlb_side *side, unsigned slot)
+{
+    if (!tlb_way_is_large(side->owner[slot])) {
+        leave_front(tlb, side, side->owner[slot]);
+        return;
+    }
+    if (tlb->frame_stamps)
+        stamp_piece(tlb, side, slot);
+    empty_slot(tlb, side, slot);
+    tlb_slot_unlink(tlb, side, slot);
+}
+
 /* Makes the entry the owner of its slot, whose stamp is at `stamp`, and stamps it now.
  * Result: the stamp of whom that displaced, or 0. */
-static ON_PATH uint64_t enter_front(struct tlb *tlb, struct side *side, struct tlb_way *way,
+static ON_PATH uint64_t enter_front(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way,
                                     uint64_t *stamp)
 {
     struct tlb_way **owner = &side->owner[slot_of(way->key)];
@@ -154,11 +261,37 @@ static ON_PATH uint64_t enter_front(struct tlb *tlb, struct side *side, struct t
     return displaced;
 }
 
-static void empty_front(struct tlb *tlb, struct side *side)
+/* enter_front() for entries of any size: the slot is the page's, not the key's, and another piece
+ * of the same entry may be in it. */
+static OFF_PATH uint64_t enter_slot(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way,
+                                    unsigned slot, pfn_t frame)
+{
+    uint64_t *stamp = tlb_slot_stamp(tlb, side, slot), displaced = 0;
+    bool is_large = tlb_way_is_large(way);
+    bool stays = side->owner[slot] == way && (!is_large || side->slots.frame[slot] == frame);
+    if (side->owner[slot] && !stays) {
+        displaced = *stamp;
+        leave_slot(tlb, side, slot);
+    }
+    if (!is_large) {
+        side->owner[slot] = way;
+        way->where = stamp;
+    } else if (!stays) {
+        tlb_slot_link(side, slot, way, frame);
+    }
+    *stamp = *tlb->clock;
+    return displaced;
+}
+
+static void empty_front(struct tlb *tlb, struct tlb_side *side)
 {
     for (unsigned i = 0; i < side->level.entries; i++) {
         if (is_in_front(&side->level.way[i]))
             leave_front(tlb, side, &side->level.way[i]);
+    }
+    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
+        if (side->owner[i])
+            leave_slot(tlb, side, i);
     }
 }
 
@@ -173,6 +306,11 @@ void tlb_front_protect(struct tlb *tlb, pfn_t pfn)
         const struct tlb_way *way = &tlb->data.level.way[i];
         if (way->value >> PAGE_SHIFT == pfn && is_in_front(way))
             tlb->front[slot_of(way->key)].wtag = TLB_TAG_NONE;
+    }
+    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
+        if (tlb->data.owner[i] && tlb_way_is_large(tlb->data.owner[i]) &&
+            tlb->data.slots.frame[i] == pfn)
+            tlb->front[i].wtag = TLB_TAG_NONE;
     }
 }
 
@@ -189,64 +327,23 @@ void tlb_switch(struct tlb *tlb, struct mmu_root root)
     XCHECK(tlb_is_valid(tlb));
 }
 
-/* ---- stamps of frames ---- */
-
-/* When the CPU left the code page it entered at `entered`: it was then that it entered another. */
-static uint64_t left_at(const struct tlb *tlb, uint64_t entered)
+uint16_t tlb_space(const struct tlb *tlb)
 {
-    const struct tlb_level *level = &tlb->fetch.level;
-    uint64_t left = tlb->gone_fetch > entered ? tlb->gone_fetch : *tlb->clock;
-    for (unsigned i = 0; i < level->entries; i++) {
-        uint64_t stamp = *level->way[i].where;
-        if (stamp > entered && stamp < left)
-            left = stamp;
-    }
-    return left;
-}
-
-static void stamp_frame(struct tlb *tlb, const struct side *side, const struct tlb_way *way)
-{
-    uint64_t stamp = *way->where, *frame = &tlb->frame_stamps[way->value >> PAGE_SHIFT];
-    if (side == &tlb->fetch)
-        stamp = left_at(tlb, stamp);
-    if (*frame < stamp)
-        *frame = stamp;
-}
-
-static void stamp_frames(struct tlb *tlb, const struct side *side)
-{
-    for (unsigned i = 0; i < side->level.entries; i++) {
-        if (side->level.way[i].key)
-            stamp_frame(tlb, side, &side->level.way[i]);
-    }
-}
-
-void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps)
-{
-    tlb->frame_stamps = stamps;
-    tlb->gone_fetch = 0;
-}
-
-void tlb_sync_stamps(struct tlb *tlb)
-{
-    if (!tlb->frame_stamps)
-        return;
-    stamp_frames(tlb, &tlb->data);
-    stamp_frames(tlb, &tlb->fetch);
+    return tlb->root.asid;
 }
 
 /* ---- taking entries out ---- */
 
-static OFF_PATH void stamp_retired(struct tlb *tlb, const struct side *side,
+static OFF_PATH void stamp_retired(struct tlb *tlb, const struct tlb_side *side,
                                    const struct tlb_way *way)
 {
-    stamp_frame(tlb, side, way);
+    stamp_frame(tlb, side, (pfn_t)(way->value >> PAGE_SHIFT), *way->where);
     if (side == &tlb->fetch && tlb->gone_fetch < *way->where)
         tlb->gone_fetch = *way->where;
 }
 
 /* The last dues of an entry that leaves a first level. Result: its stamp; 0 if the way is empty. */
-static ON_PATH uint64_t retire(struct tlb *tlb, struct side *side, struct tlb_way *way)
+static ON_PATH uint64_t retire(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way)
 {
     if (tlb->frame_stamps && way->key)
         stamp_retired(tlb, side, way);
@@ -255,77 +352,158 @@ static ON_PATH uint64_t retire(struct tlb *tlb, struct side *side, struct tlb_wa
     return way->stamp;
 }
 
-static void drop(struct tlb *tlb, struct side *side, struct tlb_way *way)
+/* retire() for entries of any size. */
+static OFF_PATH uint64_t retire_any(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way)
 {
-    retire(tlb, side, way);
-    tlb_level_drop(&side->level, way);
+    if (!way->key || !tlb_way_is_large(way))
+        return retire(tlb, side, way);
+    int slot;
+    while ((slot = tlb_slot_first(side, way)) >= 0)
+        leave_slot(tlb, side, (unsigned)slot);
+    if (side == &tlb->fetch)
+        tlb->gone_fetch = tlb_newer(tlb->gone_fetch, way->stamp);
+    return way->stamp;
 }
 
-static void drop_key_of(struct tlb *tlb, struct side *side, uint64_t key)
+static ON_PATH struct tlb_way *find_l2(const struct tlb_second *l2, vaddr_t va, uint64_t key,
+                                       const bool general)
 {
-    struct tlb_way *way = tlb_level_find(&side->level, tlb_level_set(&side->level, key), key);
-    if (way)
-        drop(tlb, side, way);
+    if (!l2->level.entries)
+        return NULL;
+    struct tlb_way *way = tlb_level_find(&l2->level, tlb_level_set(&l2->level, key), key);
+    return !general || way ? way : tlb_large_find(&l2->large, key & TLB_KEY_SPACE, va);
 }
 
-static ON_PATH struct tlb_way *find_l2(const struct tlb *tlb, uint64_t key)
+static ON_PATH struct tlb_way *find_l1(const struct tlb_side *side, vaddr_t va, uint64_t key,
+                                       unsigned set, const bool general)
 {
-    return tlb->l2.entries ? tlb_level_find(&tlb->l2, tlb_level_set(&tlb->l2, key), key) : NULL;
+    struct tlb_way *way = tlb_level_find(&side->level, set, key);
+    return !general || way ? way : tlb_large_find(&side->large, key & TLB_KEY_SPACE, va);
 }
 
-static void drop_key(struct tlb *tlb, uint64_t key)
+/* The level of a hierarchy's level that an entry is in. */
+static struct tlb_level *home_of(const struct tlb_large *large, const struct tlb_way *way)
 {
-    drop_key_of(tlb, &tlb->data, key);
-    drop_key_of(tlb, &tlb->fetch, key);
-    struct tlb_way *way = find_l2(tlb, key);
-    if (way)
-        tlb_level_drop(&tlb->l2, way);
+    return large->home[tlb_key_size(way->key)];
 }
 
-/* A selection of entries: those that are, or are pieces of, the page that holds a key's page; or
- * those of a space; or all, if the key is 0. */
-enum scope { SCOPE_PAGE, SCOPE_SPACE };
+/* A selection of entries. */
+enum scope {
+    SCOPE_ALL,
+    SCOPE_SPACE,
+    SCOPE_PAGE,  /* that are, or are pieces of, the page that holds an address */
+    SCOPE_RANGE, /* that translate an address of a range, which is as long as an entry */
+};
 
-static bool is_selected(const struct tlb_way *way, enum scope scope, uint64_t key)
+struct selection {
+    enum scope scope;
+    uint64_t space;
+    vaddr_t va;
+    unsigned shift; /* of the range's length */
+};
+
+static bool is_selected(const struct tlb_way *way, const struct selection *which)
 {
-    uint64_t differ = way->key ^ key;
-    if (!way->key || !key)
+    if (!way->key || which->scope == SCOPE_ALL)
         return way->key;
-    if (scope == SCOPE_SPACE)
-        return !(differ & TLB_KEY_SPACE);
-    unsigned below = way->value & TLB_VALUE_1G ? 18 : way->value & TLB_VALUE_2M ? 9 : 0;
-    return !(differ & TLB_KEY_SPACE) && !((differ & TLB_KEY_VPN) >> (TLB_KEY_SHIFT + below));
+    if ((way->key & TLB_KEY_SPACE) != which->space)
+        return false;
+    unsigned shift = tlb_size_shift(tlb_value_size(way->value)); /* of its page */
+    if (which->scope == SCOPE_RANGE) {
+        shift = tlb_size_shift(tlb_key_size(way->key));
+        shift = shift < which->shift ? which->shift : shift;
+    }
+    return which->scope == SCOPE_SPACE || !((tlb_key_page(way->key).v ^ which->va.v) >> shift);
 }
 
-static void drop_selected_of(struct tlb *tlb, struct side *side, enum scope scope, uint64_t key)
+/* `side` is NULL for the second level. Result: the newest stamp of what was dropped, of a side. */
+static uint64_t drop_selected_in(struct tlb *tlb, struct tlb_side *side, struct tlb_level *level,
+                                 const struct selection *which)
 {
-    for (unsigned i = 0; i < side->level.entries; i++) {
-        if (is_selected(&side->level.way[i], scope, key))
-            drop(tlb, side, &side->level.way[i]);
+    uint64_t newest = 0;
+    for (unsigned i = 0; i < level->entries; i++) {
+        struct tlb_way *way = &level->way[i];
+        if (!is_selected(way, which))
+            continue;
+        if (side)
+            newest = tlb_newer(newest, retire_any(tlb, side, way));
+        tlb_level_drop(level, way);
+    }
+    return newest;
+}
+
+static uint64_t drop_selected_of(struct tlb *tlb, struct tlb_side *side, struct tlb_level *level,
+                                 struct tlb_large *large, const struct selection *which)
+{
+    uint64_t newest = drop_selected_in(tlb, side, level, which);
+    newest = tlb_newer(newest, drop_selected_in(tlb, side, &large->own[TLB_2M], which));
+    return tlb_newer(newest, drop_selected_in(tlb, side, &large->own[TLB_1G], which));
+}
+
+static void drop_selected(struct tlb *tlb, struct selection which)
+{
+    drop_selected_of(tlb, &tlb->data, &tlb->data.level, &tlb->data.large, &which);
+    drop_selected_of(tlb, &tlb->fetch, &tlb->fetch.level, &tlb->fetch.large, &which);
+    drop_selected_of(tlb, NULL, &tlb->l2.level, &tlb->l2.large, &which);
+    drop_selected_of(tlb, NULL, &tlb->l2i.level, &tlb->l2i.large, &which);
+}
+
+/* What an entry of the second level translates. */
+static struct selection covered_by(const struct tlb_way *way)
+{
+    return (struct selection){SCOPE_RANGE, way->key & TLB_KEY_SPACE, tlb_key_page(way->key),
+                              tlb_size_shift(tlb_key_size(way->key))};
+}
+
+/* An inclusive second level is about to lose an entry. Result: the newest stamp that this took from
+ * the side that is being filled. */
+static uint64_t drop_covered(struct tlb *tlb, const struct tlb_second *l2,
+                             const struct tlb_way *way, bool fetch)
+{
+    if (!way->key)
+        return 0;
+    struct selection which = covered_by(way);
+    struct tlb_side *data = &tlb->data, *code = &tlb->fetch;
+    uint64_t newest_data = 0, newest_code = 0;
+    if (l2 == &tlb->l2)
+        newest_data = drop_selected_of(tlb, data, &data->level, &data->large, &which);
+    if (l2 == tlb->fetch_second)
+        newest_code = drop_selected_of(tlb, code, &code->level, &code->large, &which);
+    return fetch ? newest_code : newest_data;
+}
+
+static void drop_address_in(struct tlb *tlb, struct tlb_second *l2, vaddr_t va, uint64_t key)
+{
+    struct tlb_way *way;
+    while ((way = find_l2(l2, va, key, tlb->is_general)))
+        tlb_level_drop(home_of(&l2->large, way), way);
+}
+
+static void drop_address_of(struct tlb *tlb, struct tlb_side *side, vaddr_t va, uint64_t key)
+{
+    struct tlb_way *way;
+    while ((way = find_l1(side, va, key, tlb_level_set(&side->level, key), tlb->is_general))) {
+        retire_any(tlb, side, way);
+        tlb_level_drop(home_of(&side->large, way), way);
     }
 }
 
-static void drop_selected(struct tlb *tlb, enum scope scope, uint64_t key)
+static void drop_page(struct tlb *tlb, uint64_t space, vaddr_t va)
 {
-    drop_selected_of(tlb, &tlb->data, scope, key);
-    drop_selected_of(tlb, &tlb->fetch, scope, key);
-    for (unsigned i = 0; i < tlb->l2.entries; i++) {
-        if (is_selected(&tlb->l2.way[i], scope, key))
-            tlb_level_drop(&tlb->l2, &tlb->l2.way[i]);
+    if (tlb->has_pieces) {
+        drop_selected(tlb, (struct selection){SCOPE_PAGE, space, va, 0});
+        return;
     }
-}
-
-static void drop_page(struct tlb *tlb, uint64_t key)
-{
-    if (tlb->has_pieces)
-        drop_selected(tlb, SCOPE_PAGE, key);
-    else
-        drop_key(tlb, key);
+    uint64_t key = tlb_key(space, va);
+    drop_address_of(tlb, &tlb->data, va, key);
+    drop_address_of(tlb, &tlb->fetch, va, key);
+    drop_address_in(tlb, &tlb->l2, va, key);
+    drop_address_in(tlb, &tlb->l2i, va, key);
 }
 
 void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
 {
-    drop_page(tlb, tlb_key(TLB_KEY_VALID | asid, va));
+    drop_page(tlb, TLB_KEY_VALID | asid, va);
     walkcache_drop_space(&tlb->walkcache, TLB_KEY_VALID | asid);
     (*tlb->now)->tlb_flushes++;
     XCHECK(tlb_is_valid(tlb));
@@ -333,7 +511,7 @@ void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
 
 void tlb_flush_space(struct tlb *tlb, uint16_t asid)
 {
-    drop_selected(tlb, SCOPE_SPACE, TLB_KEY_VALID | asid);
+    drop_selected(tlb, (struct selection){SCOPE_SPACE, TLB_KEY_VALID | asid, vaddr(0), 0});
     walkcache_drop_space(&tlb->walkcache, TLB_KEY_VALID | asid);
     (*tlb->now)->tlb_flushes++;
     XCHECK(tlb_is_valid(tlb));
@@ -341,7 +519,7 @@ void tlb_flush_space(struct tlb *tlb, uint16_t asid)
 
 void tlb_flush_all(struct tlb *tlb)
 {
-    drop_selected(tlb, SCOPE_SPACE, 0);
+    drop_selected(tlb, (struct selection){SCOPE_ALL, 0, vaddr(0), 0});
     walkcache_drop_space(&tlb->walkcache, 0);
     tlb->has_pieces = false;
     (*tlb->now)->tlb_flushes++;
@@ -367,22 +545,30 @@ static uint64_t value_of(const struct mmu_leaf *leaf)
         value |= TLB_VALUE_D;
     if (!(leaf->flags & PTE_NX))
         value |= TLB_VALUE_X;
-    if (leaf->page_shift == pte_level_shift(PTE_LEVEL_2M))
-        value |= TLB_VALUE_2M;
-    if (leaf->page_shift == pte_level_shift(PTE_LEVEL_1G))
-        value |= TLB_VALUE_1G;
-    return value;
+    return value | (uint64_t)(leaf->page_shift - PAGE_SHIFT) / 9 << TLB_VALUE_SIZE_SHIFT;
 }
 
-/* What is counted of a walk that began at a cached entry of level `cached`, 0: at the top. */
+/* The counter of walks that began at a cached entry of the level. */
+static uint64_t *cache_hits(struct counters *now, unsigned level)
+{
+    switch (level) {
+    case 2:
+        return &now->pwc_pd_hits;
+    case 3:
+        return &now->pwc_pdpt_hits;
+    case 4:
+        return &now->pwc_pml4_hits;
+    default:
+        return &now->pwc_pml5_hits;
+    }
+}
+
 static void count_walk(struct counters *now, unsigned cached, unsigned reads)
 {
     now->walks++;
     now->walk_reads += reads;
-    now->pwc_pd_hits += cached == 2;
-    now->pwc_pdpt_hits += cached == 3;
-    now->pwc_pml4_hits += cached == 4;
-    now->pwc_pml5_hits += cached == 5;
+    if (cached)
+        ++*cache_hits(now, cached);
 }
 
 /* A page fault forgets the address in all levels, whatever they said of it, and the entries that
@@ -399,87 +585,126 @@ static OFF_PATH bool walk(struct tlb *tlb, vaddr_t va, enum mmu_access access, u
     count_walk(*tlb->now, cached, leaf.reads);
     if (!found) {
         out->error = leaf.error;
-        drop_page(tlb, tlb_key(tlb->space, va));
+        drop_page(tlb, tlb->space, va);
         walkcache_drop_address(&tlb->walkcache, tlb->space, va);
         return false;
     }
     walkcache_fill(&tlb->walkcache, start.level, &leaf, tlb->space, va, *tlb->clock);
-    tlb->has_pieces |= leaf.page_shift != PAGE_SHIFT;
+    CHECK(leaf.page_shift == PAGE_SHIFT || tlb->is_general);
     *value = value_of(&leaf);
     return true;
+}
+
+/* Entries for pieces of the page: invalidating it must find all of them. */
+static void note_pieces(struct tlb *tlb, const struct tlb_large *large, enum tlb_size page)
+{
+    tlb->has_pieces |= large->piece[page] != page;
+}
+
+static ON_PATH struct tlb_second *second_of(struct tlb *tlb, enum mmu_access access)
+{
+    return access == MMU_FETCH ? tlb->fetch_second : &tlb->l2;
 }
 
 /* The second level has missed, or there is none. */
 static OFF_PATH bool walk_and_fill(struct tlb *tlb, vaddr_t va, enum mmu_access access,
                                    uint64_t *value, struct tlb_hit *out)
 {
-    struct tlb_level *l2 = &tlb->l2;
-    if (l2->entries)
-        (*tlb->now)->tlb_l2_misses++;
+    struct tlb_second *l2 = second_of(tlb, access);
+    if (!l2->level.entries)
+        return walk(tlb, va, access, value, out);
+    (*tlb->now)->tlb_l2_misses++;
     if (!walk(tlb, va, access, value, out))
         return false;
-    if (l2->entries) {
-        uint64_t key = tlb_key(tlb->space, va);
-        unsigned set = tlb_level_set(l2, key);
-        tlb_level_put(l2, set, tlb_level_victim(l2, set), key, *value, *tlb->clock);
-    }
+    enum tlb_size page = tlb_value_size(*value);
+    struct tlb_place at = tlb_large_place(&l2->large, tlb->space, va, page);
+    struct tlb_way *way = tlb_level_victim(at.level, at.set);
+    if (tlb->is_inclusive)
+        out->victim_stamp = drop_covered(tlb, l2, way, access == MMU_FETCH);
+    tlb_level_put(at.level, at.set, way, at.key, *value, *tlb->clock);
+    tlb_way_set_value(way, *value);
+    note_pieces(tlb, &l2->large, page);
     return true;
 }
 
-/* A first level has missed: the second level, then the walk. */
-static ON_PATH bool second_level(struct tlb *tlb, vaddr_t va, uint64_t key, enum mmu_access access,
-                                 uint64_t *value, struct tlb_hit *out)
+/* An entry forbids the access, or its dirty bit is still to be set: the processor walks, and the
+ * entry takes over what it finds. */
+static OFF_PATH bool walk_for(struct tlb *tlb, struct tlb_way *way, vaddr_t va,
+                              enum mmu_access access, struct tlb_hit *out)
 {
-    struct tlb_way *way = find_l2(tlb, key);
+    uint64_t value;
+    if (!walk(tlb, va, access, &value, out))
+        return false;
+    CHECK(tlb_value_size(value) == tlb_value_size(way->value)); /* else it was not invalidated */
+    tlb_way_set_value(way, value);
+    return true;
+}
+
+/* A first level has missed: the second level, then the walk. *value is what is found of va's 4 KiB
+ * page. */
+static ON_PATH bool second_level(struct tlb *tlb, vaddr_t va, uint64_t key, enum mmu_access access,
+                                 const bool general, uint64_t *value, struct tlb_hit *out)
+{
+    struct tlb_way *way = find_l2(second_of(tlb, access), va, key, general);
     if (!way)
         return walk_and_fill(tlb, va, access, value, out);
     (*tlb->now)->tlb_l2_hits++;
     way->stamp = *tlb->clock;
-    if (!suffices(way->value, access) && !walk(tlb, va, access, &way->value, out))
+    if (!suffices(way->value, access) && !walk_for(tlb, way, va, access, out))
         return false;
-    *value = way->value;
+    *value = general ? tlb_way_value(way, va) : way->value;
     return true;
 }
 
-/* An entry of a first level forbids the access, or its dirty bit is still to be set: the processor
- * walks, and takes over what it finds. The second level's copy follows; its age does not. */
-static OFF_PATH bool refresh(struct tlb *tlb, vaddr_t va, enum mmu_access access, uint64_t *value,
-                             struct tlb_hit *out)
+/* walk_for() of an entry of a first level. The second level's copy follows; its age does not. */
+static OFF_PATH bool refresh(struct tlb *tlb, struct tlb_way *way, vaddr_t va,
+                             enum mmu_access access, struct tlb_hit *out)
 {
-    if (!walk(tlb, va, access, value, out))
+    if (!walk_for(tlb, way, va, access, out))
         return false;
-    struct tlb_way *copy = find_l2(tlb, tlb_key(tlb->space, va));
+    uint64_t key = tlb_key(tlb->space, va);
+    struct tlb_way *copy = find_l2(second_of(tlb, access), va, key, tlb->is_general);
     if (copy)
-        copy->value = *value;
+        tlb_way_set_value(copy, tlb_way_value(way, va));
     return true;
+}
+
+/* Fills a first level when large pages are to be expected. */
+static OFF_PATH struct tlb_way *fill_sized(struct tlb *tlb, struct tlb_side *side, vaddr_t va,
+                                           uint64_t value, struct tlb_hit *out)
+{
+    enum tlb_size page = tlb_value_size(value);
+    struct tlb_place at = tlb_large_place(&side->large, tlb->space, va, page);
+    struct tlb_way *way = tlb_large_victim(tlb, side, at);
+    out->victim_stamp = tlb_newer(out->victim_stamp, retire_any(tlb, side, way));
+    tlb_level_put(at.level, at.set, way, at.key, value, *tlb->clock);
+    tlb_way_set_value(way, value);
+    note_pieces(tlb, &side->large, page);
+    return way;
 }
 
 /* The entry of a first level for va, found or filled; `misses` is the level's counter.
  * Result: NULL for a page fault. */
-static ON_PATH struct tlb_way *first_level(struct tlb *tlb, struct side *side, vaddr_t va,
+static ON_PATH struct tlb_way *first_level(struct tlb *tlb, struct tlb_side *side, vaddr_t va,
                                            enum mmu_access access, uint64_t *misses,
-                                           struct tlb_hit *out)
+                                           const bool general, struct tlb_hit *out)
 {
     struct tlb_level *level = &side->level;
     uint64_t key = tlb_key(tlb->space, va), value;
     unsigned set = tlb_level_set(level, key);
-    struct tlb_way *way = tlb_level_find(level, set, key);
+    struct tlb_way *way = find_l1(side, va, key, set, general);
     out->victim_stamp = 0;
     if (way)
-        return suffices(way->value, access) || refresh(tlb, va, access, &way->value, out) ? way
-                                                                                          : NULL;
+        return suffices(way->value, access) || refresh(tlb, way, va, access, out) ? way : NULL;
     ++*misses;
-    if (!second_level(tlb, va, key, access, &value, out))
+    if (!second_level(tlb, va, key, access, general, &value, out))
         return NULL;
+    if (general)
+        return fill_sized(tlb, side, va, value, out);
     way = tlb_level_victim(level, set);
     out->victim_stamp = retire(tlb, side, way);
     tlb_level_put(level, set, way, key, value, *tlb->clock);
     return way;
-}
-
-static uint64_t newer(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 static bool is_canonical(const struct tlb *tlb, vaddr_t va)
@@ -494,24 +719,28 @@ static bool not_canonical(struct tlb_hit *out)
     return false;
 }
 
-bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out)
+/* tlb_data(), for 4 KiB pages only or for all: for speed, two functions. */
+static ON_PATH bool look_up_data(struct tlb *tlb, vaddr_t va, enum mmu_access access,
+                                 const bool general, struct tlb_hit *out)
 {
-    if (!is_canonical(tlb, va))
-        return not_canonical(out);
     ++*tlb->clock;
     tlb->served.data++;
-    struct side *side = &tlb->data;
-    struct tlb_way *way = first_level(tlb, side, va, access, &(*tlb->now)->tlb_l1d_misses, out);
+    struct tlb_side *side = &tlb->data;
+    uint64_t *misses = &(*tlb->now)->tlb_l1d_misses;
+    struct tlb_way *way = first_level(tlb, side, va, access, misses, general, out);
     if (!way) {
         tlb->served.data_faults++;
         return false;
     }
     uint64_t page = va.v & ~PAGE_MASK;
-    out->pfn = (pfn_t)(way->value >> PAGE_SHIFT);
+    out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
     uint8_t *frame = ram_frame(tlb->ram, out->pfn);
     bool writable = suffices(way->value, MMU_STORE) && !ram_has_code(tlb->ram, out->pfn);
-    struct tlb_front *slot = &tlb->front[slot_of(way->key)];
-    out->victim_stamp = newer(out->victim_stamp, enter_front(tlb, side, way, &slot->stamp));
+    unsigned at = tlb_front_slot(va);
+    struct tlb_front *slot = &tlb->front[at];
+    uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
+                                 : enter_front(tlb, side, way, &slot->stamp);
+    out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
     slot->rtag = page;
     slot->wtag = writable ? page : TLB_TAG_NONE;
     slot->addend = (uint64_t)(uintptr_t)frame - page;
@@ -520,58 +749,165 @@ bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hi
     return true;
 }
 
+static OFF_PATH bool look_up_any_data(struct tlb *tlb, vaddr_t va, enum mmu_access access,
+                                      struct tlb_hit *out)
+{
+    return look_up_data(tlb, va, access, true, out);
+}
+
+bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out)
+{
+    if (!is_canonical(tlb, va))
+        return not_canonical(out);
+    if (tlb->is_general)
+        return look_up_any_data(tlb, va, access, out);
+    return look_up_data(tlb, va, access, false, out);
+}
+
+static bool keeps_last(const struct tlb_level *level)
+{
+    bool spares = level->policy == TLB_LRU || level->policy == TLB_TREE_PLRU;
+    return !level->entries || (level->ways >= 2 && spares);
+}
+
+bool tlb_keeps_last(const struct tlb *tlb)
+{
+    const struct tlb_side *side = &tlb->data;
+    return !tlb->is_inclusive && keeps_last(&side->level) && keeps_last(&side->large.own[TLB_2M]) &&
+           keeps_last(&side->large.own[TLB_1G]);
+}
+
+/* The size of the page that holds va, whatever of it is in the TLB; of a page that is not there:
+ * any. */
+static enum tlb_size page_size(const struct tlb *tlb, vaddr_t va)
+{
+    const struct tlb_way *way = find_l2(&tlb->l2, va, tlb_key(tlb->space, va), true);
+    if (way)
+        return tlb_value_size(way->value);
+    return (enum tlb_size)((mmu_page_shift(tlb->ram, tlb->root, va) - PAGE_SHIFT) / 9);
+}
+
+/* The newest stamp of the data entries that an inclusive second level would take with it, were it
+ * filled for va. */
+static OFF_PATH uint64_t covered_victim(struct tlb *tlb, vaddr_t va)
+{
+    const struct tlb_second *l2 = &tlb->l2;
+    if (!l2->level.entries || find_l2(l2, va, tlb_key(tlb->space, va), tlb->is_general))
+        return 0;
+    struct tlb_place at = tlb_large_place(&l2->large, tlb->space, va, page_size(tlb, va));
+    const struct tlb_way *gone = tlb_level_victim(at.level, at.set);
+    if (!gone->key)
+        return 0;
+    const struct tlb_side *side = &tlb->data;
+    const struct tlb_level *levels[] = {&side->level, &side->large.own[TLB_2M],
+                                        &side->large.own[TLB_1G]};
+    struct selection which = covered_by(gone);
+    uint64_t newest = 0;
+    for (unsigned k = 0; k < TLB_SIZES; k++) {
+        for (unsigned i = 0; i < levels[k]->entries; i++) {
+            const struct tlb_way *way = &levels[k]->way[i];
+            if (is_selected(way, &which))
+                newest = tlb_newer(newest, tlb_large_stamp(tlb, side, way));
+        }
+    }
+    return newest;
+}
+
+/* tlb_data_victim() for pages of any size, of a page that is not in the first level. */
+static OFF_PATH uint64_t sized_victim(struct tlb *tlb, vaddr_t va)
+{
+    struct tlb_side *side = &tlb->data;
+    struct tlb_place at = tlb_large_place(&side->large, tlb->space, va, page_size(tlb, va));
+    return tlb_large_stamp(tlb, side, tlb_large_victim(tlb, side, at));
+}
+
 uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va)
 {
-    struct side *side = &tlb->data;
+    struct tlb_side *side = &tlb->data;
     struct tlb_level *level = &side->level;
     uint64_t key = tlb_key(tlb->space, va), newest = 0;
-    const struct tlb_front *slot = &tlb->front[slot_of(key)];
+    const struct tlb_front *slot = &tlb->front[tlb_front_slot(va)];
     if (slot->rtag != TLB_TAG_NONE && slot->rtag != vaddr_page(va).v)
         newest = slot->stamp;
     unsigned set = tlb_level_set(level, key);
-    if (tlb_level_find(level, set, key))
+    if (find_l1(side, va, key, set, tlb->is_general))
         return newest;
-    return newer(newest, *tlb_level_victim(level, set)->where);
+    if (tlb->is_inclusive)
+        newest = tlb_newer(newest, covered_victim(tlb, va));
+    if (tlb->is_general)
+        return tlb_newer(newest, sized_victim(tlb, va));
+    return tlb_newer(newest, *tlb_level_victim(level, set)->where);
 }
 
 void tlb_data_again(struct tlb *tlb, vaddr_t va, uint64_t count)
 {
-    struct tlb_front *slot = &tlb->front[slot_of(tlb_key(tlb->space, va))];
+    struct tlb_front *slot = &tlb->front[tlb_front_slot(va)];
     CHECK(slot->rtag == vaddr_page(va).v);
     *tlb->clock += count;
     slot->stamp = *tlb->clock;
+}
+
+static ON_PATH bool look_up_fetch(struct tlb *tlb, vaddr_t va, const bool general,
+                                  struct tlb_hit *out)
+{
+    ++*tlb->clock;
+    tlb->served.fetch++;
+    struct tlb_side *side = &tlb->fetch;
+    uint64_t *misses = &(*tlb->now)->tlb_l1i_misses;
+    struct tlb_way *way = first_level(tlb, side, va, MMU_FETCH, misses, general, out);
+    if (!way) {
+        tlb->served.fetch_faults++;
+        return false;
+    }
+    out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
+    unsigned at = tlb_front_slot(va);
+    uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
+                                 : enter_front(tlb, side, way, &tlb->ifront[at].stamp);
+    out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
+    out->host = ram_frame(tlb->ram, out->pfn) + (va.v & PAGE_MASK);
+    out->error = 0;
+    return true;
+}
+
+static OFF_PATH bool look_up_any_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out)
+{
+    return look_up_fetch(tlb, va, true, out);
 }
 
 bool tlb_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out)
 {
     if (!is_canonical(tlb, va))
         return not_canonical(out);
-    ++*tlb->clock;
-    tlb->served.fetch++;
-    struct side *side = &tlb->fetch;
-    struct tlb_way *way = first_level(tlb, side, va, MMU_FETCH, &(*tlb->now)->tlb_l1i_misses, out);
-    if (!way) {
-        tlb->served.fetch_faults++;
-        return false;
-    }
-    uint64_t *stamp = &tlb->ifront[slot_of(way->key)].stamp;
-    out->victim_stamp = newer(out->victim_stamp, enter_front(tlb, side, way, stamp));
-    out->pfn = (pfn_t)(way->value >> PAGE_SHIFT);
-    out->host = ram_frame(tlb->ram, out->pfn) + (va.v & PAGE_MASK);
-    out->error = 0;
-    return true;
+    return tlb->is_general ? look_up_any_fetch(tlb, va, out) : look_up_fetch(tlb, va, false, out);
 }
 
 /* ---- invariants and inspection ---- */
 
+static bool is_way_of(const struct tlb_level *level, const struct tlb_way *way)
+{
+    return way >= level->way && way < level->way + level->entries;
+}
+
 /* Whether owner and slot know each other, and the owner is of the current space. */
-static bool owner_is_valid(const struct tlb *tlb, const struct side *side, unsigned slot,
+static bool owner_is_valid(const struct tlb *tlb, const struct tlb_side *side, unsigned slot,
                            const uint64_t *stamp)
 {
     const struct tlb_way *way = side->owner[slot];
-    return way >= side->level.way && way < side->level.way + side->level.entries &&
-           way->where == stamp && *stamp <= *tlb->clock && slot_of(way->key) == slot &&
-           (way->key & TLB_KEY_SPACE) == tlb->space;
+    bool is_ours = is_way_of(&side->level, way) || is_way_of(&side->large.own[TLB_2M], way) ||
+                   is_way_of(&side->large.own[TLB_1G], way);
+    if (!is_ours || *stamp > *tlb->clock || (way->key & TLB_KEY_SPACE) != tlb->space)
+        return false;
+    return tlb_way_is_large(way) || (way->where == stamp && slot_of(way->key) == slot);
+}
+
+/* Whether a page is where its owner says, in the frame that it says. */
+static bool page_is_valid(const struct tlb_side *side, unsigned slot, uint64_t page, pfn_t *frame)
+{
+    const struct tlb_way *way = side->owner[slot];
+    unsigned shift = tlb_size_shift(tlb_key_size(way->key));
+    *frame = (pfn_t)(tlb_way_value(way, vaddr(page)) >> PAGE_SHIFT);
+    return page >> shift == tlb_key_page(way->key).v >> shift &&
+           (!tlb_way_is_large(way) || side->slots.frame[slot] == *frame);
 }
 
 static bool front_slot_is_valid(const struct tlb *tlb, unsigned i)
@@ -582,8 +918,8 @@ static bool front_slot_is_valid(const struct tlb *tlb, unsigned i)
         return slot->rtag == TLB_TAG_NONE && slot->wtag == TLB_TAG_NONE;
     if (!owner_is_valid(tlb, &tlb->data, i, &slot->stamp))
         return false;
-    pfn_t pfn = (pfn_t)(way->value >> PAGE_SHIFT);
-    if (slot->rtag != tlb_key_page(way->key).v ||
+    pfn_t pfn;
+    if (!page_is_valid(&tlb->data, i, slot->rtag, &pfn) ||
         slot->addend + slot->rtag != (uint64_t)(uintptr_t)ram_frame(tlb->ram, pfn))
         return false;
     if (slot->wtag == TLB_TAG_NONE)
@@ -596,20 +932,28 @@ static bool ifront_slot_is_valid(const struct tlb *tlb, unsigned i)
 {
     const struct tlb_ifront *slot = &tlb->ifront[i];
     const struct tlb_way *way = tlb->fetch.owner[i];
+    pfn_t pfn;
     if (!way)
         return slot->tag == TLB_TAG_NONE;
     return owner_is_valid(tlb, &tlb->fetch, i, &slot->stamp) &&
-           (slot->tag == TLB_TAG_NONE || (slot->tag & ~PAGE_MASK) == tlb_key_page(way->key).v);
+           (slot->tag == TLB_TAG_NONE ||
+            page_is_valid(&tlb->fetch, i, slot->tag & ~PAGE_MASK, &pfn));
 }
 
-static bool side_is_valid(const struct side *side)
+static bool side_is_valid(const struct tlb_side *side)
 {
     for (unsigned i = 0; i < side->level.entries; i++) {
         const struct tlb_way *way = &side->level.way[i];
         if (is_in_front(way) && side->owner[slot_of(way->key)] != way)
             return false;
     }
-    return tlb_level_is_valid(&side->level);
+    return tlb_level_is_valid(&side->level) && tlb_large_is_valid(&side->large) &&
+           tlb_slots_are_valid(side);
+}
+
+static bool second_is_valid(const struct tlb_second *second)
+{
+    return tlb_level_is_valid(&second->level) && tlb_large_is_valid(&second->large);
 }
 
 bool tlb_is_valid(const struct tlb *tlb)
@@ -618,8 +962,8 @@ bool tlb_is_valid(const struct tlb *tlb)
         if (!front_slot_is_valid(tlb, i) || !ifront_slot_is_valid(tlb, i))
             return false;
     }
-    return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) &&
-           tlb_level_is_valid(&tlb->l2) && walkcache_is_valid(&tlb->walkcache);
+    return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) && second_is_valid(&tlb->l2) &&
+           second_is_valid(&tlb->l2i) && walkcache_is_valid(&tlb->walkcache);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -628,26 +972,36 @@ static int newest_first(const void *a, const void *b)
     return x->stamp < y->stamp ? 1 : x->stamp > y->stamp ? -1 : 0;
 }
 
-static const struct tlb_level *level_of(const struct tlb *tlb, enum tlb_level_kind kind)
+/* Result: how many of `out` are in use. */
+static size_t list_level(const struct tlb *tlb, const struct tlb_side *side,
+                         const struct tlb_level *level, struct tlb_entry *out, size_t n, size_t max)
 {
-    return kind == TLB_L1D ? &tlb->data.level : kind == TLB_L1I ? &tlb->fetch.level : &tlb->l2;
+    for (unsigned i = 0; i < level->entries && n < max; i++) {
+        const struct tlb_way *way = &level->way[i];
+        if (way->key)
+            out[n++] =
+                (struct tlb_entry){.page = tlb_key_page(way->key),
+                                   .size = tlb_key_size(way->key),
+                                   .asid = (uint16_t)way->key,
+                                   .pfn = (pfn_t)(way->value >> PAGE_SHIFT),
+                                   .writable = way->value & TLB_VALUE_W,
+                                   .dirty = way->value & TLB_VALUE_D,
+                                   .executable = way->value & TLB_VALUE_X,
+                                   .stamp = side ? tlb_large_stamp(tlb, side, way) : way->stamp};
+    }
+    return n;
 }
 
 size_t tlb_list(const struct tlb *tlb, enum tlb_level_kind kind, struct tlb_entry *out, size_t max)
 {
-    const struct tlb_level *level = level_of(tlb, kind);
-    size_t n = 0;
-    for (unsigned i = 0; i < level->entries && n < max; i++) {
-        const struct tlb_way *way = &level->way[i];
-        if (way->key)
-            out[n++] = (struct tlb_entry){.page = tlb_key_page(way->key),
-                                          .asid = (uint16_t)way->key,
-                                          .pfn = (pfn_t)(way->value >> PAGE_SHIFT),
-                                          .writable = way->value & TLB_VALUE_W,
-                                          .dirty = way->value & TLB_VALUE_D,
-                                          .executable = way->value & TLB_VALUE_X,
-                                          .stamp = *way->where};
-    }
+    const struct tlb_side *sides[TLB_KINDS] = {&tlb->data, &tlb->fetch, NULL, NULL};
+    const struct tlb_level *levels[] = {&tlb->data.level, &tlb->fetch.level, &tlb->l2.level,
+                                        &tlb->l2i.level};
+    const struct tlb_large *larges[] = {&tlb->data.large, &tlb->fetch.large, &tlb->l2.large,
+                                        &tlb->l2i.large};
+    size_t n = list_level(tlb, sides[kind], levels[kind], out, 0, max);
+    n = list_level(tlb, sides[kind], &larges[kind]->own[TLB_2M], out, n, max);
+    n = list_level(tlb, sides[kind], &larges[kind]->own[TLB_1G], out, n, max);
     qsort(out, n, sizeof(*out), newest_first);
     return n;
 }

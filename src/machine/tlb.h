@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The translation lookaside buffers: first-level data and instruction TLBs, a unified second level,
- * each set-associative with exact LRU, and in front of them the arrays that translated code checks
- * inline.
+ * The translation lookaside buffers: first-level data and instruction TLBs, a second level, unified
+ * or split, each set-associative with a replacement policy of its own, and in front of them the
+ * arrays that translated code checks inline.
  *
- *      front array (inline)  ->  L1D or L1I  ->  L2  ->  page walk (mmu.c)
+ *      front array (inline)  ->  L1D or L1I  ->  L2  ->  walk caches (walkcache.c)  ->  page walk
+ * (mmu.c)
  *
  * The front arrays are a view, not another TLB: a slot may hold a page only while the modelled
  * first level holds it, so a front hit is a first-level hit. Each inline hit stamps its slot with
- * the clock; the stamp is the entry's age, so LRU is exact although hits never come here.
+ * the clock; the stamp is the entry's age, so LRU and its approximations are exact although hits
+ * never come here.
  *
  * The clock counts lookups in program order: the CPU advances it inline by one for each data access
  * and for each entry into a code page, this file by one for each lookup it serves. It is never 0.
  *
  * The second level is looked up when a first level has missed, and filled by the walk that follows
- * when it misses too; a first level is filled from it or from the walk. Neither includes the other:
- * what L2 evicts stays in L1, and an L1 hit does not make the page younger in L2. A set is chosen
- * by the page number modulo the number of sets. A piece of a 2 MiB or 1 GiB page takes an entry
- * like any 4 KiB page; invalidating one piece invalidates them all.
+ * when it misses too; a first level is filled from it or from the walk. An L1 hit does not make the
+ * page younger in L2. What L2 evicts stays in L1, unless L2 is inclusive: then its entries there go
+ * as well (the page that the CPU executes is fetched from all the same, until it enters another). A
+ * set is chosen by the page number modulo the number of sets.
+ *
+ * A page of 2 MiB or 1 GiB takes one entry, numbered in its own units, or one for each piece that
+ * is used where a level has no entries of its size; invalidating one piece invalidates them all.
+ * The front arrays hold pieces of 4 KiB in any case, so a large entry of a first level may own many
+ * front slots: its age is the youngest of theirs.
  *
  * What is counted here, per lookup that comes here: tlb_l1d_misses or tlb_l1i_misses; if there is a
  * second level, tlb_l2_hits or tlb_l2_misses for each first-level miss; walks and walk_reads for
@@ -29,11 +36,12 @@
  * counted.
  *
  * Invariants, checked by tlb_is_valid():
- *   T1  a valid front slot's page is in the modelled first level, at most one slot a page
+ *   T1  a valid front slot's page is translated by the one entry of the modelled first level that
+ *       owns the slot; a 4 KiB page has at most one slot
  *   T2  wtag is valid only if the entry is writable, its dirty bit is set, and the frame has no
  *       code mark (stores to translated code must come through the slow path)
  *   T3  front slots are of the current address space only
- *   T4  no two valid entries of a level have the same page and address space
+ *   T4  no two valid entries of a level have the same page, size and address space
  */
 #ifndef MACHINE_TLB_H
 #define MACHINE_TLB_H
@@ -73,22 +81,53 @@ struct tlb_ifront {
     uint64_t stamp; /* clock of the last entry into the page */
 };
 
+enum tlb_size { TLB_4K, TLB_2M, TLB_1G, TLB_SIZES };
+
+static inline unsigned tlb_size_shift(enum tlb_size size)
+{
+    return PAGE_SHIFT + 9 * size;
+}
+
+/* Which entry of a full set makes room; an empty one is used first (see tlb_level.h). */
+enum tlb_policy {
+    TLB_LRU,       /* the least recently used */
+    TLB_TREE_PLRU, /* where a binary tree of bits points, each away from the half used last */
+    TLB_FIFO,      /* the one that was filled first */
+    TLB_RANDOM,    /* any */
+};
+
 struct tlb_geometry {
     unsigned entries; /* sets * ways, not necessarily powers of two */
     unsigned ways;    /* entries == ways: fully associative; 0 entries, 0 ways: no such level */
+    enum tlb_policy policy;
 };
 
 enum { TLB_NAME_LEN = 512, TLB_ENTRIES_MAX = 65536 };
+
+enum tlb_level_kind { TLB_L1D, TLB_L1I, TLB_L2, TLB_L2I, TLB_KINDS };
 
 /* At most TLB_ENTRIES_MAX entries, in whole sets. */
 bool tlb_geometry_is_valid(const struct tlb_geometry *geometry);
 
 struct tlb_spec {
-    char name[TLB_NAME_LEN]; /* of the preset, or the spec written out */
-    struct tlb_geometry l1d, l1i, l2;
+    char name[TLB_NAME_LEN];              /* of the preset, or the spec written out */
+    struct tlb_geometry level[TLB_KINDS]; /* entries for 4 KiB pages, and those that share them */
+    /* How a level holds 2 MiB and 1 GiB pages, [TLB_2M] and [TLB_1G]: in entries of their own; or
+     * split, as pages of the next smaller size; else they share the entries for 4 KiB pages. */
+    struct tlb_geometry own[TLB_KINDS][TLB_SIZES];
+    bool split[TLB_KINDS][TLB_SIZES];
     struct tlb_geometry pwc[MMU_LEVELS_MAX + 1]; /* page-walk caches, see walkcache.h: [2] of PDEs,
                                                     [3] PDPTEs, [4] PML4Es, [5] PML5Es */
+    bool inclusive; /* what leaves the second level leaves the first levels */
+    uint64_t seed;  /* of random replacement, see tlb_spec_seed() */
 };
+
+/* The seed of each thing that has entries: by number, first the levels' entries for 4 KiB pages,
+ * then those of 2 MiB, then those of 1 GiB, then the walk caches, that of PDEs first. */
+static inline uint64_t tlb_spec_seed(const struct tlb_spec *spec, unsigned number)
+{
+    return spec->seed + ((uint64_t)number << 32);
+}
 
 struct tlb_preset {
     struct tlb_spec spec;
@@ -100,10 +139,15 @@ const struct tlb_preset *tlb_presets(size_t *count);
 
 /*
  * Reads a preset's name or a list of fields, in any order:
- *     l1d=ENTRIES:WAYS  l1i=ENTRIES:WAYS     the first levels
- *     l2=ENTRIES:WAYS                        the second level; l2=0 or no l2: none
- *     pwc=CACHE:ENTRIES:WAYS/...             page-walk caches, each one of pd, pdpt, pml4 and pml5
- * as in "l1d=64:4,l1i=64:8,l2=1536:12,pwc=pd:32:4/pdpt:4:4/pml4:2:2".
+ *     l1d=SHAPE  l1i=SHAPE      the first levels *     l2=SHAPE                  the second level;
+ * l2=0 or no l2: none l2i=SHAPE                 a second level for fetches only; l2 is then for
+ * data only LEVEL-2m=SHAPE|split      how a level holds 2 MiB pages: in entries of their own, or as
+ * pieces LEVEL-1g=SHAPE|split      of 4 KiB; and 1 GiB pages; absent: in the entries of the level
+ *     pwc=CACHE:SHAPE/...       page-walk caches, each one of pd, pdpt, pml4 and pml5
+ *     inclusive=yes|no          whether what leaves the second level leaves the first levels (no)
+ *     seed=NUMBER               of random replacement
+ * where SHAPE is ENTRIES:WAYS[:POLICY] and POLICY one of lru (default), tree-plru, fifo, random;
+ * as in "l1d=64:4:tree-plru,l1i=64:8,l2=1536:12,pwc=pd:32:4/pdpt:4:4/pml4:2:2".
  * Errors: -EINVAL, and *why says what is wrong with which field (a static string).
  */
 int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why);
@@ -126,6 +170,13 @@ void tlb_set_clock(struct tlb *tlb, uint64_t *clock);
  * The space that is current already: no effect. => before the first lookup */
 void tlb_switch(struct tlb *tlb, struct mmu_root root);
 
+/* Large leaves may be in the tables from now on: all is prepared for them, which costs some speed.
+ * => before the first walk that finds one */
+void tlb_expect_large(struct tlb *tlb);
+
+/* The tag of the current address space; 0 before the first switch. */
+uint16_t tlb_space(const struct tlb *tlb);
+
 struct tlb_hit {
     uint8_t *host;         /* of the byte asked for */
     pfn_t pfn;             /* frame that holds it */
@@ -145,7 +196,12 @@ struct tlb_hit {
  */
 bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out);
 
-/* What tlb_data() would give as victim_stamp, were it asked now (and if it finds the page). */
+/* Whether the page of a data lookup is certain to be there still after the next data lookup, of
+ * another page: not if that may displace a page that has just been used. */
+bool tlb_keeps_last(const struct tlb *tlb);
+
+/* What tlb_data() would give as victim_stamp, were it asked now (and if it finds the page); at
+ * least that, if the second level is inclusive. */
 uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va);
 
 /* Further hits on the page looked up last by tlb_data(): advances the clock by `count` lookups and
@@ -194,10 +250,9 @@ uint64_t tlb_clock(const struct tlb *tlb);
 
 bool tlb_is_valid(const struct tlb *tlb);
 
-enum tlb_level_kind { TLB_L1D, TLB_L1I, TLB_L2 };
-
 struct tlb_entry {
     vaddr_t page;
+    enum tlb_size size; /* what it translates from `page` on; its page may be larger */
     uint16_t asid;
     pfn_t pfn;
     bool writable, dirty, executable;

@@ -10,13 +10,14 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "machine/tlb_replace.h"
 
 bool tlb_geometry_is_valid(const struct tlb_geometry *geometry)
 {
     if (geometry->entries == 0)
         return geometry->ways == 0;
     return geometry->entries <= TLB_ENTRIES_MAX && geometry->ways > 0 &&
-           geometry->entries % geometry->ways == 0;
+           geometry->entries % geometry->ways == 0 && geometry->policy <= TLB_RANDOM;
 }
 
 static bool is_large(const struct tlb_level *level)
@@ -47,9 +48,19 @@ static int create_tags(struct tlb_level *level)
     return 0;
 }
 
-int tlb_level_create(struct tlb_geometry geometry, struct tlb_level *out)
+static int create_filled(struct tlb_level *level)
 {
-    *out = (struct tlb_level){.entries = geometry.entries, .ways = geometry.ways};
+    level->filled = calloc(level->entries, sizeof(*level->filled));
+    return level->filled ? 0 : -ENOMEM;
+}
+
+int tlb_level_create(struct tlb_geometry geometry, uint64_t seed, struct tlb_level *out)
+{
+    *out = (struct tlb_level){.entries = geometry.entries,
+                              .ways = geometry.ways,
+                              .vacant = geometry.entries,
+                              .policy = geometry.policy,
+                              .random_seed = seed};
     if (!tlb_geometry_is_valid(&geometry))
         return -EINVAL;
     if (geometry.entries == 0)
@@ -61,7 +72,9 @@ int tlb_level_create(struct tlb_geometry geometry, struct tlb_level *out)
         return -ENOMEM;
     for (unsigned i = 0; i < geometry.entries; i++)
         out->way[i].where = &out->way[i].stamp;
-    return is_large(out) ? create_large(out) : create_tags(out);
+    out->is_plain = !is_large(out) && out->policy == TLB_LRU;
+    int error = is_large(out) ? create_large(out) : create_tags(out);
+    return !error && out->policy == TLB_FIFO ? create_filled(out) : error;
 }
 
 void tlb_level_destroy(struct tlb_level *level)
@@ -71,6 +84,7 @@ void tlb_level_destroy(struct tlb_level *level)
     free(level->heads);
     free(level->next);
     free(level->bounds);
+    free(level->filled);
 }
 
 /* ---- large sets ---- */
@@ -100,7 +114,7 @@ static void unhash(struct tlb_level *level, const struct tlb_way *way)
 }
 
 /* The chains follow when the key of a way is about to become `key`. */
-void tlb_level_rehash(struct tlb_level *level, struct tlb_way *way, uint64_t key)
+static void rehash(struct tlb_level *level, struct tlb_way *way, uint64_t key)
 {
     uint32_t self = (uint32_t)(way - level->way) + 1;
     if (way->key)
@@ -127,7 +141,7 @@ static unsigned lowest_group(const uint64_t *bounds, unsigned groups, uint64_t *
 }
 
 /* Stamps only grow, so a bound stays one until it is looked into; each look makes it exact. */
-struct tlb_way *tlb_level_oldest_grouped(struct tlb_level *level, unsigned set)
+static struct tlb_way *oldest_grouped(struct tlb_level *level, unsigned set)
 {
     uint64_t *bounds = level->bounds + (size_t)set * level->groups;
     struct tlb_way *first = level->way + (size_t)set * level->ways;
@@ -143,6 +157,11 @@ struct tlb_way *tlb_level_oldest_grouped(struct tlb_level *level, unsigned set)
     }
 }
 
+struct tlb_way *tlb_level_victim_otherwise(struct tlb_level *level, unsigned set)
+{
+    return level->policy == TLB_LRU ? oldest_grouped(level, set) : tlb_replace_victim(level, set);
+}
+
 static uint64_t *bound_of(const struct tlb_level *level, const struct tlb_way *way)
 {
     unsigned at = (unsigned)(way - level->way), set = at / level->ways;
@@ -151,15 +170,25 @@ static uint64_t *bound_of(const struct tlb_level *level, const struct tlb_way *w
 
 /* ---- changes ---- */
 
+/* A translation comes into a way: what is kept beside the ways follows. */
+void tlb_level_prepare(struct tlb_level *level, struct tlb_way *way, uint64_t key, uint64_t stamp)
+{
+    if (level->tags)
+        tlb_level_set_tag(level, tlb_level_set(level, key), way, tlb_key_tag(key));
+    else
+        rehash(level, way, key);
+    tlb_replace_fill(level, way, stamp);
+}
+
 void tlb_level_drop(struct tlb_level *level, struct tlb_way *way)
 {
     if (level->tags) {
-        unsigned set = tlb_level_set(level, way->key);
-        tlb_level_tags(level, set)[way - level->way - (size_t)set * level->ways] = 0;
+        tlb_level_set_tag(level, tlb_level_set(level, way->key), way, 0);
     } else {
         unhash(level, way);
         *bound_of(level, way) = 0;
     }
+    level->vacant++;
     *way = (struct tlb_way){.where = &way->stamp};
 }
 
@@ -195,9 +224,13 @@ static bool hash_is_valid(const struct tlb_level *level)
 
 bool tlb_level_is_valid(const struct tlb_level *level)
 {
+    unsigned vacant = 0;
     for (unsigned i = 0; i < level->entries; i++) {
         if (!way_is_valid(level, i))
             return false;
+        vacant += !level->way[i].key;
     }
+    if (!level->is_plain && vacant != level->vacant)
+        return false;
     return !level->entries || !is_large(level) || hash_is_valid(level);
 }

@@ -3,6 +3,10 @@
  * One TLB level: sets of ways, each way a translation with the clock of its last use. Knows nothing
  * of walks or counters; tlb.c makes the hierarchy of three of these.
  *
+ * A new translation goes to an empty way of its set, if there is one (the first), or takes the
+ * place of another: of the oldest, if replacement is LRU; the other policies are in
+ * tlb_replace.c, which needs to hear of nothing but stamps as well.
+ *
  * Sets of at most TLB_LEVEL_SCAN ways have a row of 16-bit tags, hashes of the keys, all compared
  * at once. Larger sets have a chained hash to find a key, and are cut into groups of TLB_LEVEL_SCAN
  * ways with a lower bound of the stamps in each, so that the oldest way is found by reading a few
@@ -14,6 +18,7 @@
  *   V1  a key stands at most once in a level, in the set its page number selects
  *   V2  the search, by tags or by hash, finds every key
  *   V3  large sets: no stamp lies below its group's bound
+ *   V4  not plain: `vacant` counts the empty ways
  */
 #ifndef MACHINE_TLB_LEVEL_H
 #define MACHINE_TLB_LEVEL_H
@@ -24,20 +29,20 @@
 
 enum { TLB_LEVEL_SCAN = 16 };
 
-/* A key is one word: bit 63 set, 45 bits of page number, 16 bits of address space. Only canonical
- * addresses have one, and for those no bit of the page number is lost. */
+/* A key is one word: bit 63 set, 2 bits of page size (enum tlb_size), 45 bits of page number in
+ * units of that size, 16 bits of address space. Only canonical addresses have one, and for those no
+ * bit of the page number is lost. */
 #define TLB_KEY_VALID ((uint64_t)1 << 63)
 #define TLB_KEY_SPACE (TLB_KEY_VALID | UINT16_MAX)
-enum { TLB_KEY_SHIFT = 16 };
+enum { TLB_KEY_SHIFT = 16, TLB_KEY_SIZE_SHIFT = 61 };
 #define TLB_KEY_VPN ((((uint64_t)1 << 45) - 1) << TLB_KEY_SHIFT)
 
 /* A value is the frame's physical address and, below it, what the translation allows. */
 enum {
-    TLB_VALUE_W = 1 << 0,  /* writable */
-    TLB_VALUE_D = 1 << 1,  /* its dirty bit is set in RAM */
-    TLB_VALUE_X = 1 << 2,  /* may be fetched from */
-    TLB_VALUE_2M = 1 << 3, /* a piece of a 2 MiB page */
-    TLB_VALUE_1G = 1 << 4, /* a piece of a 1 GiB page */
+    TLB_VALUE_W = 1 << 0,     /* writable */
+    TLB_VALUE_D = 1 << 1,     /* its dirty bit is set in RAM */
+    TLB_VALUE_X = 1 << 2,     /* may be fetched from */
+    TLB_VALUE_SIZE_SHIFT = 3, /* two bits: enum tlb_size of the page; its entry may be smaller */
 };
 
 struct tlb_way {
@@ -54,6 +59,11 @@ struct tlb_level {
     unsigned sets;
     bool sets_are_pow2;
     unsigned entries; /* 0: there is no such level */
+    bool is_plain;    /* LRU in sets of at most TLB_LEVEL_SCAN ways: all is done inline here */
+    enum tlb_policy policy;
+    unsigned vacant;                 /* empty ways, if it is not plain */
+    uint64_t *filled;                /* [entries], TLB_FIFO: the clock of the fill */
+    uint64_t random_seed, random_at; /* TLB_RANDOM: how often was drawn */
     /* only if ways > TLB_LEVEL_SCAN: */
     uint32_t *heads; /* hash of a key: number of the way + 1, 0: none */
     uint32_t *next;  /* [entries]: the same, of the next way in the chain */
@@ -63,25 +73,49 @@ struct tlb_level {
 };
 
 /* Errors: -EINVAL (a geometry that tlb_geometry_is_valid() refuses), -ENOMEM. */
-int tlb_level_create(struct tlb_geometry geometry, struct tlb_level *out);
+int tlb_level_create(struct tlb_geometry geometry, uint64_t seed, struct tlb_level *out);
 void tlb_level_destroy(struct tlb_level *level); /* may follow a creation that failed */
 void tlb_level_drop(struct tlb_level *level, struct tlb_way *way);
 bool tlb_level_is_valid(const struct tlb_level *level);
 
-/* What large sets do, for the inline functions below. */
+/* What large sets and other policies do, for the inline functions below. */
 struct tlb_way *tlb_level_find_hashed(const struct tlb_level *level, uint64_t key);
-struct tlb_way *tlb_level_oldest_grouped(struct tlb_level *level, unsigned set);
-void tlb_level_rehash(struct tlb_level *level, struct tlb_way *way, uint64_t key);
+struct tlb_way *tlb_level_victim_otherwise(struct tlb_level *level, unsigned set);
+void tlb_level_prepare(struct tlb_level *level, struct tlb_way *way, uint64_t key, uint64_t stamp);
 
 static inline uint64_t tlb_key(uint64_t space, vaddr_t va)
 {
     return (va.v << (TLB_KEY_SHIFT - PAGE_SHIFT) & TLB_KEY_VPN) | space;
 }
 
+/* The key of the page of any size that holds va. */
+static inline uint64_t tlb_key_sized(uint64_t space, vaddr_t va, enum tlb_size size)
+{
+    return tlb_key(space, vaddr(va.v >> tlb_size_shift(size) << PAGE_SHIFT)) |
+           (uint64_t)size << TLB_KEY_SIZE_SHIFT;
+}
+
+static inline enum tlb_size tlb_key_size(uint64_t key)
+{
+    return (enum tlb_size)(key >> TLB_KEY_SIZE_SHIFT & 3);
+}
+
+/* Its first address. */
 static inline vaddr_t tlb_key_page(uint64_t key)
 {
     int64_t vpn = (int64_t)(key << 3) >> (3 + TLB_KEY_SHIFT); /* the sign is bit 44 of 45 */
-    return vaddr((uint64_t)vpn << PAGE_SHIFT);
+    return vaddr((uint64_t)vpn << tlb_size_shift(tlb_key_size(key)));
+}
+
+static inline enum tlb_size tlb_value_size(uint64_t value)
+{
+    return (enum tlb_size)(value >> TLB_VALUE_SIZE_SHIFT & 3);
+}
+
+/* The bits of an address that choose a 4 KiB page in a page of that size. */
+static inline uint64_t tlb_size_within(enum tlb_size size)
+{
+    return ((uint64_t)1 << tlb_size_shift(size)) - PAGE_SIZE;
 }
 
 static inline uint64_t tlb_key_hash(uint64_t key)
@@ -138,26 +172,37 @@ static inline struct tlb_way *tlb_level_oldest(struct tlb_way *first, unsigned n
     return first + oldest % TLB_LEVEL_SCAN;
 }
 
-/* The way of a set that a new translation goes to: an empty one, or the least recently used. */
+/* The way of a set that a new translation goes to. Has no effect: asked again, it says the same. */
 static inline struct tlb_way *tlb_level_victim(struct tlb_level *level, unsigned set)
 {
-    if (!level->tags)
-        return tlb_level_oldest_grouped(level, set);
+    if (!level->is_plain)
+        return tlb_level_victim_otherwise(level, set);
     struct tlb_way *first = level->way + (size_t)set * level->ways;
-    if (level->ways == 4) /* for speed: the most common first level, unrolled */
+    switch (level->ways) { /* for speed: the most common ones, unrolled */
+    case 4:
         return tlb_level_oldest(first, 4);
-    return tlb_level_oldest(first, level->ways);
+    case 12:
+        return tlb_level_oldest(first, 12);
+    default:
+        return tlb_level_oldest(first, level->ways);
+    }
+}
+
+static inline void tlb_level_set_tag(struct tlb_level *level, unsigned set,
+                                     const struct tlb_way *way, uint16_t tag)
+{
+    tlb_level_tags(level, set)[way - level->way - (size_t)set * level->ways] = tag;
 }
 
 /* Places a translation in a way of its set, whatever was there, its stamp in the way.
- * => the key stands nowhere else */
+ * => the key stands nowhere else; the way is tlb_level_victim()'s */
 static inline void tlb_level_put(struct tlb_level *level, unsigned set, struct tlb_way *way,
                                  uint64_t key, uint64_t value, uint64_t stamp)
 {
-    if (level->tags)
-        tlb_level_tags(level, set)[way - level->way - (size_t)set * level->ways] = tlb_key_tag(key);
+    if (level->is_plain)
+        tlb_level_set_tag(level, set, way, tlb_key_tag(key));
     else
-        tlb_level_rehash(level, way, key);
+        tlb_level_prepare(level, way, key, stamp);
     *way = (struct tlb_way){.key = key, .value = value, .stamp = stamp, .where = &way->stamp};
 }
 

@@ -11,12 +11,13 @@ static uint64_t key_of(unsigned level, uint64_t space, vaddr_t va)
     return tlb_key(space, vaddr(va.v >> pte_level_shift(level) << PAGE_SHIFT));
 }
 
-int walkcache_create(const struct tlb_geometry geometry[MMU_LEVELS_MAX + 1], struct walkcache *out)
+int walkcache_create(const struct tlb_spec *spec, unsigned number, struct walkcache *out)
 {
     int error = 0;
     *out = (struct walkcache){.is_used = false};
     for (unsigned i = LOWEST; i <= MMU_LEVELS_MAX && !error; i++)
-        error = tlb_level_create(geometry[i], &out->level[i]);
+        error = tlb_level_create(spec->pwc[i], tlb_spec_seed(spec, number + i - LOWEST),
+                                 &out->level[i]);
     return error;
 }
 

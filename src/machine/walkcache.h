@@ -25,8 +25,9 @@ struct walkcache {
     bool is_used;                               /* false: all are empty */
 };
 
-/* `geometry` by level of the entries, as above. Errors: -EINVAL, -ENOMEM. */
-int walkcache_create(const struct tlb_geometry geometry[MMU_LEVELS_MAX + 1], struct walkcache *out);
+/* As spec->pwc says; `number` is that of the first, for tlb_spec_seed(). Errors: -EINVAL, -ENOMEM.
+ */
+int walkcache_create(const struct tlb_spec *spec, unsigned number, struct walkcache *out);
 void walkcache_destroy(struct walkcache *cache); /* may follow a creation that failed */
 
 /* Where the walk for va begins. Result: the level of the entry that was found; 0: none. `space` is

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the tests of the command share. PAGEWALK and PAGES (pages.c) are set by the build.
+# What the tests of the command share. PAGEWALK, and PAGES (pages.c) and the
+# like for the guests here, are set by the build.
 
 setup() {
     unset PAGEWALK_OPTS NO_COLOR

@@ -56,7 +56,8 @@ summary" ]
     python3 - <<'PY'
 import json
 report = json.load(open("report"))
-assert list(report) == ["schema", "version", "command", "config", "exit", "counters", "processes"]
+assert list(report) == ["schema", "version", "command", "config", "exit", "counters", "processes",
+                        "folded"]
 assert report["schema"] == "pagewalk.run/1"
 assert report["command"] == ["sh", "-c", "exit 9"]
 assert report["config"] == {"engine": "vex", "ram_bytes": 32 << 20, "page_bytes": 4096,
@@ -71,7 +72,9 @@ assert counters["frames_total"] == 32 << 8
 assert counters["processes"] == len(report["processes"]) == 1
 assert counters["faults"] >= counters["faults_minor"] + counters["faults_major"] - 1
 process = report["processes"][0]
-assert set(process) == {"pid", "ppid", "command", "exit", "counters"}
+assert set(process) == {"pid", "ppid", "command", "exit", "memory", "counters"}
+assert process["memory"]["rss_peak_bytes"] >= process["memory"]["rss_end_bytes"] > 0
+assert report["folded"]["processes"] == 0
 assert process["exit"] == report["exit"] and process["command"] == report["command"]
 for name, value in process["counters"].items():
     assert counters[name] == value, name

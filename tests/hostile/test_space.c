@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A space where everything goes wrong that can: every so many times no frames can be reserved, the
- * swap disk is full, cannot be written or cannot be read, the file cannot be written. Free frames
- * are filled with garbage after each step, and all structures are checked. What must hold: a verb
- * succeeds or gives its error, an access gives the byte last stored or a fault, and a page is lost
- * only where a read failed.
+ * Spaces that fork and end, where everything goes wrong that can: every so many times no frames can
+ * be reserved, the swap disk is full, cannot be written or cannot be read, the file cannot be
+ * written. Free frames are filled with garbage after each step, and all structures are checked.
+ * What must hold: a verb succeeds or gives its error, an access gives the byte last stored or a
+ * fault, and a page is lost only where a read failed.
  *
  * The failures are put in by the linker (--wrap): __wrap_NAME stands before NAME.
  */
@@ -20,7 +20,7 @@
 
 #include "../unit/kernel/space_rig.h"
 
-enum { PAGES = 120, STEPS = 6000 };
+enum { PAGES = 120, PROCS = 3, STEPS = 6000 };
 
 enum fate { RESERVE, SWAP_TAKE, SWAP_WRITE, SWAP_READ, FILE_WRITE, FATES };
 
@@ -97,15 +97,21 @@ ssize_t __wrap_pwritev64(int fd, const struct iovec *iov, int count, off_t offse
 /* What a page holds. The first third is private memory, then shared memory, then a shared file. */
 struct cell {
     bool mapped, lost;
-    uint32_t value;
+    uint32_t value; /* of a private page */
+};
+
+struct proc {
+    struct space *space; /* NULL: it does not live */
+    struct cell cells[PAGES];
 };
 
 struct world {
-    struct fixture f;
-    struct cell cells[PAGES];
+    struct fixture f; /* its space is that of `proc` */
+    struct proc procs[PROCS], *proc;
+    uint32_t values[PAGES]; /* of shared pages */
     struct object *shared, *file;
     int fd;
-    uint64_t lost;
+    uint64_t lost, forks;
 };
 
 static bool is_private(unsigned page)
@@ -116,6 +122,11 @@ static bool is_private(unsigned page)
 static struct object *object_of(const struct world *w, unsigned page)
 {
     return is_private(page) ? NULL : page < 2 * PAGES / 3 ? w->shared : w->file;
+}
+
+static uint32_t *value_of(struct world *w, unsigned page)
+{
+    return is_private(page) ? &w->proc->cells[page].value : &w->values[page];
 }
 
 static uint64_t index_of(unsigned page)
@@ -134,13 +145,13 @@ static int map_page(struct world *w, unsigned page)
 static void note_lost(struct world *w, struct cell *cell)
 {
     assert_true(fates.struck[SWAP_READ] > 0);
-    cell->lost = is_private((unsigned)(cell - w->cells));
+    cell->lost = is_private((unsigned)(cell - w->proc->cells));
     w->lost += cell->lost;
 }
 
 static void do_access(struct world *w, unsigned page, enum mmu_access access)
 {
-    struct cell *cell = &w->cells[page];
+    struct cell *cell = &w->proc->cells[page];
     struct fixture *f = &w->f;
     uint64_t reserve_failures = fates.struck[RESERVE];
     uint8_t *host = rig_access(f->rig, f->space, P(page) + 40, access);
@@ -164,16 +175,16 @@ static void do_access(struct world *w, unsigned page, enum mmu_access access)
     if (result != FAULT_DONE)
         return;
     if (access == MMU_STORE) {
-        cell->value = (uint32_t)draw(UINT32_MAX);
-        memcpy(host, &cell->value, sizeof(cell->value));
+        *value_of(w, page) = (uint32_t)draw(UINT32_MAX);
+        memcpy(host, value_of(w, page), sizeof(uint32_t));
     } else {
-        assert_memory_equal(host, &cell->value, sizeof(cell->value));
+        assert_memory_equal(host, value_of(w, page), sizeof(uint32_t));
     }
 }
 
 static void do_map(struct world *w, unsigned page)
 {
-    struct cell *cell = &w->cells[page];
+    struct cell *cell = &w->proc->cells[page];
     if (cell->mapped && draw(8) > 0)
         return;
     assert_int_equal(map_page(w, page), 0);
@@ -188,17 +199,17 @@ static void do_unmap(struct world *w, unsigned page)
 {
     unsigned n = 1 + (unsigned)draw(4);
     for (unsigned i = page; i < page + n && i < PAGES; i++)
-        w->cells[i].mapped = false;
+        w->proc->cells[i].mapped = false;
     assert_int_equal(space_unmap(w->f.space, vaddr(P(page)), BYTES(n)), 0);
 }
 
 static void do_drop(struct world *w, unsigned page)
 {
     int result = space_advise(w->f.space, vaddr(P(page)), PAGE_SIZE, MADV_DONTNEED);
-    assert_int_equal(result, w->cells[page].mapped ? 0 : -ENOMEM);
+    assert_int_equal(result, w->proc->cells[page].mapped ? 0 : -ENOMEM);
     if (is_private(page)) {
-        w->cells[page].value = 0;
-        w->cells[page].lost = false;
+        w->proc->cells[page].value = 0;
+        w->proc->cells[page].lost = false;
     }
 }
 
@@ -207,13 +218,13 @@ static void do_move(struct world *w, unsigned page)
 {
     unsigned to = (unsigned)draw(PAGES / 3);
     vaddr_t where;
-    if (!is_private(page) || !w->cells[page].mapped || page == to)
+    if (!is_private(page) || !w->proc->cells[page].mapped || page == to)
         return;
     assert_int_equal(space_remap(w->f.space, vaddr(P(page)), PAGE_SIZE, PAGE_SIZE,
                                  MREMAP_MAYMOVE | MREMAP_FIXED, vaddr(P(to)), &where),
                      0);
-    w->cells[to] = w->cells[page];
-    w->cells[page].mapped = false;
+    w->proc->cells[to] = w->proc->cells[page];
+    w->proc->cells[page].mapped = false;
 }
 
 static void do_hint(struct world *w, unsigned page)
@@ -224,7 +235,7 @@ static void do_hint(struct world *w, unsigned page)
 
 static void do_protect(struct world *w, unsigned page)
 {
-    if (!w->cells[page].mapped)
+    if (!w->proc->cells[page].mapped)
         return;
     assert_int_equal(space_protect(w->f.space, vaddr(P(page)), PAGE_SIZE, 0), 0);
     assert_int_equal(peek(&w->f, P(page)), -EFAULT);
@@ -235,7 +246,7 @@ static void do_sync(struct world *w, unsigned page)
 {
     uint64_t failures = fates.struck[FILE_WRITE];
     int result = space_sync(w->f.space, vaddr(P(page)), PAGE_SIZE, MS_SYNC);
-    if (w->cells[page].mapped)
+    if (w->proc->cells[page].mapped)
         assert_int_equal(result, fates.struck[FILE_WRITE] > failures ? -ENOSPC : 0);
 }
 
@@ -243,8 +254,45 @@ static void do_lock(struct world *w, unsigned page)
 {
     if (space_lock(w->f.space, vaddr(P(page)), PAGE_SIZE, false) == 0)
         do_access(w, page, MMU_LOAD);
-    if (w->cells[page].mapped)
+    if (w->proc->cells[page].mapped)
         assert_int_equal(space_unlock(w->f.space, vaddr(P(page)), PAGE_SIZE), 0);
+}
+
+static void set_proc(struct world *w, struct proc *proc)
+{
+    w->proc = proc;
+    w->f.space = proc->space;
+}
+
+static struct proc *find_proc(struct world *w, bool lives)
+{
+    unsigned first = (unsigned)draw(PROCS);
+    for (unsigned i = 0; i < PROCS; i++) {
+        struct proc *proc = &w->procs[(first + i) % PROCS];
+        if (proc != w->proc && (proc->space != NULL) == lives)
+            return proc;
+    }
+    return NULL;
+}
+
+static void do_fork(struct world *w)
+{
+    struct proc *child = find_proc(w, false);
+    if (!child)
+        return;
+    assert_int_equal(space_fork(w->f.space, &child->space), 0);
+    memcpy(child->cells, w->proc->cells, sizeof(child->cells));
+    w->forks++;
+}
+
+static void do_end(struct world *w)
+{
+    struct proc *next = find_proc(w, true);
+    if (!next)
+        return;
+    space_put(w->f.space);
+    w->proc->space = NULL;
+    set_proc(w, next);
 }
 
 static void step(struct world *w)
@@ -277,6 +325,13 @@ static void step(struct world *w)
     case 9:
         do_lock(w, page);
         break;
+    case 10:
+        do_fork(w);
+        break;
+    case 11:
+        if (draw(2))
+            do_end(w);
+        break;
     default:
         do_access(w, page, draw(2) ? MMU_STORE : MMU_LOAD);
     }
@@ -301,10 +356,15 @@ static void run(const unsigned percent[FATES], uint64_t seed, bool is_tight)
     assert_int_equal(ftruncate(w.fd, (off_t)BYTES(PAGES / 3)), 0);
     w.file = open_object(&w.f, w.fd, true);
     assert_int_equal(object_shared(w.f.kernel, PAGES / 3, true, &w.shared), 0);
+    w.procs[0].space = w.f.space;
+    set_proc(&w, &w.procs[0]);
     for (unsigned page = 0; page < PAGES; page++)
         do_map(&w, page);
     memcpy(fates.percent, percent, sizeof(fates.percent));
     for (int i = 0; i < STEPS; i++) {
+        struct proc *other = draw(4) ? NULL : find_proc(&w, true);
+        if (other)
+            set_proc(&w, other);
         step(&w);
         poison_free_frames(&w);
         fixture_check(&w.f);
@@ -312,11 +372,16 @@ static void run(const unsigned percent[FATES], uint64_t seed, bool is_tight)
     for (int i = 0; i < FATES; i++)
         assert_true(percent[i] == 0 || fates.struck[i] > 0);
     memset(&fates.percent, 0, sizeof(fates.percent));
-    for (unsigned page = 0; page < PAGES && !is_tight; page++) /* all that is not lost is there */
-        do_access(&w, page, MMU_LOAD);
-    print_message("seed %" PRIu64 ": %" PRIu64 " pages lost to read errors, %" PRIu64
-                  " reserves refused\n",
-                  seed, w.lost, fates.struck[RESERVE]);
+    assert_true(w.forks > 10);
+    for (struct proc *left = w.proc; left; left = find_proc(&w, true)) {
+        if (left != w.proc)
+            do_end(&w);
+        for (unsigned page = 0; page < PAGES && !is_tight; page++) /* what is not lost is there */
+            do_access(&w, page, MMU_LOAD);
+    }
+    print_message("seed %" PRIu64 ": %" PRIu64 " forks, %" PRIu64
+                  " pages lost to read errors, %" PRIu64 " reserves refused\n",
+                  seed, w.forks, w.lost, fates.struck[RESERVE]);
     assert_true(percent[SWAP_READ] > 0 || w.lost == 0);
     object_put(w.f.kernel, w.file);
     object_put(w.f.kernel, w.shared);

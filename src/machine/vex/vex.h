@@ -52,7 +52,7 @@ struct vex_leave {
 /* Host registers at a miss, by x86 register number. */
 struct vex_frame {
     uint8_t pad[8];
-    uint8_t xmm[10][16]; /* xmm3-12, which VEX allocates */
+    uint8_t xmm[10][16]; /* xmm3-12, which VEX allocates; only if the block uses them */
     uint64_t gpr[16];
     uint64_t back; /* return address */
 };
@@ -185,7 +185,7 @@ enum { VEX_INDIRECT_SLOTS = 1 << 16, VEX_SECTORS_MAX = 16, VEX_GRANULE = 64 };
 
 /* Code addresses by which translated code reaches vex_dispatch.S. */
 struct vex_doors {
-    uint32_t exit, indirect, fetch, miss;
+    uint32_t exit, indirect, fetch, miss, miss_simd;
 };
 
 struct vex_sector {
@@ -283,6 +283,7 @@ void vex_cp_exit(void);
 void vex_cp_indirect(void);
 void vex_cp_fetch(void);
 void vex_cp_miss(void);
+void vex_cp_miss_simd(void);
 
 /* vex_engine.c */
 void vex_raise(struct cpu *cpu); /* makes the running block's end leave to cpu_run's loop */

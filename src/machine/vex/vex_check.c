@@ -2,7 +2,8 @@
 /*
  * The inline TLB check. For the bytes [low, high) off one base it is, in VEX's IR:
  *
- *      slot = ((base + low) >> 7 ^ (base + low) >> 17) & ((SLOTS - 1) << 5)
+ *      low = base + low
+ *      slot = (low ^ low >> 10) >> 7 & ((SLOTS - 1) << 5)
  *      last = base + high - 1
  *      leave the block if (last & ~0xfff) != front[slot].tag
  *      host = last + front[slot].addend
@@ -70,9 +71,12 @@ static IRExpr *front_field(struct vex_pass *p, const struct vex_group *group, si
                    (int64_t)((uint64_t)(uintptr_t)p->t->engine->front + field));
 }
 
+/* Each stamp is made from the one before, so that the host adds without a copy. */
 static void write_stamp(struct vex_pass *p, struct vex_group *group)
 {
-    IRExpr *stamp = vex_add(p, IRExpr_RdTmp(p->clock), group->stamp);
+    IRExpr *stamp = vex_add(p, IRExpr_RdTmp(p->clock), group->stamp - p->clock_ahead);
+    p->clock = stamp->Iex.RdTmp.tmp;
+    p->clock_ahead = group->stamp;
     vex_emit(
         p, IRStmt_Store(Iend_LE, front_field(p, group, offsetof(struct tlb_front, stamp)), stamp));
     group->stamp = 0;
@@ -128,11 +132,10 @@ static IRExpr *shifted(struct vex_pass *p, IRExpr *value, unsigned by)
 /* tlb_front_slot() << FRONT_LEN_SHIFT */
 static IRTemp slot_offset(struct vex_pass *p, IRExpr *addr)
 {
-    enum { TO_OFFSET = PAGE_SHIFT - FRONT_LEN_SHIFT };
-    IRExpr *low = shifted(p, addr, TO_OFFSET), *high = shifted(p, addr, TO_OFFSET + TLB_FRONT_BITS);
+    IRExpr *folded = vex_binop(p, Ity_I64, Iop_Xor64, shifted(p, addr, TLB_FRONT_BITS), addr);
+    IRExpr *number = shifted(p, folded, PAGE_SHIFT - FRONT_LEN_SHIFT);
     uint64_t mask = (uint64_t)(TLB_FRONT_SLOTS - 1) << FRONT_LEN_SHIFT;
-    IRExpr *folded = vex_binop(p, Ity_I64, Iop_Xor64, low, high);
-    return vex_temp(p, Ity_I64, IRExpr_Binop(Iop_And64, folded, vex_u64(mask)));
+    return vex_temp(p, Ity_I64, IRExpr_Binop(Iop_And64, number, vex_u64(mask)));
 }
 
 static void emit_check(struct vex_pass *p, struct vex_group *group, const struct vex_access *a,

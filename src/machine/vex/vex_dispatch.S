@@ -43,7 +43,7 @@ vex_escape:
         jmp leave
         .size vex_escape, . - vex_escape
 
-/* The next four are called by translated code, for the sake of the return address. */
+/* What follows is called by translated code, for the sake of the return address. */
         .globl vex_cp_exit
         .type vex_cp_exit, @function
 vex_cp_exit:
@@ -68,10 +68,14 @@ vex_cp_fetch:
         jmp leave
         .size vex_cp_fetch, . - vex_cp_fetch
 
-/* Saves what VEX keeps in registers, as struct vex_frame, and returns behind the call or leaves. */
-        .globl vex_cp_miss
-        .type vex_cp_miss, @function
-vex_cp_miss:
+/*
+ * Saves what VEX keeps in registers, as struct vex_frame, and returns behind the call or leaves. What
+ * vex_miss() preserves is not restored. Blocks without values in SIMD registers spare those.
+ */
+        .macro miss name, simd
+        .globl \name
+        .type \name, @function
+\name:
         pushq %r15
         pushq %r14
         pushq %r13
@@ -89,6 +93,7 @@ vex_cp_miss:
         pushq %rcx
         pushq %rax
         subq $168, %rsp
+        .if \simd
         movups %xmm3, 8(%rsp)
         movups %xmm4, 24(%rsp)
         movups %xmm5, 40(%rsp)
@@ -99,11 +104,13 @@ vex_cp_miss:
         movups %xmm10, 120(%rsp)
         movups %xmm11, 136(%rsp)
         movups %xmm12, 152(%rsp)
+        .endif
         movq %rbp, %rdi
         movq %rsp, %rsi
         call vex_miss
         testq %rax, %rax
-        jne 1f
+        jne left
+        .if \simd
         movups 8(%rsp), %xmm3
         movups 24(%rsp), %xmm4
         movups 40(%rsp), %xmm5
@@ -114,26 +121,27 @@ vex_cp_miss:
         movups 120(%rsp), %xmm10
         movups 136(%rsp), %xmm11
         movups 152(%rsp), %xmm12
+        .endif
         addq $168, %rsp
         popq %rax
         popq %rcx
         popq %rdx
-        popq %rbx
-        addq $8, %rsp
-        popq %rbp
+        addq $24, %rsp /* rbx, rsp, rbp */
         popq %rsi
         popq %rdi
         popq %r8
         popq %r9
         popq %r10
         popq %r11
-        popq %r12
-        popq %r13
-        popq %r14
-        popq %r15
+        addq $32, %rsp /* r12 to r15 */
         ret
-1:      movl $VEX_LEAVE_MISS, %eax
+        .size \name, . - \name
+        .endm
+
+        miss vex_cp_miss, 0
+        miss vex_cp_miss_simd, 1
+
+left:   movl $VEX_LEAVE_MISS, %eax
         jmp leave
-        .size vex_cp_miss, . - vex_cp_miss
 
         .section .note.GNU-stack, "", @progbits

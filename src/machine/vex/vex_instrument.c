@@ -391,6 +391,24 @@ static void note_len(struct vex_pass *p)
         t->len = 0;
 }
 
+static bool uses_simd(const IRTypeEnv *env)
+{
+    for (int i = 0; i < env->types_used; i++) {
+        switch (env->types[i]) {
+        case Ity_I1:
+        case Ity_I8:
+        case Ity_I16:
+        case Ity_I32:
+        case Ity_I64:
+        case Ity_I128: /* two integers */
+            break;
+        default:
+            return true;
+        }
+    }
+    return false;
+}
+
 IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
                      const VexGuestExtents *extents, const VexArchInfo *arch, IRType guest_word,
                      IRType host_word)
@@ -432,5 +450,6 @@ IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
     }
     note_len(p);
     vex_drop_dead_puts(p->out, 0);
+    t->uses_simd = uses_simd(p->out->tyenv);
     return p->out;
 }

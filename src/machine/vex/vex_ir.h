@@ -42,6 +42,7 @@ struct vex_translation {
     uint32_t nsites;
     uint32_t indirect; /* index of its indirect site, or VEX_NONE */
     unsigned len;      /* guest bytes translated */
+    bool uses_simd;    /* values of it may be in SIMD registers */
     bool needs_second; /* not translated: the first instruction reaches into the next page */
 };
 
@@ -103,7 +104,8 @@ struct vex_pass {
     struct vex_amounts now;   /* retired so far */
     struct vex_amounts start; /* of this instruction */
     const struct vex_insn *insn;
-    IRTemp clock;
+    IRTemp clock; /* what the clock was at the block's start, plus `clock_ahead` */
+    uint16_t clock_ahead;
     IRStmt **delayed;
     int ndelayed;
 };

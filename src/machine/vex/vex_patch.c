@@ -71,8 +71,10 @@ static void call(struct writer *w, uint32_t target)
  * start. Result: their end. */
 uint8_t *vex_patch_doors(struct vex_doors *doors, uint8_t *at)
 {
-    void (*const targets[])(void) = {vex_cp_exit, vex_cp_indirect, vex_cp_fetch, vex_cp_miss};
-    uint32_t *const out[] = {&doors->exit, &doors->indirect, &doors->fetch, &doors->miss};
+    void (*const targets[])(void) = {vex_cp_exit, vex_cp_indirect, vex_cp_fetch, vex_cp_miss,
+                                     vex_cp_miss_simd};
+    uint32_t *const out[] = {&doors->exit, &doors->indirect, &doors->fetch, &doors->miss,
+                             &doors->miss_simd};
     struct writer w = {at};
     for (unsigned i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
         *out[i] = (uint32_t)(uintptr_t)w.at;
@@ -137,10 +139,10 @@ static void leave(struct writer *w, struct vex_site *site, const struct vex_door
     site->back = (uint32_t)(uintptr_t)w->at;
 }
 
-static void miss(struct writer *w, struct vex_site *site, const struct vex_doors *doors,
-                 uint32_t number, const uint8_t *past)
+static void miss(struct writer *w, struct vex_site *site, uint32_t door, uint32_t number,
+                 const uint8_t *past)
 {
-    call(w, doors->miss);
+    call(w, door);
     site->back = (uint32_t)(uintptr_t)w->at;
     uint8_t skip = (uint8_t)(past - w->at - 2);
     bytes(w, (uint8_t[]){0xeb, skip}, 2);
@@ -282,7 +284,8 @@ static void patch_direct(struct vex_translation *t, uint8_t *exit, struct writer
     switch ((enum vex_site_kind)site->kind) {
     case VEX_SITE_MISS:
         site->in_place = site->is_const || read_last_reg(site, exit);
-        miss(&w, site, doors, first_site + index, exit + DIRECT_LEN);
+        miss(&w, site, t->uses_simd ? doors->miss_simd : doors->miss, first_site + index,
+             exit + DIRECT_LEN);
         break;
     default:
         if (!fits_in_place(site->amounts)) {

@@ -269,13 +269,8 @@ static void move_one(const struct string *s)
     advance(s, 1, 1, 1);
 }
 
-/* The lookups of the n - 1 further elements, source and destination in turn: all of them hit,
- * unless the TLB is so small that looking up one page displaces the other. */
-static bool stays_in_tlb(const struct cpu_engine *engine)
-{
-    return engine->machine->tlb_spec.l1d.ways >= 2;
-}
-
+/* The lookups of the n - 1 further elements, source and destination in turn, all hit, if looking up
+ * one page does not displace the other. */
 static void movs_pages(const struct string *s, uint64_t n)
 {
     VexGuestAMD64State *g = &s->cpu->guest;
@@ -313,7 +308,8 @@ static void movs(const struct string *s)
     while (g->guest_RCX) {
         uint64_t n = smaller(on_page(s, g->guest_RSI), on_page(s, g->guest_RDI));
         n = smaller(n, g->guest_RCX);
-        if (n < 2 || !stays_in_tlb(s->cpu->engine) || share_slot(g->guest_RSI, g->guest_RDI))
+        if (n < 2 || !tlb_keeps_last(s->cpu->engine->machine->tlb) ||
+            share_slot(g->guest_RSI, g->guest_RDI))
             move_one(s);
         else
             movs_pages(s, n);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A space against a naive model: an array of pages, each with what mmap, mprotect and the rest have
- * said about it and the bytes it should hold. Random verbs are done to both, in RAM so small that
- * pages come and go all the time; every access must give the model's byte or the model's fault, and
- * the regions must be the runs of like pages.
+ * Spaces against a naive model: for each process an array of pages, each with what mmap, mprotect
+ * and the rest have said about it and the bytes it should hold; a fork copies the array. Random
+ * verbs are done to both, by a process drawn at random, in RAM so small that pages come and go all
+ * the time; every access must give the model's byte or the model's fault, and the regions must be
+ * the runs of like pages.
  *
  * MODEL_STEPS and MODEL_SEED in the environment change how long and where it starts, MODEL_CHECK
  * the steps between checks of whole structures; MODEL_TRACE prints each step.
@@ -31,25 +32,33 @@ enum {
     OBJECTS = 4, /* 0, 1: files; 2, 3: shared memory */
     FILES = 2,
     OBJECT_PAGES = 40,
+    PROCS = 8,       /* at most */
     LOCK_LIMIT = 12, /* pages */
     LEN_MAX = 24,    /* pages of most ranges */
 };
 #define BASE (SPACE_MMAP_TOP - (uint64_t)ARENA * PAGE_SIZE)
 
 struct page {
-    bool mapped, shared, locked, on_fault, charged, noreserve, has_copy;
+    bool mapped, shared, locked, on_fault, charged, noreserve, dont_fork, wiped, has_copy;
     unsigned prot, max_prot;
     int object; /* -1: none */
     unsigned index;
     uint8_t cells[CELLS]; /* if has_copy */
 };
 
-struct model {
-    struct rig *rig;
-    struct space *space;
-    uint64_t random;
+struct proc {
+    struct space *space; /* NULL: it does not live */
     bool lock_future;
     struct page pages[ARENA];
+};
+
+struct model {
+    struct rig *rig;
+    uint64_t random;
+    struct proc *proc; /* whose turn it is */
+    unsigned nprocs;   /* that may live at once */
+    uint64_t forks, ends;
+    struct proc procs[PROCS];
     uint8_t data[OBJECTS][OBJECT_PAGES][CELLS];
     uint64_t len[OBJECTS]; /* bytes */
     int fd[FILES];
@@ -127,7 +136,7 @@ static void make_copy(struct model *m, struct page *p)
 static bool populate(struct model *m, unsigned first, unsigned end)
 {
     for (unsigned i = first; i < end; i++) {
-        struct page *p = &m->pages[i];
+        struct page *p = &m->proc->pages[i];
         bool stores = !p->shared && (p->prot & PROT_MASK_W);
         if (expect_access(m, p, stores ? MMU_STORE : MMU_LOAD) != FAULT_DONE)
             return false;
@@ -141,13 +150,14 @@ static bool alike(const struct page *a, const struct page *b)
 {
     return a->mapped && b->mapped && a->shared == b->shared && a->locked == b->locked &&
            a->on_fault == b->on_fault && a->charged == b->charged && a->noreserve == b->noreserve &&
-           a->prot == b->prot && a->max_prot == b->max_prot && a->object == b->object &&
+           a->dont_fork == b->dont_fork && a->wiped == b->wiped && a->prot == b->prot &&
+           a->max_prot == b->max_prot && a->object == b->object &&
            (a->object < 0 || a->index + 1 == b->index);
 }
 
 static unsigned run_end(const struct model *m, unsigned page)
 {
-    while (page + 1 < ARENA && alike(&m->pages[page], &m->pages[page + 1]))
+    while (page + 1 < ARENA && alike(&m->proc->pages[page], &m->proc->pages[page + 1]))
         page++;
     return page + 1;
 }
@@ -155,7 +165,7 @@ static unsigned run_end(const struct model *m, unsigned page)
 static bool covered(const struct model *m, unsigned first, unsigned end)
 {
     for (unsigned i = first; i < end; i++)
-        if (!m->pages[i].mapped)
+        if (!m->proc->pages[i].mapped)
             return false;
     return true;
 }
@@ -164,7 +174,7 @@ static unsigned count_locked(const struct model *m)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < ARENA; i++)
-        n += m->pages[i].mapped && m->pages[i].locked;
+        n += m->proc->pages[i].mapped && m->proc->pages[i].locked;
     return n;
 }
 
@@ -173,7 +183,7 @@ static unsigned find_gap(const struct model *m, unsigned n)
 {
     unsigned run = 0;
     for (unsigned i = ARENA; i-- > 0;) {
-        run = m->pages[i].mapped ? 0 : run + 1;
+        run = m->proc->pages[i].mapped ? 0 : run + 1;
         if (run == n)
             return i;
     }
@@ -184,21 +194,27 @@ static void check_sums(const struct model *m)
 {
     unsigned runs = 0, npages = 0, charged = 0;
     for (unsigned i = 0; i < ARENA; i++) {
-        const struct page *p = &m->pages[i];
+        const struct page *p = &m->proc->pages[i];
         npages += p->mapped;
         charged += p->mapped && p->charged;
-        runs += p->mapped && (i == 0 || !alike(&m->pages[i - 1], p));
+        runs += p->mapped && (i == 0 || !alike(&m->proc->pages[i - 1], p));
     }
-    assert_int_equal(m->space->npages, npages);
-    assert_int_equal(m->space->committed, charged);
-    assert_int_equal(m->space->nlocked, count_locked(m));
-    assert_int_equal(m->space->regions.count, runs);
+    uint64_t committed = (uint64_t)(OBJECTS - FILES) * OBJECT_PAGES;
+    for (const struct proc *proc = m->procs; proc < m->procs + PROCS; proc++)
+        committed += proc->space ? proc->space->committed : 0;
+    assert_int_equal(m->rig->kernel->commit.used, committed);
+    assert_int_equal(m->proc->space->npages, npages);
+    assert_int_equal(m->proc->space->committed, charged);
+    assert_int_equal(m->proc->space->nlocked, count_locked(m));
+    assert_int_equal(m->proc->space->regions.count, runs);
 }
 
 static void check_whole(const struct model *m)
 {
-    assert_true(space_is_valid(m->space));
+    for (const struct proc *proc = m->procs; proc < m->procs + PROCS; proc++)
+        assert_true(!proc->space || space_is_valid(proc->space));
     assert_true(kernel_is_valid(m->rig->kernel));
+    assert_true(tlb_is_valid(m->rig->machine.tlb));
     check_sums(m);
 }
 
@@ -227,7 +243,7 @@ static struct page random_kind(struct model *m, unsigned n)
 {
     struct page p = {.mapped = true, .object = -1, .max_prot = 7, .prot = random_prot(m)};
     p.noreserve = chance(m, 10);
-    p.locked = m->lock_future;
+    p.locked = m->proc->lock_future;
     if (chance(m, 60)) {
         p.object = (int)draw(m, OBJECTS);
         p.shared = p.object >= FILES || chance(m, 50);
@@ -244,7 +260,7 @@ static struct page random_kind(struct model *m, unsigned n)
 static void fill(struct model *m, unsigned first, unsigned end, struct page p)
 {
     for (unsigned i = first; i < end; i++, p.index++)
-        m->pages[i] = p;
+        m->proc->pages[i] = p;
 }
 
 static void do_map(struct model *m)
@@ -270,11 +286,11 @@ static void do_map(struct model *m)
     } else if (chance(m, 40)) {
         request.flags = SPACE_MAP_FIXED_NOREPLACE;
         for (unsigned i = first; i < end; i++)
-            expected = m->pages[i].mapped ? -EEXIST : expected;
+            expected = m->proc->pages[i].mapped ? -EEXIST : expected;
     } else {
         bool free = true;
         for (unsigned i = first; i < end; i++)
-            free = free && !m->pages[i].mapped;
+            free = free && !m->proc->pages[i].mapped;
         if (!free || chance(m, 50)) {
             request.addr = free ? vaddr(0) : request.addr;
             first = find_gap(m, n);
@@ -287,7 +303,7 @@ static void do_map(struct model *m)
     if (!expected && p.locked && count_locked(m) + n > LOCK_LIMIT)
         expected = -EAGAIN;
     vaddr_t where = vaddr(1);
-    assert_int_equal(space_map(m->space, &request, &where), expected);
+    assert_int_equal(space_map(m->proc->space, &request, &where), expected);
     if (expected) {
         assert_int_equal(where.v, 1);
         return;
@@ -302,9 +318,10 @@ static void do_unmap(struct model *m)
 {
     unsigned first, end;
     random_range(m, &first, &end);
-    assert_int_equal(space_unmap(m->space, at(first), (uint64_t)(end - first) * PAGE_SIZE), 0);
+    assert_int_equal(space_unmap(m->proc->space, at(first), (uint64_t)(end - first) * PAGE_SIZE),
+                     0);
     for (unsigned i = first; i < end; i++)
-        m->pages[i] = (struct page){0};
+        m->proc->pages[i] = (struct page){0};
 }
 
 /* The first page that may not have the protection decides the error and becomes *end. */
@@ -312,7 +329,9 @@ static void do_unmap(struct model *m)
 static int expect_protect(const struct model *m, unsigned first, unsigned *end, unsigned prot)
 {
     for (unsigned i = first; i < *end; i++) {
-        int error = !m->pages[i].mapped ? -ENOMEM : prot & ~m->pages[i].max_prot ? -EACCES : 0;
+        int error = !m->proc->pages[i].mapped            ? -ENOMEM
+                    : prot & ~m->proc->pages[i].max_prot ? -EACCES
+                                                         : 0;
         if (error) {
             *end = i;
             return error;
@@ -329,9 +348,9 @@ static void do_protect(struct model *m)
         end = run_end(m, first) < end ? run_end(m, first) : end;
     uint64_t len = (uint64_t)(end - first) * PAGE_SIZE;
     int expected = expect_protect(m, first, &end, prot);
-    assert_int_equal(space_protect(m->space, at(first), len, prot), expected);
+    assert_int_equal(space_protect(m->proc->space, at(first), len, prot), expected);
     for (unsigned i = first; i < end; i++) {
-        struct page *p = &m->pages[i];
+        struct page *p = &m->proc->pages[i];
         p->prot = prot;
         p->charged |= (prot & PROT_MASK_W) && !p->shared && !p->noreserve;
         if (p->locked && !p->on_fault && (prot & PROT_MASK_W) && !p->shared)
@@ -345,7 +364,7 @@ static int expect_lock(struct model *m, unsigned first, unsigned end)
     if (!covered(m, first, end))
         return -ENOMEM;
     for (unsigned i = first; i < end; i++)
-        more += !m->pages[i].locked;
+        more += !m->proc->pages[i].locked;
     return more > 0 && count_locked(m) + more > LOCK_LIMIT ? -ENOMEM : 0;
 }
 
@@ -357,16 +376,16 @@ static void do_lock(struct model *m)
         end = ARENA;
     int expected = expect_lock(m, first, end);
     for (unsigned i = first; i < end && !expected; i++) {
-        m->pages[i].locked = true;
-        m->pages[i].on_fault = on_fault;
+        m->proc->pages[i].locked = true;
+        m->proc->pages[i].on_fault = on_fault;
     }
     if (!expected && !on_fault && !populate(m, first, end))
         expected = -ENOMEM;
     uint64_t len = (uint64_t)(end - first) * PAGE_SIZE - draw(m, 100);
-    assert_int_equal(space_lock(m->space, at(first), len, on_fault), expected);
+    assert_int_equal(space_lock(m->proc->space, at(first), len, on_fault), expected);
     for (unsigned i = first; i < end && !expected && !on_fault; i++) {
         uint8_t in;
-        assert_int_equal(space_incore(m->space, at(i), PAGE_SIZE, &in), 0);
+        assert_int_equal(space_incore(m->proc->space, at(i), PAGE_SIZE, &in), 0);
         assert_int_equal(in & 1, 1);
     }
 }
@@ -376,23 +395,23 @@ static void do_unlock(struct model *m)
     unsigned first, end;
     random_range(m, &first, &end);
     int expected = covered(m, first, end) ? 0 : -ENOMEM;
-    assert_int_equal(space_unlock(m->space, at(first), (uint64_t)(end - first) * PAGE_SIZE),
+    assert_int_equal(space_unlock(m->proc->space, at(first), (uint64_t)(end - first) * PAGE_SIZE),
                      expected);
     for (unsigned i = first; i < end && !expected; i++)
-        m->pages[i].locked = m->pages[i].on_fault = false;
+        m->proc->pages[i].locked = m->proc->pages[i].on_fault = false;
 }
 
 static void do_lock_all(struct model *m)
 {
     if (chance(m, 30)) {
-        assert_int_equal(space_lock_all(m->space, MCL_FUTURE), 0);
-        m->lock_future = true;
+        assert_int_equal(space_lock_all(m->proc->space, MCL_FUTURE), 0);
+        m->proc->lock_future = true;
         return;
     }
-    assert_int_equal(space_unlock_all(m->space), 0);
-    m->lock_future = false;
+    assert_int_equal(space_unlock_all(m->proc->space), 0);
+    m->proc->lock_future = false;
     for (unsigned i = 0; i < ARENA; i++)
-        m->pages[i].locked = m->pages[i].on_fault = false;
+        m->proc->pages[i].locked = m->proc->pages[i].on_fault = false;
 }
 
 static int expect_drop(const struct page *p, int advice)
@@ -407,13 +426,14 @@ static void do_drop(struct model *m)
     int advice = chance(m, 50) ? MADV_DONTNEED : MADV_FREE, expected = 0;
     random_range(m, &first, &end);
     for (unsigned i = first; i < end && !expected; i++)
-        expected = m->pages[i].mapped ? expect_drop(&m->pages[i], advice) : 0;
+        expected = m->proc->pages[i].mapped ? expect_drop(&m->proc->pages[i], advice) : 0;
     for (unsigned i = first; i < end && !expected; i++)
-        m->pages[i].has_copy = false;
+        m->proc->pages[i].has_copy = false;
     if (!expected && !covered(m, first, end))
         expected = -ENOMEM;
-    assert_int_equal(space_advise(m->space, at(first), (uint64_t)(end - first) * PAGE_SIZE, advice),
-                     expected);
+    assert_int_equal(
+        space_advise(m->proc->space, at(first), (uint64_t)(end - first) * PAGE_SIZE, advice),
+        expected);
 }
 
 static void do_hint(struct model *m)
@@ -423,12 +443,13 @@ static void do_hint(struct model *m)
     unsigned first, end;
     random_range(m, &first, &end);
     for (unsigned i = first; i < end; i++)
-        if (m->pages[i].locked && (advice == MADV_COLD || advice == MADV_PAGEOUT))
+        if (m->proc->pages[i].locked && (advice == MADV_COLD || advice == MADV_PAGEOUT))
             expected = -EINVAL;
     if (!expected && !covered(m, first, end))
         expected = -ENOMEM;
-    assert_int_equal(space_advise(m->space, at(first), (uint64_t)(end - first) * PAGE_SIZE, advice),
-                     expected);
+    assert_int_equal(
+        space_advise(m->proc->space, at(first), (uint64_t)(end - first) * PAGE_SIZE, advice),
+        expected);
 }
 
 static void do_populate(struct model *m)
@@ -438,7 +459,7 @@ static void do_populate(struct model *m)
     int expected = 0;
     random_range(m, &first, &end);
     for (unsigned i = first; i < end && !expected; i++) {
-        struct page *p = &m->pages[i];
+        struct page *p = &m->proc->pages[i];
         if (!p->mapped)
             expected = -ENOMEM;
         else if (!(p->prot & (stores ? PROT_MASK_W : PROT_MASK_R)))
@@ -448,7 +469,7 @@ static void do_populate(struct model *m)
         else if (stores)
             make_copy(m, p);
     }
-    assert_int_equal(space_advise(m->space, at(first), (uint64_t)(end - first) * PAGE_SIZE,
+    assert_int_equal(space_advise(m->proc->space, at(first), (uint64_t)(end - first) * PAGE_SIZE,
                                   stores ? MADV_POPULATE_WRITE : MADV_POPULATE_READ),
                      expected);
 }
@@ -460,21 +481,21 @@ struct move {
 
 static void move_pages(struct model *m, const struct move *v)
 {
-    struct page moved[ARENA], last = m->pages[v->from];
+    struct page moved[ARENA], last = m->proc->pages[v->from];
     unsigned kept = v->old_n < v->new_n ? v->old_n : v->new_n;
     last.has_copy = false;
     for (unsigned i = 0; i < v->new_n; i++) {
-        moved[i] = i < kept ? m->pages[v->from + i] : last;
+        moved[i] = i < kept ? m->proc->pages[v->from + i] : last;
         moved[i].index = last.index + i;
     }
     for (unsigned i = 0; i < v->old_n; i++) {
-        struct page *p = &m->pages[v->from + i];
+        struct page *p = &m->proc->pages[v->from + i];
         if (v->flags & MREMAP_DONTUNMAP)
             p->has_copy = p->locked = p->on_fault = false;
         else
             *p = (struct page){0};
     }
-    memcpy(&m->pages[v->to], moved, v->new_n * sizeof(moved[0]));
+    memcpy(&m->proc->pages[v->to], moved, v->new_n * sizeof(moved[0]));
     if (last.locked && !last.on_fault)
         populate(m, v->to + kept, v->to + v->new_n);
 }
@@ -482,7 +503,7 @@ static void move_pages(struct model *m, const struct move *v)
 /* What both kinds of move check once places are settled. */
 static int expect_resize(const struct model *m, const struct move *v, unsigned old_n)
 {
-    const struct page *p = &m->pages[v->from];
+    const struct page *p = &m->proc->pages[v->from];
     if (old_n == 0 && !p->shared)
         return -EINVAL;
     if (old_n > run_end(m, v->from) - v->from)
@@ -495,7 +516,7 @@ static int expect_resize(const struct model *m, const struct move *v, unsigned o
 static void call_remap(struct model *m, const struct move *v, int expected)
 {
     vaddr_t where = vaddr(1);
-    assert_int_equal(space_remap(m->space, at(v->from), (uint64_t)v->old_n * PAGE_SIZE,
+    assert_int_equal(space_remap(m->proc->space, at(v->from), (uint64_t)v->old_n * PAGE_SIZE,
                                  (uint64_t)v->new_n * PAGE_SIZE, v->flags,
                                  v->flags & MREMAP_FIXED ? at(v->to) : vaddr(0), &where),
                      expected);
@@ -505,7 +526,7 @@ static void call_remap(struct model *m, const struct move *v, int expected)
 
 static bool object_allows(const struct model *m, const struct move *v)
 {
-    const struct page *p = &m->pages[v->from];
+    const struct page *p = &m->proc->pages[v->from];
     return p->object < 0 || p->index + v->new_n <= OBJECT_PAGES;
 }
 
@@ -524,7 +545,7 @@ static void do_move(struct model *m)
     bool is_fixed = v.flags & MREMAP_FIXED;
     unsigned kept = v.old_n < v.new_n ? v.old_n : v.new_n;
     int expected = 0;
-    if (!m->pages[v.from].mapped)
+    if (!m->proc->pages[v.from].mapped)
         expected = -EFAULT;
     else if (is_fixed && v.from + v.old_n > v.to && v.to + v.new_n > v.from)
         expected = -EINVAL;
@@ -536,9 +557,9 @@ static void do_move(struct model *m)
     if (expected)
         return;
     for (unsigned i = v.from + kept; i < v.from + v.old_n; i++)
-        m->pages[i] = (struct page){0};
+        m->proc->pages[i] = (struct page){0};
     for (unsigned i = v.to; i < v.to + v.new_n; i++)
-        m->pages[i] = (struct page){0};
+        m->proc->pages[i] = (struct page){0};
     v.old_n = kept;
     move_pages(m, &v);
 }
@@ -553,20 +574,20 @@ static void do_resize(struct model *m)
     if (v.from + v.old_n > ARENA || v.from + v.new_n > ARENA || !object_allows(m, &v))
         return;
     v.to = v.from;
-    if (!m->pages[v.from].mapped) {
+    if (!m->proc->pages[v.from].mapped) {
         call_remap(m, &v, -EFAULT);
         return;
     }
     if (v.old_n >= v.new_n) {
         call_remap(m, &v, 0);
         for (unsigned i = v.from + v.new_n; i < v.from + v.old_n; i++)
-            m->pages[i] = (struct page){0};
+            m->proc->pages[i] = (struct page){0};
         return;
     }
     int expected = expect_resize(m, &v, v.old_n);
     bool fits = v.from + v.old_n == run_end(m, v.from);
     for (unsigned i = v.from + v.old_n; i < v.from + v.new_n; i++)
-        fits = fits && !m->pages[i].mapped;
+        fits = fits && !m->proc->pages[i].mapped;
     if (!expected && !fits) {
         v.to = find_gap(m, v.new_n);
         expected = v.flags & MREMAP_MAYMOVE ? 0 : -ENOMEM;
@@ -586,12 +607,118 @@ static void do_sync(struct model *m)
     if (chance(m, 20))
         flags |= MS_INVALIDATE;
     for (unsigned i = first; i < end; i++)
-        if (m->pages[i].mapped && m->pages[i].locked && (flags & MS_INVALIDATE))
+        if (m->proc->pages[i].mapped && m->proc->pages[i].locked && (flags & MS_INVALIDATE))
             expected = -EBUSY;
     if (!expected && !covered(m, first, end))
         expected = -ENOMEM;
-    assert_int_equal(space_sync(m->space, at(first), (uint64_t)(end - first) * PAGE_SIZE, flags),
-                     expected);
+    assert_int_equal(
+        space_sync(m->proc->space, at(first), (uint64_t)(end - first) * PAGE_SIZE, flags),
+        expected);
+}
+
+static void set_fork_advice(struct page *p, int advice)
+{
+    if (advice == MADV_DONTFORK || advice == MADV_DOFORK)
+        p->dont_fork = advice == MADV_DONTFORK;
+    else
+        p->wiped = advice == MADV_WIPEONFORK;
+}
+
+static void do_fork_advice(struct model *m)
+{
+    static const int advices[] = {MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK, MADV_KEEPONFORK};
+    int advice = advices[draw(m, 4)], expected = 0;
+    unsigned first, end;
+    random_range(m, &first, &end);
+    for (unsigned i = first; i < end; i++) {
+        const struct page *p = &m->proc->pages[i];
+        if (advice == MADV_WIPEONFORK && p->mapped && (p->shared || p->object >= 0))
+            expected = -EINVAL;
+    }
+    for (unsigned i = first; i < end && !expected; i++)
+        if (m->proc->pages[i].mapped)
+            set_fork_advice(&m->proc->pages[i], advice);
+    if (!expected && !covered(m, first, end))
+        expected = -ENOMEM;
+    assert_int_equal(
+        space_advise(m->proc->space, at(first), (uint64_t)(end - first) * PAGE_SIZE, advice),
+        expected);
+}
+
+/* ---- processes ---- */
+
+static void copy_page(const struct page *p, struct page *child)
+{
+    *child = p->dont_fork ? (struct page){0} : *p;
+    child->locked = child->on_fault = false;
+    child->has_copy &= !p->wiped;
+}
+
+static unsigned count_charged_in_fork(const struct proc *proc)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < ARENA; i++)
+        n += proc->pages[i].mapped && proc->pages[i].charged && !proc->pages[i].dont_fork;
+    return n;
+}
+
+/* Now and then with no page too many left to promise, or one too few. */
+static void do_fork(struct model *m)
+{
+    struct commit *commit = &m->rig->kernel->commit, was = *commit;
+    struct proc *child = m->procs;
+    while (child < m->procs + m->nprocs && child->space)
+        child++;
+    if (child == m->procs + m->nprocs)
+        return;
+    unsigned charged = count_charged_in_fork(m->proc), strict = (unsigned)draw(m, 3);
+    bool refused = strict == 1 && charged > 0;
+    if (strict > 0) {
+        commit->mode = COMMIT_NEVER;
+        commit->limit = commit->used + charged - refused;
+    }
+    struct space *space = NULL;
+    assert_int_equal(space_fork(m->proc->space, &space), refused ? -ENOMEM : 0);
+    commit->mode = was.mode;
+    commit->limit = was.limit;
+    if (refused) {
+        assert_null(space);
+        assert_int_equal(commit->used, was.used);
+        return;
+    }
+    m->forks++;
+    child->space = space;
+    child->lock_future = false;
+    for (unsigned i = 0; i < ARENA; i++)
+        copy_page(&m->proc->pages[i], &child->pages[i]);
+    m->proc = child; /* its sums are checked next */
+}
+
+static void end_proc(struct model *m, struct proc *proc)
+{
+    space_put(proc->space);
+    memset(proc, 0, sizeof(*proc));
+    m->ends++;
+}
+
+static struct proc *draw_proc(struct model *m)
+{
+    for (;;) {
+        struct proc *proc = &m->procs[draw(m, m->nprocs)];
+        if (proc->space)
+            return proc;
+    }
+}
+
+static void do_end(struct model *m)
+{
+    unsigned live = 0;
+    for (const struct proc *proc = m->procs; proc < m->procs + PROCS; proc++)
+        live += proc->space != NULL;
+    if (live == 1)
+        return;
+    end_proc(m, m->proc);
+    m->proc = draw_proc(m);
 }
 
 /* ---- the file's other users ---- */
@@ -607,9 +734,10 @@ static void do_truncate(struct model *m)
         for (unsigned c = 0; c < CELLS; c++)
             if (i * PAGE_SIZE + cell_offset(c) >= len)
                 m->data[file][i][c] = 0;
-    for (unsigned i = 0; i < ARENA; i++)
-        if (m->pages[i].object == file && beyond_end(m, &m->pages[i]))
-            m->pages[i].has_copy = false;
+    for (struct proc *proc = m->procs; proc < m->procs + PROCS; proc++)
+        for (unsigned i = 0; i < ARENA; i++)
+            if (proc->pages[i].object == file && beyond_end(m, &proc->pages[i]))
+                proc->pages[i].has_copy = false;
 }
 
 static void do_write_file(struct model *m)
@@ -648,7 +776,7 @@ static enum fault_result cpu_access(struct model *m, vaddr_t va, enum mmu_access
                                     uint8_t *byte)
 {
     for (int tries = 0;; tries++) {
-        uint8_t *host = rig_access(m->rig, m->space, va.v, access);
+        uint8_t *host = rig_access(m->rig, m->proc->space, va.v, access);
         if (host && access == MMU_STORE)
             *host = *byte;
         else if (host)
@@ -656,7 +784,7 @@ static enum fault_result cpu_access(struct model *m, vaddr_t va, enum mmu_access
         if (host)
             return FAULT_DONE;
         assert_true(tries < 3);
-        enum fault_result result = fault_handle(m->space, va, access);
+        enum fault_result result = fault_handle(m->proc->space, va, access);
         if (result != FAULT_DONE)
             return result;
     }
@@ -666,8 +794,8 @@ static enum fault_result cpu_access(struct model *m, vaddr_t va, enum mmu_access
 static enum fault_result call_access(struct model *m, vaddr_t va, enum mmu_access access,
                                      uint8_t *byte)
 {
-    int error = access == MMU_STORE ? uaccess_write(m->space, va, byte, 1)
-                                    : uaccess_read(m->space, byte, va, 1);
+    int error = access == MMU_STORE ? uaccess_write(m->proc->space, va, byte, 1)
+                                    : uaccess_read(m->proc->space, byte, va, 1);
     assert_true(error == 0 || error == -EFAULT);
     return error ? FAULT_SEGV_MAPERR : FAULT_DONE;
 }
@@ -678,7 +806,7 @@ static void do_access(struct model *m)
     unsigned page = (unsigned)draw(m, ARENA), cell = (unsigned)draw(m, CELLS);
     bool by_cpu = chance(m, 50);
     enum mmu_access access = kinds[draw(m, by_cpu ? 4 : 3)];
-    struct page *p = &m->pages[page];
+    struct page *p = &m->proc->pages[page];
     uint8_t byte = (uint8_t)draw(m, 256), wanted = byte;
     bool in_file = p->object < 0 || p->index * PAGE_SIZE + cell_offset(cell) < m->len[p->object];
     if (access == MMU_STORE && p->shared && !in_file)
@@ -706,12 +834,25 @@ static const struct verb {
     unsigned weight;
     void (*run)(struct model *m);
 } verbs[] = {
-    {"access", 600, do_access},    {"map", 50, do_map},          {"unmap", 20, do_unmap},
-    {"protect", 40, do_protect},   {"lock", 15, do_lock},        {"unlock", 8, do_unlock},
-    {"lock_all", 2, do_lock_all},  {"drop", 20, do_drop},        {"hint", 15, do_hint},
-    {"populate", 10, do_populate}, {"move", 30, do_move},        {"resize", 30, do_resize},
-    {"sync", 10, do_sync},         {"truncate", 6, do_truncate}, {"write", 20, do_write_file},
+    {"access", 600, do_access},
+    {"map", 50, do_map},
+    {"unmap", 20, do_unmap},
+    {"protect", 40, do_protect},
+    {"lock", 15, do_lock},
+    {"unlock", 8, do_unlock},
+    {"lock_all", 2, do_lock_all},
+    {"drop", 20, do_drop},
+    {"hint", 15, do_hint},
+    {"populate", 10, do_populate},
+    {"move", 30, do_move},
+    {"resize", 30, do_resize},
+    {"sync", 10, do_sync},
+    {"truncate", 6, do_truncate},
+    {"write", 20, do_write_file},
     {"read", 20, do_read_file},
+    {"advise", 15, do_fork_advice},
+    {"fork", 30, do_fork},
+    {"end", 27, do_end},
 };
 
 static const struct verb *draw_verb(struct model *m)
@@ -748,31 +889,32 @@ static uint64_t setting(const char *name, uint64_t otherwise)
     return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static void run(uint64_t nframes, const char *policy, uint64_t seed, uint64_t steps)
+struct config {
+    unsigned nprocs;
+    uint64_t nframes;
+    const char *policy;
+};
+
+static struct model *create(const struct config *config, uint64_t seed)
 {
     struct model *m = calloc(1, sizeof(*m));
     assert_non_null(m);
     m->random = seed * 0x9e3779b97f4a7c15u + 1;
-    m->rig = rig_create((struct rig_options){.nframes = nframes, .nslots = 400, .policy = policy});
-    assert_int_equal(space_create(m->rig->kernel, &m->space), 0);
-    m->space->limit_memlock = (uint64_t)LOCK_LIMIT * PAGE_SIZE;
+    m->rig = rig_create((struct rig_options){
+        .nframes = config->nframes, .nslots = 400 * config->nprocs, .policy = config->policy});
+    m->nprocs = config->nprocs;
+    m->proc = m->procs;
+    assert_int_equal(space_create(m->rig->kernel, &m->proc->space), 0);
+    m->proc->space->limit_memlock = (uint64_t)LOCK_LIMIT * PAGE_SIZE;
     open_objects(m);
-    print_message("%" PRIu64 " frames, policy %s, seed %" PRIu64 ", %" PRIu64 " steps\n", nframes,
-                  policy, seed, steps);
-    uint64_t period = setting("MODEL_CHECK", 512);
-    for (uint64_t step = 0; step < steps; step++) {
-        const struct verb *verb = draw_verb(m);
-        if (getenv("MODEL_TRACE"))
-            print_message("%" PRIu64 " %s\n", step, verb->name);
-        verb->run(m);
-        check_sums(m);
-        if (step % period == 0)
-            check_whole(m);
-    }
-    check_whole(m);
-    const struct counters *counters = &m->rig->counters;
-    assert_true(steps < 10000 || nframes > 128 || counters->reclaims > 100);
-    space_put(m->space);
+    return m;
+}
+
+static void destroy(struct model *m)
+{
+    for (struct proc *proc = m->procs; proc < m->procs + PROCS; proc++)
+        if (proc->space)
+            end_proc(m, proc);
     for (int i = 0; i < OBJECTS; i++)
         object_put(m->rig->kernel, m->objects[i]);
     for (int i = 0; i < FILES; i++)
@@ -784,16 +926,41 @@ static void run(uint64_t nframes, const char *policy, uint64_t seed, uint64_t st
     free(m);
 }
 
+static void run(const struct config *config, uint64_t seed, uint64_t steps)
+{
+    struct model *m = create(config, seed);
+    uint64_t period = setting("MODEL_CHECK", 512);
+    for (uint64_t step = 0; step < steps; step++) {
+        m->proc = draw_proc(m);
+        const struct verb *verb = draw_verb(m);
+        if (getenv("MODEL_TRACE"))
+            print_message("%" PRIu64 " %s\n", step, verb->name);
+        verb->run(m);
+        check_sums(m);
+        if (step % period == 0)
+            check_whole(m);
+    }
+    check_whole(m);
+    const struct counters *counters = &m->rig->counters;
+    print_message("%u processes, %" PRIu64 " frames, policy %s, seed %" PRIu64 ": %" PRIu64
+                  " steps, %" PRIu64 " forks, %" PRIu64 " ends, %" PRIu64 " copies, %" PRIu64
+                  " frames reclaimed\n",
+                  config->nprocs, config->nframes, config->policy, seed, steps, m->forks, m->ends,
+                  counters->faults_cow, counters->reclaims);
+    assert_true(steps < 10000 || config->nframes > 160 || counters->reclaims > 100);
+    assert_true(steps < 10000 || config->nprocs == 1 || (m->forks > 10 && m->ends > 10));
+    destroy(m);
+}
+
 static void test_against_model(void **state)
 {
-    static const struct {
-        uint64_t nframes;
-        const char *policy;
-    } configs[] = {{64, "clock"}, {96, "lru"}, {128, "fifo"}, {256, "random"}, {1024, "clock"}};
+    static const struct config configs[] = {{1, 64, "clock"},  {2, 72, "lru"},
+                                            {4, 96, "fifo"},   {6, 128, "random"},
+                                            {8, 160, "clock"}, {8, 2048, "clock"}};
     uint64_t steps = setting("MODEL_STEPS", 60000), seed = setting("MODEL_SEED", 1);
     (void)state;
     for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)
-        run(configs[i].nframes, configs[i].policy, seed + i, steps);
+        run(&configs[i], seed + i, steps);
 }
 
 int main(void)

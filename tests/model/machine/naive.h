@@ -101,6 +101,96 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
     return naive_walk_from(ram, from, root.levels, va, access);
 }
 
+/* ---- replacement ---- */
+
+enum { NAIVE_ENTRIES_MAX = 2048 };
+
+struct naive_sets {
+    unsigned entries, ways;
+    enum tlb_policy policy;
+    uint64_t seed, draws;
+    uint64_t fills, filled[NAIVE_ENTRIES_MAX]; /* when: fills are numbered */
+    bool right[4 * NAIVE_ENTRIES_MAX];         /* trees: where a node points; 4 * ways a set */
+};
+
+/* The same draws as the real thing, so the same function. */
+static inline uint64_t naive_draw(struct naive_sets *sets)
+{
+    uint64_t x = sets->seed + 0x9e3779b97f4a7c15u * ++sets->draws;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* The nodes above the entry point away from it. */
+static inline void naive_touch(struct naive_sets *sets, unsigned i)
+{
+    unsigned low = i / sets->ways * sets->ways, high = low + sets->ways;
+    bool *right = sets->right + (size_t)4 * low;
+    for (unsigned node = 1; high - low > 1;) {
+        unsigned middle = low + (high - low + 1) / 2;
+        right[node] = i < middle;
+        node = 2 * node + (i >= middle);
+        if (i < middle)
+            high = middle;
+        else
+            low = middle;
+    }
+}
+
+static inline unsigned naive_follow(struct naive_sets *sets, unsigned low)
+{
+    const bool *right = sets->right + (size_t)4 * low;
+    unsigned high = low + sets->ways;
+    for (unsigned node = 1; high - low > 1;) {
+        unsigned middle = low + (high - low + 1) / 2;
+        if (right[node])
+            low = middle;
+        else
+            high = middle;
+        node = 2 * node + right[node];
+    }
+    return low;
+}
+
+/* Whom of the set that begins at `first` a new entry displaces; all are valid, `used` has when each
+ * was used last. */
+static inline unsigned naive_displaced(struct naive_sets *sets, unsigned first,
+                                       const uint64_t *used)
+{
+    unsigned oldest = 0, earliest = 0;
+    for (unsigned i = 1; i < sets->ways; i++) {
+        if (used[i] < used[oldest])
+            oldest = i;
+        if (sets->filled[first + i] < sets->filled[first + earliest])
+            earliest = i;
+    }
+    switch (sets->policy) {
+    case TLB_LRU:
+        return first + oldest;
+    case TLB_FIFO:
+        return first + earliest;
+    case TLB_TREE_PLRU:
+        return naive_follow(sets, first);
+    default:
+        return first + (unsigned)(naive_draw(sets) % sets->ways);
+    }
+}
+
+/* Where an entry of the set goes. */
+static inline unsigned naive_place(struct naive_sets *sets, unsigned first, const bool *valid,
+                                   const uint64_t *used)
+{
+    unsigned place = first;
+    while (place < first + sets->ways && valid[place - first])
+        place++;
+    if (place == first + sets->ways)
+        place = naive_displaced(sets, first, used);
+    sets->filled[place] = ++sets->fills;
+    naive_touch(sets, place);
+    return place;
+}
+
 /* ---- the page-walk caches ---- */
 
 enum { NAIVE_STEPS_MAX = 64 };
@@ -114,7 +204,7 @@ struct naive_cached {
 };
 
 struct naive_cache {
-    unsigned entries, ways;
+    struct naive_sets sets;
     struct naive_cached entry[NAIVE_STEPS_MAX];
 };
 
@@ -127,7 +217,7 @@ static inline uint64_t naive_prefix(unsigned level, uint64_t va)
 static inline struct naive_cached *naive_find_step(struct naive_cache *cache, uint64_t prefix,
                                                    uint16_t asid)
 {
-    for (unsigned i = 0; i < cache->entries; i++) {
+    for (unsigned i = 0; i < cache->sets.entries; i++) {
         struct naive_cached *entry = &cache->entry[i];
         if (entry->valid && entry->prefix == prefix && entry->asid == asid)
             return entry;
@@ -137,80 +227,185 @@ static inline struct naive_cached *naive_find_step(struct naive_cache *cache, ui
 
 static inline void naive_keep_step(struct naive_cache *cache, struct naive_cached new)
 {
-    if (cache->entries == 0)
+    bool valid[NAIVE_STEPS_MAX];
+    uint64_t used[NAIVE_STEPS_MAX];
+    unsigned ways = cache->sets.ways;
+    if (cache->sets.entries == 0)
         return;
-    unsigned first = (unsigned)(new.prefix % (cache->entries / cache->ways)) * cache->ways;
-    struct naive_cached *oldest = NULL;
-    for (unsigned i = first; i < first + cache->ways; i++) {
-        struct naive_cached *entry = &cache->entry[i];
-        if (!oldest || !entry->valid || (oldest->valid && entry->used < oldest->used))
-            oldest = entry;
+    unsigned first = (unsigned)(new.prefix % (cache->sets.entries / ways)) * ways;
+    for (unsigned i = 0; i < ways; i++) {
+        valid[i] = cache->entry[first + i].valid;
+        used[i] = cache->entry[first + i].used;
     }
-    *oldest = new;
+    cache->entry[naive_place(&cache->sets, first, valid, used)] = new;
 }
 
 /* ---- the levels ---- */
 
-enum { NAIVE_ENTRIES_MAX = 2048 };
-
 struct naive_entry {
     bool valid;
-    uint64_t va; /* of the 4 KiB page */
+    uint64_t va;    /* first address */
+    unsigned shift; /* 12, 21 or 30: how much it translates */
     uint16_t asid;
-    struct naive_page page; /* pa of the 4 KiB page's frame */
+    struct naive_page page; /* the page it belongs to, which may be larger: pa of its first byte */
     uint64_t used;          /* clock of the last use */
 };
 
-struct naive_level {
-    unsigned entries, ways;
+struct naive_array {
+    struct naive_sets sets;
     struct naive_entry entry[NAIVE_ENTRIES_MAX];
+};
+
+struct naive_level {
+    struct naive_array array[TLB_SIZES]; /* shared entries; those for 2 MiB only; for 1 GiB only */
+    unsigned home[TLB_SIZES];            /* which array has entries of a size */
+    enum tlb_size piece[TLB_SIZES];      /* size of the entries that a page of a size comes in */
 };
 
 struct naive {
     struct ram *ram;
     struct mmu_root root;
     uint64_t clock;
-    struct naive_level level[3]; /* by enum tlb_level_kind */
+    struct naive_level level[TLB_KINDS];
     struct naive_cache cache[6]; /* by level of the cached entries */
+    bool inclusive;
     struct counters counters;
-    uint64_t evicted; /* last use of what the last lookup evicted from the first level, or 0 */
+    uint64_t evicted; /* newest last use of what the last lookup took from its first level, or 0 */
 };
+
+/* ---- what a specification says ---- */
+
+static inline void naive_shape(struct naive_sets *sets, const struct tlb_spec *spec,
+                               struct tlb_geometry geometry, unsigned number)
+{
+    sets->entries = geometry.entries;
+    sets->ways = geometry.ways;
+    sets->policy = geometry.policy;
+    sets->seed = spec->seed + ((uint64_t)number << 32);
+}
+
+static inline void naive_configure(struct naive *naive, const struct tlb_spec *spec)
+{
+    naive->clock = 1;
+    naive->inclusive = spec->inclusive;
+    for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
+        struct naive_level *level = &naive->level[kind];
+        naive_shape(&level->array[0].sets, spec, spec->level[kind], kind);
+        for (unsigned size = 1; size < 3; size++) {
+            bool has_own = spec->own[kind][size].entries > 0;
+            naive_shape(&level->array[size].sets, spec, spec->own[kind][size],
+                        TLB_KINDS * size + kind);
+            level->home[size] = has_own ? size : 0;
+            level->piece[size] =
+                spec->split[kind][size] ? level->piece[size - 1] : (enum tlb_size)size;
+        }
+    }
+    for (unsigned level = 2; level <= 5; level++)
+        naive_shape(&naive->cache[level].sets, spec, spec->pwc[level], 3 * TLB_KINDS + level - 2);
+}
+
+/* Whether there is room for it in a struct naive. */
+static inline bool naive_fits(const struct tlb_spec *spec)
+{
+    for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
+        if (spec->level[kind].entries > NAIVE_ENTRIES_MAX ||
+            spec->own[kind][1].entries > NAIVE_ENTRIES_MAX ||
+            spec->own[kind][2].entries > NAIVE_ENTRIES_MAX)
+            return false;
+    }
+    for (unsigned level = 2; level <= 5; level++) {
+        if (spec->pwc[level].entries > NAIVE_STEPS_MAX)
+            return false;
+    }
+    return true;
+}
+
+/* ---- finding and filling ---- */
 
 static inline struct naive_entry *naive_find(struct naive_level *level, uint64_t va, uint16_t asid)
 {
-    for (unsigned i = 0; i < level->entries; i++) {
-        struct naive_entry *entry = &level->entry[i];
-        if (entry->valid && entry->va == va / PAGE_SIZE * PAGE_SIZE && entry->asid == asid)
-            return entry;
+    for (unsigned k = 0; k < 3; k++) {
+        for (unsigned i = 0; i < level->array[k].sets.entries; i++) {
+            struct naive_entry *entry = &level->array[k].entry[i];
+            if (entry->valid && entry->va >> entry->shift == va >> entry->shift &&
+                entry->asid == asid)
+                return entry;
+        }
     }
     return NULL;
 }
 
-/* The set of a page is its number, as far as the widest canonical addresses have one, modulo the
- * number of sets. Result: the last use of what had to go. */
-static inline uint64_t naive_fill(struct naive_level *level, struct naive_entry new)
+static inline struct naive_array *naive_array_of(struct naive_level *level,
+                                                 const struct naive_entry *entry)
 {
-    unsigned sets = level->entries / level->ways;
-    unsigned set = (unsigned)((new.va >> 12 & (((uint64_t)1 << 45) - 1)) % sets);
-    struct naive_entry *oldest = &level->entry[set * level->ways];
-    for (unsigned i = set * level->ways; i < (set + 1) * level->ways; i++) {
-        struct naive_entry *entry = &level->entry[i];
-        if (!entry->valid) {
-            *entry = new;
-            return 0;
-        }
-        if (entry->used < oldest->used)
-            oldest = entry;
+    for (unsigned k = 0; k < 3; k++) {
+        struct naive_array *array = &level->array[k];
+        if (entry >= array->entry && entry < array->entry + array->sets.entries)
+            return array;
     }
-    uint64_t gone = oldest->used;
-    *oldest = new;
+    return NULL;
+}
+
+/* The set of an entry is its number in units of its size, as far as the widest canonical addresses
+ * have one, modulo the number of sets. Result: what had to go. */
+static inline struct naive_entry naive_fill(struct naive *naive, struct naive_level *level,
+                                            uint64_t va, struct naive_page page)
+{
+    bool valid[NAIVE_ENTRIES_MAX];
+    uint64_t used[NAIVE_ENTRIES_MAX];
+    enum tlb_size size = level->piece[(page.shift - 12) / 9];
+    struct naive_array *array = &level->array[level->home[size]];
+    unsigned shift = 12 + 9 * size, ways = array->sets.ways, sets = array->sets.entries / ways;
+    unsigned first = (unsigned)((va >> shift & (((uint64_t)1 << 45) - 1)) % sets) * ways;
+    for (unsigned i = 0; i < ways; i++) {
+        valid[i] = array->entry[first + i].valid;
+        used[i] = array->entry[first + i].used;
+    }
+    struct naive_entry *entry = &array->entry[naive_place(&array->sets, first, valid, used)];
+    struct naive_entry gone = *entry;
+    *entry = (struct naive_entry){true, va >> shift << shift, shift, naive->root.asid,
+                                  page, naive->clock};
     return gone;
+}
+
+static inline void naive_use(struct naive *naive, struct naive_level *level,
+                             struct naive_entry *entry)
+{
+    struct naive_array *array = naive_array_of(level, entry);
+    entry->used = naive->clock;
+    naive_touch(&array->sets, (unsigned)(entry - array->entry));
+}
+
+static inline void naive_note_gone(struct naive *naive, struct naive_entry gone)
+{
+    if (gone.valid && gone.used > naive->evicted)
+        naive->evicted = gone.used;
+}
+
+/* What left the second level takes with it what the first levels have of the same addresses. */
+static inline void naive_drag_out(struct naive *naive, struct naive_entry gone, bool fetch)
+{
+    bool is_unified = naive->level[TLB_L2I].array[0].sets.entries == 0;
+    for (unsigned kind = TLB_L1D; kind <= TLB_L1I; kind++) {
+        if (!is_unified && (kind == TLB_L1I) != fetch)
+            continue;
+        for (unsigned i = 0; i < 3 * NAIVE_ENTRIES_MAX; i++) {
+            struct naive_entry *entry =
+                &naive->level[kind].array[i / NAIVE_ENTRIES_MAX].entry[i % NAIVE_ENTRIES_MAX];
+            unsigned shift = entry->shift > gone.shift ? entry->shift : gone.shift;
+            if (!entry->valid || entry->asid != gone.asid || entry->va >> shift != gone.va >> shift)
+                continue;
+            if ((kind == TLB_L1I) == fetch)
+                naive_note_gone(naive, *entry);
+            entry->valid = false;
+        }
+    }
 }
 
 static inline void naive_forget_steps(struct naive *naive, int asid) /* -1: all */
 {
     for (unsigned level = 2; level <= 5; level++) {
-        for (unsigned i = 0; i < naive->cache[level].entries; i++) {
+        for (unsigned i = 0; i < naive->cache[level].sets.entries; i++) {
             if (asid < 0 || naive->cache[level].entry[i].asid == asid)
                 naive->cache[level].entry[i].valid = false;
         }
@@ -220,13 +415,15 @@ static inline void naive_forget_steps(struct naive *naive, int asid) /* -1: all 
 /* The page's entries in the levels; those of the walk caches stay. */
 static inline void naive_forget_page(struct naive *naive, uint16_t asid, uint64_t va)
 {
-    for (unsigned k = 0; k < 3; k++) {
-        for (unsigned i = 0; i < naive->level[k].entries; i++) {
-            struct naive_entry *entry = &naive->level[k].entry[i];
-            if (entry->valid && entry->asid == asid &&
-                entry->va >> entry->page.shift == va >> entry->page.shift)
-                entry->valid = false;
-        }
+    for (unsigned i = 0; i < 3 * TLB_KINDS * NAIVE_ENTRIES_MAX; i++) {
+        struct naive_array *array =
+            &naive->level[i / NAIVE_ENTRIES_MAX / 3].array[i / NAIVE_ENTRIES_MAX % 3];
+        struct naive_entry *entry = &array->entry[i % NAIVE_ENTRIES_MAX];
+        if (i % NAIVE_ENTRIES_MAX >= array->sets.entries)
+            continue;
+        if (entry->valid && entry->asid == asid &&
+            entry->va >> entry->page.shift == va >> entry->page.shift)
+            entry->valid = false;
     }
 }
 
@@ -239,10 +436,11 @@ static inline void naive_flush_page(struct naive *naive, uint16_t asid, uint64_t
 static inline void naive_flush(struct naive *naive, int asid) /* -1: all */
 {
     naive_forget_steps(naive, asid);
-    for (unsigned k = 0; k < 3; k++) {
-        for (unsigned i = 0; i < naive->level[k].entries; i++) {
-            if (asid < 0 || naive->level[k].entry[i].asid == asid)
-                naive->level[k].entry[i].valid = false;
+    for (unsigned k = 0; k < 3 * TLB_KINDS; k++) {
+        struct naive_array *array = &naive->level[k / 3].array[k % 3];
+        for (unsigned i = 0; i < array->sets.entries; i++) {
+            if (asid < 0 || array->entry[i].asid == asid)
+                array->entry[i].valid = false;
         }
     }
 }
@@ -279,6 +477,7 @@ static inline struct naive_walk naive_walk_cached(struct naive *naive, uint64_t 
             naive_find_step(&naive->cache[level], naive_prefix(level, va), naive->root.asid);
         if (entry) {
             entry->used = naive->clock;
+            naive_touch(&naive->cache[level].sets, (unsigned)(entry - naive->cache[level].entry));
             from = entry->step;
             top = level - 1;
             ++*hits[level];
@@ -305,21 +504,27 @@ static inline bool naive_walks(struct naive *naive, uint64_t va, enum mmu_access
         return false;
     }
     *page = walk.page;
-    page->pa = page->pa / PAGE_SIZE * PAGE_SIZE;
+    page->pa -= va % ((uint64_t)1 << page->shift);
     return true;
+}
+
+static inline struct naive_level *naive_l2(struct naive *naive, enum mmu_access access)
+{
+    struct naive_level *l2i = &naive->level[TLB_L2I];
+    return access == MMU_FETCH && l2i->array[0].sets.entries ? l2i : &naive->level[TLB_L2];
 }
 
 /* The first level has no entry. */
 static inline bool naive_second(struct naive *naive, uint64_t va, enum mmu_access access,
                                 struct naive_page *page, uint32_t *error)
 {
-    struct naive_level *l2 = &naive->level[TLB_L2];
-    if (l2->entries == 0)
+    struct naive_level *l2 = naive_l2(naive, access);
+    if (l2->array[0].sets.entries == 0)
         return naive_walks(naive, va, access, page, error);
     struct naive_entry *entry = naive_find(l2, va, naive->root.asid);
     if (entry) {
         naive->counters.tlb_l2_hits++;
-        entry->used = naive->clock;
+        naive_use(naive, l2, entry);
         if (!naive_allows(entry->page, access) &&
             !naive_walks(naive, va, access, &entry->page, error))
             return false;
@@ -329,8 +534,9 @@ static inline bool naive_second(struct naive *naive, uint64_t va, enum mmu_acces
     naive->counters.tlb_l2_misses++;
     if (!naive_walks(naive, va, access, page, error))
         return false;
-    naive_fill(l2, (struct naive_entry){true, va / PAGE_SIZE * PAGE_SIZE, naive->root.asid, *page,
-                                        naive->clock});
+    struct naive_entry gone = naive_fill(naive, l2, va, *page);
+    if (gone.valid && naive->inclusive)
+        naive_drag_out(naive, gone, access == MMU_FETCH);
     return true;
 }
 
@@ -351,19 +557,19 @@ static inline uint64_t naive_lookup(struct naive *naive, uint64_t va, enum mmu_a
             if (!naive_walks(naive, va, access, &page, error))
                 return 0;
             entry->page = page;
-            struct naive_entry *copy = naive_find(&naive->level[TLB_L2], va, naive->root.asid);
+            struct naive_entry *copy = naive_find(naive_l2(naive, access), va, naive->root.asid);
             if (copy)
                 copy->page = page;
         }
-        entry->used = naive->clock;
-        return entry->page.pa + va % PAGE_SIZE;
+        naive_use(naive, l1, entry);
+        page = entry->page;
+    } else {
+        (*(fetch ? &naive->counters.tlb_l1i_misses : &naive->counters.tlb_l1d_misses))++;
+        if (!naive_second(naive, va, access, &page, error))
+            return 0;
+        naive_note_gone(naive, naive_fill(naive, l1, va, page));
     }
-    (*(fetch ? &naive->counters.tlb_l1i_misses : &naive->counters.tlb_l1d_misses))++;
-    if (!naive_second(naive, va, access, &page, error))
-        return 0;
-    naive->evicted = naive_fill(l1, (struct naive_entry){true, va / PAGE_SIZE * PAGE_SIZE,
-                                                         naive->root.asid, page, naive->clock});
-    return page.pa + va % PAGE_SIZE;
+    return page.pa + va % ((uint64_t)1 << page.shift);
 }
 
 #endif

@@ -174,21 +174,11 @@ static void make_tables(struct world *w)
 
 static void make_naive(struct world *w, const struct tlb_spec *spec)
 {
-    const struct tlb_geometry geometry[] = {spec->l1d, spec->l1i, spec->l2};
     w->naive = calloc(1, sizeof(*w->naive));
     assert_non_null(w->naive);
+    assert_true(naive_fits(spec));
+    naive_configure(w->naive, spec);
     w->naive->ram = w->tables[1].ram;
-    w->naive->clock = 1;
-    for (unsigned k = 0; k < 3; k++) {
-        assert_true(geometry[k].entries <= NAIVE_ENTRIES_MAX);
-        w->naive->level[k].entries = geometry[k].entries;
-        w->naive->level[k].ways = geometry[k].ways;
-    }
-    for (unsigned level = 2; level <= 5; level++) {
-        assert_true(spec->pwc[level].entries <= NAIVE_STEPS_MAX);
-        w->naive->cache[level].entries = spec->pwc[level].entries;
-        w->naive->cache[level].ways = spec->pwc[level].ways;
-    }
 }
 
 static void switch_to(struct world *w, unsigned space)
@@ -215,6 +205,8 @@ static struct world *make_world(const struct scenario *scenario)
     assert_int_equal(tlb_create(&spec, w->tables[0].ram, w->front, w->ifront, &w->now, &w->tlb), 0);
     tlb_set_clock(w->tlb, &w->clock);
     tlb_track_stamps(w->tlb, w->stamps);
+    if (scenario->large)
+        tlb_expect_large(w->tlb);
     switch_to(w, 0);
     return w;
 }
@@ -229,6 +221,20 @@ static void destroy_world(struct world *w)
     free(w->used);
     free(w->was_code);
     free(w);
+}
+
+/* ---- the code page that the CPU is in ---- */
+
+static void leave_code(struct world *w)
+{
+    w->used[w->code_pa / PAGE_SIZE] = w->naive->clock;
+    w->code_pa = 0;
+}
+
+static void check_code_stays(struct world *w)
+{
+    if (!naive_find(&w->naive->level[TLB_L1I], w->code_va, w->code_asid))
+        leave_code(w);
 }
 
 /* ---- lookups as translated code makes them ---- */
@@ -271,10 +277,16 @@ static void real_data(struct world *w, uint64_t va, enum mmu_access access,
         return;
     }
     struct tlb_hit hit;
+    uint64_t foreseen = tlb_data_victim(w->tlb, vaddr(va));
     bool found = tlb_data(w->tlb, vaddr(va), access, &hit);
+    if (found && w->naive->inclusive)
+        assert_in_range(hit.victim_stamp, 0, foreseen);
+    else if (found)
+        assert_int_equal(hit.victim_stamp, foreseen);
     expect_hit(w, &hit, found, expected, occupant);
     if (!found || below(16))
         return;
+    check_code_stays(w);
     unsigned more = below(4); /* a string instruction stays on the page */
     uint32_t error;
     for (unsigned i = 0; i < more; i++)
@@ -323,12 +335,6 @@ static void serve_fault(struct world *w, unsigned page)
         set_entry(w, w->root, w->page[page], 2, 0, RWU);
 }
 
-static void leave_code(struct world *w)
-{
-    w->used[w->code_pa / PAGE_SIZE] = w->naive->clock;
-    w->code_pa = 0;
-}
-
 static void enter_code(struct world *w, uint64_t va, uint64_t pa)
 {
     leave_code(w);
@@ -336,12 +342,6 @@ static void enter_code(struct world *w, uint64_t va, uint64_t pa)
     w->code_va = va;
     w->code_pa = pa;
     w->code_asid = w->root.asid;
-}
-
-static void check_code_stays(struct world *w)
-{
-    if (!naive_find(&w->naive->level[TLB_L1I], w->code_va, w->code_asid))
-        leave_code(w);
 }
 
 static unsigned next_page(struct world *w)
@@ -524,21 +524,25 @@ static int newest_first(const void *a, const void *b)
 
 static void compare_level(struct world *w, enum tlb_level_kind kind)
 {
-    static struct tlb_entry real[NAIVE_ENTRIES_MAX];
-    static struct naive_entry naive[NAIVE_ENTRIES_MAX];
+    static struct tlb_entry real[TLB_SIZES * NAIVE_ENTRIES_MAX];
+    static struct naive_entry naive[TLB_SIZES * NAIVE_ENTRIES_MAX];
     const struct naive_level *level = &w->naive->level[kind];
     size_t n = 0;
-    for (unsigned i = 0; i < level->entries; i++) {
-        if (level->entry[i].valid)
-            naive[n++] = level->entry[i];
+    for (unsigned i = 0; i < TLB_SIZES * NAIVE_ENTRIES_MAX; i++) {
+        const struct naive_entry *entry =
+            &level->array[i / NAIVE_ENTRIES_MAX].entry[i % NAIVE_ENTRIES_MAX];
+        if (entry->valid)
+            naive[n++] = *entry;
     }
     qsort(naive, n, sizeof(naive[0]), newest_first);
-    assert_int_equal(tlb_list(w->tlb, kind, real, NAIVE_ENTRIES_MAX), n);
+    assert_int_equal(tlb_list(w->tlb, kind, real, TLB_SIZES * NAIVE_ENTRIES_MAX), n);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(real[i].stamp, naive[i].used);
         assert_int_equal(real[i].page.v, naive[i].va);
         assert_int_equal(real[i].asid, naive[i].asid);
-        assert_int_equal(real[i].pfn, naive[i].page.pa / PAGE_SIZE);
+        assert_int_equal(tlb_size_shift(real[i].size), naive[i].shift);
+        uint64_t within = naive[i].va % ((uint64_t)1 << naive[i].page.shift);
+        assert_int_equal(real[i].pfn, (naive[i].page.pa + within) / PAGE_SIZE);
         assert_int_equal(real[i].writable, naive[i].page.writable);
         assert_int_equal(real[i].dirty, naive[i].page.dirty);
         assert_int_equal(real[i].executable, naive[i].page.executable);
@@ -565,6 +569,7 @@ static void compare_content(struct world *w)
     compare_level(w, TLB_L1D);
     compare_level(w, TLB_L1I);
     compare_level(w, TLB_L2);
+    compare_level(w, TLB_L2I);
     assert_memory_equal(ram_frame(w->tables[0].ram, 1), ram_frame(w->tables[1].ram, 1),
                         (size_t)w->tables[0].next * PAGE_SIZE);
 }
@@ -595,7 +600,7 @@ static void test_scenario(void **state)
     const struct counters *c = &w->counters;
     assert_true(c->tlb_l1d_misses > 0 && c->tlb_l1d_misses < w->data_lookups);
     for (unsigned level = 2; level <= scenario->levels; level++)
-        assert_int_equal(pwc_hits(c, level) > 0, w->naive->cache[level].entries > 0);
+        assert_int_equal(pwc_hits(c, level) > 0, w->naive->cache[level].sets.entries > 0);
     print_message("%s: %lu lookups, %lu served, %lu L1 misses, %lu walks\n", scenario->name,
                   (unsigned long)(w->data_lookups + w->fetch_lookups),
                   (unsigned long)(tlb_served(w->tlb)->data + tlb_served(w->tlb)->fetch),
@@ -626,6 +631,48 @@ static struct scenario scenarios[] = {
     {"walk caches", "l1d=4:4,l1i=4:4,pwc=pd:4:2/pdpt:2:2/pml4:1:1", 4, 60, 300, 4, 10, true},
     {"walk caches, 5 levels", "l1d=4:4,l1i=4:4,l2=8:4,pwc=pd:6:2/pdpt:3:1/pml4:2:2/pml5:2:1", 5, 60,
      400, 4, 20, true},
+    {"tree-plru", "l1d=64:4:tree-plru,l1i=64:8:tree-plru,l2=1536:12:tree-plru", 4, 400, 1, 4, 20,
+     true},
+    {"tree-plru, ways not a power of two",
+     "l1d=35:7:tree-plru,l1i=5:5:tree-plru,l2=300:100:tree-plru,pwc=pd:11:11:tree-plru", 4, 200,
+     300, 4, 30, true},
+    {"tree-plru, often flushed", "l1d=8:8:tree-plru,l1i=8:8:tree-plru,l2=32:16:tree-plru", 4, 40, 1,
+     4, 300, false},
+    {"fifo", "l1d=64:4:fifo,l1i=40:40:fifo,l2=1536:12:fifo", 4, 300, 1, 5, 20, true},
+    {"fifo, small", "l1d=2:2:fifo,l1i=3:3:fifo,l2=8:2:fifo,pwc=pd:4:4:fifo/pdpt:2:2:fifo", 4, 30,
+     300, 4, 60, true},
+    {"random", "l1d=64:4:random,l1i=40:40:random,l2=1536:12:random", 4, 300, 1, 5, 20, true},
+    {"random, small", "l1d=3:3:random,l1i=2:2:random,l2=8:2:random,pwc=pd:8:4:random,seed=7", 4, 30,
+     300, 4, 60, true},
+    {"mixed policies", "l1d=16:4:tree-plru,l1i=16:16:fifo,l2=96:6:random", 5, 100, 512, 4, 40,
+     true},
+    {"own entries",
+     "l1d=64:4,l1d-2m=32:4,l1d-1g=4:4,l1i=128:8,l1i-2m=8:8,l1i-1g=split,l2=1536:12,l2-1g=16:4", 4,
+     400, 1, 4, 20, true},
+    {"own entries, small",
+     "l1d=4:2,l1d-2m=2:2:fifo,l1d-1g=2:1,l1i=4:4,l1i-2m=2:1,l1i-1g=1:1,l2=8:4,l2-2m=3:3:random,"
+     "l2-1g=2:2:tree-plru",
+     5, 60, 1, 4, 30, true},
+    {"shared, full, tree-plru",
+     "l1d=72:72:tree-plru,l1i=64:64:tree-plru,l2=300:12,l2-1g=split,pwc=pd:4:4/pdpt:4:4", 4, 300, 1,
+     4, 20, true},
+    {"shared, few", "l1d=5:5,l1i=3:3,l2=12:4", 4, 40, 1, 3, 30, true},
+    {"shared, in sets", "l1d=12:4:random,l1i=6:2:fifo,l2=60:4", 4, 100, 1, 3, 30, true},
+    {"split",
+     "l1d=64:4,l1d-2m=split,l1d-1g=split,l1i=16:4,l1i-2m=split,l2=96:6,l2-2m=split,l2-1g=8:4", 4,
+     200, 1, 4, 20, true},
+    {"large, one front slot", "l1d=16:16,l1i=16:16,l2=64:8", 4, 60, 1024, 4, 20, true},
+    {"inclusive", "l1d=16:4,l1i=16:4,l2=32:4,inclusive=yes", 4, 100, 1, 4, 20, false},
+    {"inclusive, large pages",
+     "l1d=16:4,l1d-2m=4:4,l1i=16:4,l1i-1g=split,l2=48:4,l2-1g=split,inclusive=yes", 5, 100, 1, 4,
+     20, true},
+    {"inclusive, less than the first", "l1d=8:8:fifo,l1i=8:8,l2=4:4:random,inclusive=yes", 4, 20, 1,
+     5, 20, true},
+    {"split second level",
+     "l1d=8:8,l1i=8:8,l2=48:12,l2-1g=split,l2i=32:8,l2i-1g=2:2,l1i-2m=2:2,pwc=pd:8:8", 4, 100, 1, 4,
+     20, true},
+    {"split second level, inclusive", "l1d=8:8,l1i=8:8,l2=24:12,l2i=16:8:fifo,inclusive=yes", 4, 60,
+     1, 4, 20, true},
     {"one walk cache", "l1d=4:4,l1i=4:4,pwc=pdpt:32:32", 4, 200, 700, 4, 10, true},
 };
 

@@ -293,6 +293,73 @@ static void test_out_of_memory_is_said_and_nothing_breaks(void **state)
     fixture_destroy(&f);
 }
 
+/* Gives up one space after another. */
+struct rescue {
+    struct space *victims[2];
+    unsigned left, asked;
+    struct space *asking;
+};
+
+static bool make_room(void *context, struct space *asking)
+{
+    struct rescue *rescue = context;
+    rescue->asked++;
+    rescue->asking = asking;
+    if (rescue->left == 0)
+        return false;
+    space_clear(rescue->victims[--rescue->left]);
+    return true;
+}
+
+static void test_a_rescue_makes_room_and_the_fault_goes_on(void **state)
+{
+    struct fixture f = fixture_create((struct rig_options){.nframes = 128}), other = f;
+    struct rescue rescue = {.left = 2};
+    (void)state;
+    f.kernel->rescue = (struct kernel_rescue){.make_room = make_room, .context = &rescue};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(space_create(f.kernel, &rescue.victims[i]), 0);
+        other.space = rescue.victims[i];
+        assert_int_equal(map_at(&other, P(0), 40, RW, 0), 0);
+        for (int page = 0; page < 40; page++)
+            assert_int_equal(poke(&other, P(page), 1), 0);
+    }
+    assert_int_equal(map_at(&f, P(0), 200, RW, REGION_NORESERVE), 0);
+    uint64_t done = 0;
+    for (; touch(&f, P(done), MMU_STORE) == FAULT_DONE; done++) {
+        if (done == 60) /* by a system call, too */
+            assert_int_equal(poke(&f, P(++done), 1), 0);
+        fixture_check(&f);
+    }
+    assert_int_equal(rescue.asked, 3);
+    assert_ptr_equal(rescue.asking, f.space);
+    assert_true(done > 100 && done < 128);
+    assert_int_equal(poke(&f, P(done), 1), -EFAULT);
+    assert_int_equal(rescue.asked, 4);
+    for (int i = 0; i < 2; i++) {
+        other.space = rescue.victims[i];
+        assert_int_equal(touch(&other, P(0), MMU_LOAD), FAULT_SEGV_MAPERR);
+        space_put(other.space);
+    }
+    fixture_destroy(&f);
+}
+
+static void test_who_ends_may_use_the_last_frames(void **state)
+{
+    struct fixture f = fixture_create((struct rig_options){0});
+    uint64_t done = 0;
+    (void)state;
+    assert_int_equal(map_at(&f, P(0), 100, RW, REGION_NORESERVE), 0);
+    assert_int_equal(map_at(&f, UINT64_C(0x200000000000), 1, RW, 0), 0);
+    while (touch(&f, P(done), MMU_STORE) == FAULT_DONE)
+        done++;
+    f.space->ends = true;
+    /* Far away: it takes three page tables. */
+    assert_int_equal(touch(&f, UINT64_C(0x200000000000), MMU_STORE), FAULT_DONE);
+    assert_int_equal(touch(&f, P(done), MMU_STORE), FAULT_DONE);
+    fixture_destroy(&f);
+}
+
 static void test_a_stack_grows_to_its_limit(void **state)
 {
     struct fixture f = make();
@@ -377,7 +444,7 @@ static void test_populate_stops_where_it_fails(void **state)
     assert_int_equal(space_resident(f.space), 3);
     assert_int_equal(fault_populate(f.space, vaddr(P(0)), vaddr(P(5)), MMU_LOAD),
                      FAULT_SEGV_MAPERR);
-    assert_int_equal(space_resident(f.space), 4);
+    assert_int_equal(f.space->table.npresent, 4);
     fixture_destroy(&f);
 }
 
@@ -395,6 +462,8 @@ int main(void)
         cmocka_unit_test(test_beyond_the_end_of_a_file_is_a_bus_error),
         cmocka_unit_test(test_a_damaged_swap_slot_is_a_bus_error_with_a_message),
         cmocka_unit_test(test_out_of_memory_is_said_and_nothing_breaks),
+        cmocka_unit_test(test_a_rescue_makes_room_and_the_fault_goes_on),
+        cmocka_unit_test(test_who_ends_may_use_the_last_frames),
         cmocka_unit_test(test_a_stack_grows_to_its_limit),
         cmocka_unit_test(test_a_stack_keeps_its_distance),
         cmocka_unit_test(test_a_stack_does_not_grow_past_other_limits),

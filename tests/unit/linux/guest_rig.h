@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "linux/pid.h"
 #include "linux/process.h"
 #include "linux/syscall.h"
 #include "linux/user.h"
@@ -189,13 +190,10 @@ static inline void rig_machine_create(struct rig *rig)
 
 static inline void rig_process_create(struct rig *rig)
 {
-    struct process *process = x_calloc(1, sizeof *process);
-    process->system = rig->system;
-    process->pid = process->pgid = process->sid = rig->system->next_pid++;
-    process->ppid = 1;
-    process->umask = 022;
-    process->cwd = x_strdup(rig->dir);
-    process->cwd_fd = open(rig->dir, O_PATH | O_CLOEXEC);
+    struct process *process = process_make(rig->system, pid_take(rig->system));
+    process->pgid = process->sid = process->pid;
+    process->made_by = INIT_PID;
+    process->fs = fs_state_create(open(rig->dir, O_PATH | O_CLOEXEC), rig->dir, 022);
     process->exe = x_strdup("/bin/true");
     process->cmdline = x_strdup("true");
     process->cmdline_len = 5;
@@ -206,7 +204,6 @@ static inline void rig_process_create(struct rig *rig)
         process_set_limit(process, i, i == RLIMIT_NOFILE ? 1024 : UINT64_MAX, UINT64_MAX);
     assert_int_equal(fd_table_create(&process->fds), 0);
     process->actions = signal_actions_create();
-    rig->system->processes = process;
     rig->process = process;
     assert_int_equal(task_create(process, process->pid, &rig->task), 0);
     strcpy(rig->task->comm, "true");

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "linux/task.h"
+#include "linux/pid.h"
 #include "linux/timespec.h"
 
 struct world {
@@ -24,11 +25,20 @@ static void make(struct world *w, bool is_virtual)
 {
     memset(w, 0, sizeof *w);
     clock_create(is_virtual, &w->system.clock);
-    w->system.processes = &w->process;
+    radix_create(&w->system.pids);
+    radix_create(&w->system.tids);
     w->process.system = &w->system;
     w->process.pid = w->task.tid = 1000;
     w->task.process = &w->process;
-    w->system.tasks = w->system.current = &w->task;
+    w->system.current = w->process.tasks = &w->task;
+    pid_add_process(&w->process);
+    pid_add_task(&w->task);
+}
+
+static void unmake(struct world *w)
+{
+    radix_destroy(&w->system.pids);
+    radix_destroy(&w->system.tids);
 }
 
 static uint64_t now(const struct world *w, clockid_t id)
@@ -54,6 +64,7 @@ static void host_clocks_pass_through(void **state)
         uint64_t before = host(ids[i]), guest = now(&w, ids[i]);
         assert_in_range(guest, before, host(ids[i]));
     }
+    unmake(&w);
 }
 
 static void virtual_time_is_instructions_and_sleep(void **state)
@@ -70,6 +81,8 @@ static void virtual_time_is_instructions_and_sleep(void **state)
     clock_sleep_until(&w.system, start + 5000000);
     assert_int_equal(now(&w, CLOCK_BOOTTIME), start + 5000000);
     assert_int_equal(now(&w, CLOCK_REALTIME), date + 5000000);
+    unmake(&w);
+    unmake(&again);
 }
 
 static void cpu_clocks_speak_of_a_process_or_thread(void **state)
@@ -86,6 +99,7 @@ static void cpu_clocks_speak_of_a_process_or_thread(void **state)
     assert_int_equal(clock_now(&w.system, (clockid_t)(~1000u << 3 | 3), &ns), -EINVAL);
     assert_int_equal(clock_now(&w.system, 99, &ns), -EINVAL);
     assert_int_equal(clock_resolution(99, &ns), -EINVAL);
+    unmake(&w);
 }
 
 static void host_cpu_time_is_charged_once(void **state)
@@ -98,6 +112,7 @@ static void host_cpu_time_is_charged_once(void **state)
     clock_charge(&w.system);
     assert_in_range(w.process.utime_ns + w.process.stime_ns, before, before + 20000000);
     assert_in_range(now(&w, CLOCK_PROCESS_CPUTIME_ID), before, before + 20000000);
+    unmake(&w);
 }
 
 static void deadlines_convert_between_clocks(void **state)
@@ -108,6 +123,7 @@ static void deadlines_convert_between_clocks(void **state)
     assert_int_equal(clock_to_monotonic(&w.system, CLOCK_REALTIME, date + 5), mono + 5);
     assert_int_equal(clock_to_monotonic(&w.system, CLOCK_REALTIME, date - 5), mono);
     assert_int_equal(clock_to_monotonic(&w.system, CLOCK_MONOTONIC, UINT64_MAX), UINT64_MAX - 1);
+    unmake(&w);
 }
 
 static void timespecs_are_checked(void **state)

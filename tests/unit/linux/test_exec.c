@@ -179,7 +179,7 @@ static void loads_at_its_own_address(void **state)
     struct program program = program_of(BASE, ET_EXEC);
     runs_to_its_exit(&w, &program, BASE);
     runs_to_its_exit(&w, &program, BASE); /* a second process after the first */
-    assert_int_equal(w.system->processes->next->pid, w.system->processes->pid + 1);
+    assert_int_equal(w.system->records->record_next->pid, w.system->records->pid + 1);
     end_world(&w);
 }
 
@@ -213,7 +213,7 @@ static void refuse(struct world *w, const struct program *program, int error)
     assert_true(w->system->message[0] != '\0');
     assert_null(strchr(w->system->message, '\n'));
     assert_null(w->system->processes);
-    assert_null(w->system->tasks);
+    assert_int_equal(w->system->ntasks, 0);
     assert_int_equal(w->kernel->pages_live, 0);
 }
 

@@ -76,7 +76,7 @@ static void test_finds_nodes(void **state)
     assert_int_equal(exe.node.kind, PROC_NONE);
     assert_string_equal(exe.name, "/bin/true");
     struct path_place inside = find(rig, "/proc/self/cwd/x/y", 0);
-    assert_int_equal(inside.dir, rig->process->cwd_fd);
+    assert_int_equal(inside.dir, rig->process->fs->cwd->host);
     assert_string_equal(inside.name, "x/y");
     assert_string_equal(find(rig, "/proc/self/root/etc", 0).name, "/etc");
     assert_int_equal(find(rig, "/proc/self/root/proc/self/maps", 0).node.kind, PROC_FILE);

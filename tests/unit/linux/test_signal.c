@@ -17,6 +17,7 @@
 #include <sys/time.h>
 
 #include "linux/hostsig.h"
+#include "linux/pid.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
 #include "linux/timer.h"
@@ -34,8 +35,9 @@ static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
     w->system.clock.is_virtual = true;
-    w->system.processes = &w->process;
-    w->system.tasks = &w->first;
+    w->process.tasks = &w->first;
+    radix_create(&w->system.pids);
+    radix_create(&w->system.tids);
     w->system.current = &w->first;
     w->process.system = &w->system;
     w->process.pid = w->first.tid = 1000;
@@ -44,6 +46,8 @@ static int setup(void **state)
     w->first.process = w->second.process = &w->process;
     w->second.tid = 1001;
     w->first.next = &w->second;
+    pid_add_task(&w->first);
+    pid_add_task(&w->second);
     assert_int_equal(hostsig_create(&w->system), 0);
     sched_create(&w->system);
     *state = w;
@@ -58,6 +62,8 @@ static int teardown(void **state)
     signal_queue_clear(&w->first.signals.pending);
     signal_queue_clear(&w->second.signals.pending);
     signal_actions_put(w->process.actions);
+    radix_destroy(&w->system.pids);
+    radix_destroy(&w->system.tids);
     sched_destroy(&w->system);
     hostsig_destroy(&w->system);
     free(w);

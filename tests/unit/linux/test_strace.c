@@ -94,8 +94,8 @@ static void test_lines(void **state)
          "(Cannot allocate memory)\n",
          0x1000, 4096, PROT_READ | PROT_EXEC);
     LINE(rig, SYS_close, "close(9) = -1 EBADF (Bad file descriptor)\n", 9);
-    LINE(rig, SYS_shmget,
-         "shmget(0, 0x1000, 1, 2, 3, 4) = -1 ENOSYS "
+    LINE(rig, SYS_modify_ldt,
+         "modify_ldt(0, 0x1000, 1, 2, 3, 4) = -1 ENOSYS "
          "(Function not implemented)\n",
          0, 0x1000, 1, 2, 3, 4);
 }
@@ -116,12 +116,12 @@ static void test_strict_stops(void **state)
 {
     struct rig *rig = *state;
     rig->system->options.strict = true;
-    struct cpu_regs regs = {.rax = SYS_shmget};
+    struct cpu_regs regs = {.rax = SYS_modify_ldt};
     cpu_set_regs(rig->task->cpu, &regs);
     syscall_dispatch(rig->task);
     assert_true(rig->process->exited);
     assert_int_equal(rig->process->exit.signal, SIGSYS);
-    assert_non_null(strstr(rig->system->message, "shmget"));
+    assert_non_null(strstr(rig->system->message, "modify_ldt"));
 }
 
 int main(void)

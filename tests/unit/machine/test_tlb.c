@@ -101,15 +101,15 @@ static bool enter(struct fixture *f, unsigned page)
 static void test_create(void **state)
 {
     struct fixture *f = *state;
-    struct tlb_spec spec = {.l1d = {2, 2}, .l1i = {2, 2}};
+    struct tlb_spec spec = {.level[TLB_L1I] = {2, 2, TLB_LRU}};
     struct tlb *tlb = NULL;
     struct counters *const *now = (void *)&f->now;
-    spec.l1d = (struct tlb_geometry){0, 0};
+    spec.level[TLB_L1D] = (struct tlb_geometry){0, 0, TLB_LRU};
     assert_int_equal(tlb_create(&spec, f->tables.ram, f->front, f->ifront, now, &tlb), -EINVAL);
-    spec.l1d = (struct tlb_geometry){4, 3};
+    spec.level[TLB_L1D] = (struct tlb_geometry){4, 3, TLB_LRU};
     assert_int_equal(tlb_create(&spec, f->tables.ram, f->front, f->ifront, now, &tlb), -EINVAL);
-    spec.l1d = (struct tlb_geometry){4, 4};
-    spec.l2 = (struct tlb_geometry){5, 2};
+    spec.level[TLB_L1D] = (struct tlb_geometry){4, 4, TLB_LRU};
+    spec.level[TLB_L2] = (struct tlb_geometry){5, 2, TLB_LRU};
     assert_int_equal(tlb_create(&spec, f->tables.ram, f->front, f->ifront, now, &tlb), -EINVAL);
     assert_null(tlb);
     tlb_destroy(NULL);

@@ -12,7 +12,7 @@
 static struct tlb_level create(unsigned entries, unsigned ways)
 {
     struct tlb_level level;
-    assert_int_equal(tlb_level_create((struct tlb_geometry){entries, ways}, &level), 0);
+    assert_int_equal(tlb_level_create((struct tlb_geometry){entries, ways, TLB_LRU}, 0, &level), 0);
     assert_true(tlb_level_is_valid(&level));
     return level;
 }
@@ -38,11 +38,16 @@ static uint64_t page_key(uint64_t vpn)
 
 static void test_bad_geometry(void **state)
 {
-    static const struct tlb_geometry bad[] = {
-        {0, 1}, {4, 0}, {4, 3}, {4, 8}, {TLB_ENTRIES_MAX + 1, 1}, {2 * TLB_ENTRIES_MAX, 2}};
+    static const struct tlb_geometry bad[] = {{0, 1, TLB_LRU},
+                                              {4, 0, TLB_LRU},
+                                              {4, 3, TLB_LRU},
+                                              {4, 8, TLB_LRU},
+                                              {4, 4, TLB_RANDOM + 1},
+                                              {TLB_ENTRIES_MAX + 1, 1, TLB_LRU},
+                                              {2 * TLB_ENTRIES_MAX, 2, TLB_LRU}};
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct tlb_level level;
-        assert_int_equal(tlb_level_create(bad[i], &level), -EINVAL);
+        assert_int_equal(tlb_level_create(bad[i], 0, &level), -EINVAL);
         tlb_level_destroy(&level);
     }
     struct tlb_level none = create(0, 0);

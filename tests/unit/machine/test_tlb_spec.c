@@ -46,32 +46,33 @@ static void test_presets(void **state)
     assert_string_equal(presets[0].spec.name, "skylake");
     for (size_t i = 0; i < count; i++) {
         struct tlb_spec spec = parse(presets[i].spec.name);
-        assert_memory_equal(&spec, &presets[i].spec, sizeof(spec));
+        assert_string_equal(spec.name, presets[i].spec.name);
+        assert_int_equal(spec.seed, 1);
         assert_true(strlen(presets[i].source) > 10);
-        assert_true(tlb_geometry_is_valid(&spec.l1d) && spec.l1d.entries);
-        assert_true(tlb_geometry_is_valid(&spec.l1i) && spec.l1i.entries);
-        assert_true(tlb_geometry_is_valid(&spec.l2));
+        assert_true(tlb_geometry_is_valid(&spec.level[TLB_L1D]) && spec.level[TLB_L1D].entries);
+        assert_true(tlb_geometry_is_valid(&spec.level[TLB_L1I]) && spec.level[TLB_L1I].entries);
+        assert_true(tlb_geometry_is_valid(&spec.level[TLB_L2]));
     }
     struct tlb_spec tiny = parse("tiny");
-    expect(tiny.l1d, 2, 2);
-    expect(tiny.l1i, 2, 2);
-    expect(tiny.l2, 0, 0);
+    expect(tiny.level[TLB_L1D], 2, 2);
+    expect(tiny.level[TLB_L1I], 2, 2);
+    expect(tiny.level[TLB_L2], 0, 0);
 }
 
 static void test_specs(void **state)
 {
     struct tlb_spec spec = parse("l1d=64:4,l1i=64:8,l2=1536:12");
-    expect(spec.l1d, 64, 4);
-    expect(spec.l1i, 64, 8);
-    expect(spec.l2, 1536, 12);
+    expect(spec.level[TLB_L1D], 64, 4);
+    expect(spec.level[TLB_L1I], 64, 8);
+    expect(spec.level[TLB_L2], 1536, 12);
     assert_string_equal(spec.name, "l1d=64:4,l1i=64:8,l2=1536:12");
     spec = parse("l2=0,l1i=0007:7,l1d=65536:1");
-    expect(spec.l1d, 65536, 1);
-    expect(spec.l1i, 7, 7);
-    expect(spec.l2, 0, 0);
+    expect(spec.level[TLB_L1D], 65536, 1);
+    expect(spec.level[TLB_L1I], 7, 7);
+    expect(spec.level[TLB_L2], 0, 0);
     assert_string_equal(spec.name, "l1d=65536:1,l1i=7:7");
     spec = parse("l1d=15:5,l1i=1:1"); /* no second level is the default of a spec */
-    expect(spec.l2, 0, 0);
+    expect(spec.level[TLB_L2], 0, 0);
     spec = parse("l1d=65536:65536,l1i=65536:65536,l2=65536:65536");
     assert_string_equal(spec.name, "l1d=65536:65536,l1i=65536:65536,l2=65536:65536");
 }
@@ -90,6 +91,39 @@ static void test_walk_caches(void **state)
     assert_string_equal(spec.name, "l1d=1:1,l1i=1:1,l2=8:4,pwc=pdpt:3:1/pml5:1:1");
 }
 
+static void test_policies(void **state)
+{
+    struct tlb_spec spec =
+        parse("l1d=64:4:tree-plru,l1i=8:8:fifo,l2=96:6:random,pwc=pd:4:4:lru/pml4:2:2:fifo,seed=9");
+    assert_int_equal(spec.level[TLB_L1D].policy, TLB_TREE_PLRU);
+    assert_int_equal(spec.level[TLB_L1I].policy, TLB_FIFO);
+    assert_int_equal(spec.level[TLB_L2].policy, TLB_RANDOM);
+    assert_int_equal(spec.pwc[2].policy, TLB_LRU);
+    assert_int_equal(spec.pwc[4].policy, TLB_FIFO);
+    assert_int_equal(spec.seed, 9);
+    assert_string_equal(spec.name, "l1d=64:4:tree-plru,l1i=8:8:fifo,l2=96:6:random,"
+                                   "pwc=pd:4:4/pml4:2:2:fifo,seed=9");
+    spec = parse("seed=1,l1d=4:4:lru,l1i=4:4");
+    assert_string_equal(spec.name, "l1d=4:4,l1i=4:4");
+    assert_int_not_equal(tlb_spec_seed(&spec, 0), tlb_spec_seed(&spec, 1));
+}
+
+static void test_large_pages(void **state)
+{
+    struct tlb_spec spec =
+        parse("l1d=64:4,l1d-2m=32:4:fifo,l1d-1g=split,l1i=8:8,l2=96:6,l2-1g=16:4,"
+              "l2i=64:8,l2i-2m=split,inclusive=yes");
+    expect(spec.own[TLB_L1D][TLB_2M], 32, 4);
+    assert_true(spec.split[TLB_L1D][TLB_1G] && !spec.split[TLB_L1D][TLB_2M]);
+    expect(spec.own[TLB_L1I][TLB_2M], 0, 0);
+    expect(spec.own[TLB_L2][TLB_1G], 16, 4);
+    expect(spec.level[TLB_L2I], 64, 8);
+    assert_true(spec.split[TLB_L2I][TLB_2M] && spec.inclusive);
+    assert_string_equal(
+        spec.name, "l1d=64:4,l1d-2m=32:4:fifo,l1d-1g=split,l1i=8:8,l2=96:6,l2-1g=16:4,l2i=64:8,"
+                   "l2i-2m=split,inclusive=yes");
+}
+
 static void test_wrong_specs(void **state)
 {
     refuse("", "no such TLB");
@@ -106,7 +140,17 @@ static void test_wrong_specs(void **state)
     refuse("l1d=-4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
     refuse("l1d= 4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
     refuse("l1d=0x4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
-    refuse("l1d=4:4:4,l1i=4:4", "l1d: expected ENTRIES:WAYS");
+    refuse("l1d=4:4:4,l1i=4:4", "l1d: the policy must be lru, tree-plru, fifo or random");
+    refuse("l1d=4:4:,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4:lr,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4:lruu,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4:fifo/,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4:LRU,l1i=4:4", "l1d: the policy must be");
+    refuse("l1d=4:4,l1i=4:4,pwc=pml4:4:4:mru/pd:4:4", "pml4: the policy must be");
+    refuse("l1d=4:4,l1i=4:4,seed=", "seed: expected a number");
+    refuse("l1d=4:4,l1i=4:4,seed=-1", "seed: expected a number");
+    refuse("l1d=4:4,l1i=4:4,seed=65537", "seed: expected a number");
+    refuse("seed=1,l1d=4:4,l1i=4:4,seed=1", "seed is given twice");
     refuse("l1d=4:4,l1i=4:4k", "l1i: expected ENTRIES:WAYS");
     refuse("l1d=4:4,l1i=4:4,l2=12", "l2: expected ENTRIES:WAYS");
     refuse("l1d=0:0,l1i=4:4", "l1d: entries must be 1 to 65536");
@@ -127,6 +171,16 @@ static void test_wrong_specs(void **state)
     refuse("l1i=4:4", "l1d is missing");
     refuse("l1d=4:4", "l1i is missing");
     refuse("l2=4:4", "l1d is missing");
+    refuse("l1d=4:4,l1i=4:4,l2i=4:4", "l2i needs an l2");
+    refuse("l1d=4:4,l1i=4:4,l2-2m=4:4", "l2-2m and l2-1g need an l2");
+    refuse("l1d=4:4,l1i=4:4,l2=4:4,l2i-1g=4:4", "l2i-2m and l2i-1g need an l2i");
+    refuse("l1d=4:4,l1i=4:4,l1d-2m=0", "l1d-2m: expected ENTRIES:WAYS[:POLICY] or split");
+    refuse("l1d=4:4,l1i=4:4,l1d-2m=0:1", "l1d-2m: entries must be 1 to 65536");
+    refuse("l1d=4:4,l1i=4:4,l1i-1g=splitt", "l1i-1g: expected ENTRIES:WAYS[:POLICY] or split");
+    refuse("l1d=4:4,l1i=4:4,l1i-1g=split,l1i-1g=1:1", "l1i-1g is given twice");
+    refuse("l1d=4:4,l1i=4:4,inclusive=maybe", "inclusive: expected yes or no");
+    refuse("l1d=4:4,l1i=4:4,inclusive=yesno", "inclusive: expected yes or no");
+    refuse("inclusive=no,l1d=4:4,l1i=4:4,inclusive=yes", "inclusive is given twice");
     refuse("l1d=4:4,l1i=4:4,pwc=", "pwc: expected CACHE:ENTRIES:WAYS");
     refuse("l1d=4:4,l1i=4:4,pwc=8:4", "pwc: expected CACHE:ENTRIES:WAYS");
     refuse("l1d=4:4,l1i=4:4,pwc=pml3:8:4", "pwc: expected CACHE:ENTRIES:WAYS");
@@ -151,16 +205,19 @@ static void check_text(const char *text)
         assert_true(strlen(why) > 5 && !strchr(why, '\n'));
         return;
     }
-    assert_true(tlb_geometry_is_valid(&spec.l1d) && spec.l1d.entries);
-    assert_true(tlb_geometry_is_valid(&spec.l1i) && spec.l1i.entries);
-    assert_true(tlb_geometry_is_valid(&spec.l2));
+    assert_true(tlb_geometry_is_valid(&spec.level[TLB_L1D]) && spec.level[TLB_L1D].entries);
+    assert_true(tlb_geometry_is_valid(&spec.level[TLB_L1I]) && spec.level[TLB_L1I].entries);
+    assert_true(tlb_geometry_is_valid(&spec.level[TLB_L2]));
     assert_true(memchr(spec.name, '\0', sizeof(spec.name)) != NULL);
     again = parse(spec.name);
-    expect(again.l1d, spec.l1d.entries, spec.l1d.ways);
-    expect(again.l1i, spec.l1i.entries, spec.l1i.ways);
-    expect(again.l2, spec.l2.entries, spec.l2.ways);
-    assert_memory_equal(&again.pwc, &spec.pwc, sizeof(spec.pwc));
+    assert_int_equal(again.seed, spec.seed);
     assert_string_equal(again.name, spec.name);
+    expect(again.level[TLB_L1D], spec.level[TLB_L1D].entries, spec.level[TLB_L1D].ways);
+    expect(again.level[TLB_L1I], spec.level[TLB_L1I].entries, spec.level[TLB_L1I].ways);
+    expect(again.level[TLB_L2], spec.level[TLB_L2].entries, spec.level[TLB_L2].ways);
+    assert_memory_equal(&again.own, &spec.own, sizeof(spec.own));
+    assert_memory_equal(&again.split, &spec.split, sizeof(spec.split));
+    assert_memory_equal(&again.pwc, &spec.pwc, sizeof(spec.pwc));
 }
 
 static uint32_t next_random(uint32_t *seed)
@@ -171,14 +228,17 @@ static uint32_t next_random(uint32_t *seed)
 
 static void test_damaged_texts(void **state)
 {
-    static const char *const good[] = {"l1d=64:4,l1i=128:8,l2=1536:12", "skylake",
+    static const char *const good[] = {"l1d=64:4,l1i=128:8,l2=1536:12",
+                                       "skylake",
                                        "l2=0,l1d=1:1,l1i=2:2",
-                                       "l1d=1:1,l1i=2:2,pwc=pd:4:4/pml4:2:1"};
+                                       "l1d=1:1:fifo,l1i=2:2,pwc=pd:4:4/pml4:2:1",
+                                       "l1d=4:1:lru,l1i=2:2:random,seed=6",
+                                       "l1d=4:1,l1d-2m=split,l1i=2:2,l2=4:4,l2i=2:2,l2i-1g=1:1"};
     static const char letters[] = "0123456789,:=/l1d1i2pmw- x\xff";
     uint32_t seed = 1;
     for (unsigned round = 0; round < 300000; round++) {
-        char text[80];
-        strcpy(text, good[next_random(&seed) % 4]);
+        char text[120];
+        strcpy(text, good[next_random(&seed) % 6]);
         for (unsigned n = next_random(&seed) % 4 + 1; n > 0; n--) {
             size_t len = strlen(text), at = next_random(&seed) % (len + 1);
             char c = letters[next_random(&seed) % (sizeof(letters) - 1)];
@@ -202,6 +262,7 @@ static void test_damaged_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policies),      cmocka_unit_test(test_large_pages),
         cmocka_unit_test(test_presets),       cmocka_unit_test(test_specs),
         cmocka_unit_test(test_walk_caches),   cmocka_unit_test(test_wrong_specs),
         cmocka_unit_test(test_damaged_texts),

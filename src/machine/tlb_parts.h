@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the TLB is made of, for the files that make it: tlb.c, the hierarchy and its 4 KiB pages;
+ * tlb_large.c, its larger pages.
+ */
+#ifndef MACHINE_TLB_PARTS_H
+#define MACHINE_TLB_PARTS_H
+
+#include "machine/tlb_level.h"
+#include "machine/walkcache.h"
+
+/* Where one level of the hierarchy keeps what it holds of large pages. */
+struct tlb_large {
+    struct tlb_level own[TLB_SIZES]; /* [TLB_2M], [TLB_1G]: entries for that size only, if any */
+    struct tlb_level
+        *home[TLB_SIZES];           /* who has the entries of a size: one of `own`, or the level */
+    enum tlb_size piece[TLB_SIZES]; /* the size of the entries that pages of a size come in */
+};
+
+/* Which front slots belong to which large entry: one list an entry, by slot number + 1; 0 ends it.
+ */
+struct tlb_slots {
+    uint16_t next[TLB_FRONT_SLOTS], previous[TLB_FRONT_SLOTS];
+    uint16_t *first[TLB_SIZES];   /* lists by way: [TLB_4K] of the level, others of large.own */
+    pfn_t frame[TLB_FRONT_SLOTS]; /* whose bytes a slot in a list leads to */
+};
+
+/* A first level and who of it is in front. */
+struct tlb_side {
+    struct tlb_level level;
+    struct tlb_way *owner[TLB_FRONT_SLOTS]; /* NULL: the slot is free */
+    struct tlb_large large;
+    struct tlb_slots slots;
+};
+
+/* A second level. */
+struct tlb_second {
+    struct tlb_level level;
+    struct tlb_large large;
+};
+
+struct tlb {
+    uint64_t *clock;
+    uint64_t space;            /* TLB_KEY_VALID and the tag of the current space */
+    uint64_t half;             /* addresses from -half to half - 1 are canonical; 0: no space yet */
+    struct tlb_front *front;   /* of `data` */
+    struct tlb_ifront *ifront; /* of `fetch` */
+    struct ram *ram;
+    struct counters *const *now;
+    uint64_t *frame_stamps; /* NULL: not asked for */
+    struct tlb_served served;
+    bool is_general;   /* large pages are to be expected, or the second level is inclusive */
+    bool is_inclusive; /* as in the specification */
+    struct tlb_side data;
+    struct tlb_second l2; /* of both sides, or of data only */
+    struct tlb_side fetch;
+    struct tlb_second l2i;           /* of fetches only, if there is one */
+    struct tlb_second *fetch_second; /* &l2i or &l2 */
+    struct walkcache walkcache;
+    struct mmu_root root;
+    uint64_t own_clock;
+    bool has_pieces;     /* entries smaller than their pages may be in the levels */
+    uint64_t gone_fetch; /* newest stamp of the code pages that left the first level */
+    struct {
+        pfn_t frame;
+        uint64_t entered;
+    } last_piece; /* of code in large pages, of those that lost their slots the one entered last */
+};
+
+static inline uint64_t tlb_newer(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline bool tlb_way_is_large(const struct tlb_way *way)
+{
+    return tlb_key_size(way->key) != TLB_4K;
+}
+
+/* What an entry says of the 4 KiB page of va, which lies in its page. */
+static inline uint64_t tlb_way_value(const struct tlb_way *way, vaddr_t va)
+{
+    return way->value + (va.v & tlb_size_within(tlb_key_size(way->key)));
+}
+
+/* Makes an entry say what `value` says of a 4 KiB page in its page. */
+static inline void tlb_way_set_value(struct tlb_way *way, uint64_t value)
+{
+    way->value = value & ~tlb_size_within(tlb_key_size(way->key));
+}
+
+/* ---- tlb_large.c ---- */
+
+/* As `spec` says for levels of that kind; `level` is its level for 4 KiB pages, which stays where
+ * it is. Errors: -EINVAL, -ENOMEM. */
+int tlb_large_create(const struct tlb_spec *spec, enum tlb_level_kind kind, struct tlb_level *level,
+                     struct tlb_large *out);
+void tlb_large_destroy(struct tlb_large *large); /* may follow a creation that failed */
+int tlb_slots_create(struct tlb_side *side);
+void tlb_slots_destroy(struct tlb_slots *slots);
+
+/* The large entry that translates va, or NULL. */
+struct tlb_way *tlb_large_find(const struct tlb_large *large, uint64_t space, vaddr_t va);
+/* Where an entry for va goes that belongs to a page of that size: level, set and key. */
+struct tlb_place {
+    struct tlb_level *level;
+    unsigned set;
+    uint64_t key;
+};
+struct tlb_place tlb_large_place(const struct tlb_large *large, uint64_t space, vaddr_t va,
+                                 enum tlb_size page);
+
+/* tlb_level_victim() of a first level whose large entries are stamped in their front slots. */
+struct tlb_way *tlb_large_victim(struct tlb *tlb, struct tlb_side *side, struct tlb_place place);
+/* The stamp of an entry of a first level. */
+uint64_t tlb_large_stamp(const struct tlb *tlb, const struct tlb_side *side,
+                         const struct tlb_way *way);
+
+uint64_t *tlb_slot_stamp(const struct tlb *tlb, const struct tlb_side *side, unsigned slot);
+/* Puts a slot into the list of the large entry that has become its owner. */
+void tlb_slot_link(struct tlb_side *side, unsigned slot, struct tlb_way *way, pfn_t frame);
+/* Takes a slot, whose tags are empty, from its large owner, who keeps its stamp. */
+void tlb_slot_unlink(struct tlb *tlb, struct tlb_side *side, unsigned slot);
+/* The slot at the head of an entry's list, or -1. */
+int tlb_slot_first(const struct tlb_side *side, const struct tlb_way *way);
+
+bool tlb_large_is_valid(const struct tlb_large *large);
+/* Whether lists and owners agree. */
+bool tlb_slots_are_valid(const struct tlb_side *side);
+
+#endif
