@@ -175,6 +175,19 @@ void recorder_kernel_access(void *context, uint16_t space, vaddr_t va, enum mmu_
         write_access(recorder, space, va, 1, access, TRACE_KERNEL);
 }
 
+void recorder_gone(void *context, uint16_t space, vaddr_t va, uint64_t npages)
+{
+    struct recorder *recorder = context;
+    while (recorder->sink && npages > 0) {
+        uint32_t count = npages < UINT32_MAX ? (uint32_t)npages : UINT32_MAX;
+        struct trace_ref ref = {
+            .page = vaddr_vpn(va), .count = count, .space = space, .kind = TRACE_GONE};
+        recorder->sink(recorder->context, &ref);
+        va.v += (uint64_t)count << PAGE_SHIFT;
+        npages -= count;
+    }
+}
+
 /* ---- the file ---- */
 
 static int open_file(struct recorder *recorder, const char *path)
