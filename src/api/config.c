@@ -347,7 +347,8 @@ static const struct option options[] = {
       "\"pagewalk help tlb\" shows the presets and what can be described.",
       ANY},
      read_tlb},
-    {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most.", PROGRAMS},
+    {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most.",
+      PROGRAMS},
      read_levels},
     {{"page-size", "4K|thp", "4K",
       "Page size; thp: the first store to 2 MiB of private memory makes a page of 2 MiB, if RAM "
