@@ -167,6 +167,37 @@ static void orphaned_group(void)
     close(fds[0]);
 }
 
+static int stops_itself(void *argument)
+{
+    (void)argument;
+    raise(SIGSTOP);
+    return 6;
+}
+
+/* In a session of its own no group is anything but orphaned: that one ends changes nothing. */
+static int long_orphaned(void *argument)
+{
+    (void)argument;
+    setsid();
+    pid_t stopped = child(stops_itself, NULL);
+    say_wait("stops", stopped, WUNTRACED);
+    in_child("another ends", zombie, NULL);
+    TRY(kill(stopped, SIGTSTP));
+    say_wait("still stopped", stopped, WNOHANG);
+    kill(stopped, SIGCONT);
+    say_wait("goes on", stopped, 0);
+    stopped = child(stops_itself, NULL);
+    say_wait("stops", stopped, WUNTRACED);
+    kill(stopped, SIGKILL);
+    say_wait("killed", stopped, 0);
+    if (fork() == 0) {
+        raise(SIGTSTP); /* ignored there */
+        _exit(7);
+    }
+    say_wait("TSTP", -1, WUNTRACED);
+    return 0;
+}
+
 /* ---- terminals ---- */
 
 static int master;
@@ -380,6 +411,7 @@ int main(int argc, char **argv)
     kills();
     kill_zombie();
     orphaned_group();
+    in_child("orphaned long ago", long_orphaned, NULL);
     open_terminal();
     controlling();
     close(master);
