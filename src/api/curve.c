@@ -46,7 +46,7 @@ static void use(void *context, const struct trace_ref *ref)
 {
     struct pw_curve *curve = context;
     lrustack_use(curve->stack, ref);
-    if (ref->flags & (TRACE_REST | TRACE_KERNEL))
+    if (ref->kind == TRACE_GONE || (ref->flags & (TRACE_REST | TRACE_KERNEL)))
         return;
     *(ref->kind == TRACE_FETCH ? &curve->instructions : &curve->accesses) += ref->count;
 }

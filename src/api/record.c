@@ -20,6 +20,7 @@
 #include "api/error.h"
 #include "api/system.h"
 #include "base/check.h"
+#include "base/hashmap.h"
 #include "base/xalloc.h"
 #include "observe/pagetrace.h"
 #include "observe/trace_pages.h"
@@ -45,12 +46,14 @@ struct recorder {
     char *path, *temporary; /* temporary NULL: written in place */
     struct subject *subjects, *now;
     size_t nsubjects;
+    struct hashmap places; /* of counters -> subject's number + 1 */
 };
 
 struct recorder *recorder_create(void)
 {
     struct recorder *recorder = x_calloc(1, sizeof(*recorder));
     recorder->fd = -1;
+    hashmap_create(&recorder->places);
     return recorder;
 }
 
@@ -87,20 +90,32 @@ void recorder_destroy(struct recorder *recorder)
         return;
     close_file(recorder);
     free(recorder->subjects);
+    hashmap_destroy(&recorder->places);
     free(recorder);
 }
 
 /* ---- accesses ---- */
 
-static struct subject *find_subject(struct recorder *recorder, const struct counters *counters)
+static uint64_t lookups_of(const struct counters *counters)
 {
-    for (size_t i = 0; i < recorder->nsubjects; i++)
-        if (recorder->subjects[i].counters == counters)
-            return &recorder->subjects[i];
-    recorder->subjects =
-        x_realloc(recorder->subjects, (recorder->nsubjects + 1) * sizeof(*recorder->subjects));
-    struct subject *subject = &recorder->subjects[recorder->nsubjects++];
-    *subject = (struct subject){.counters = counters};
+    return counters->tlb_l1d_hits + counters->tlb_l1i_hits;
+}
+
+/* Who runs. Counters of a process that ended may be another's now: those begin at 0. */
+static struct subject *subject_now(struct recorder *recorder)
+{
+    const struct counters *counters = recorder->machine->now;
+    uint64_t *known = hashmap_at(&recorder->places, (uint64_t)(uintptr_t)counters);
+    if (*known == 0) {
+        recorder->subjects =
+            x_realloc(recorder->subjects, (recorder->nsubjects + 1) * sizeof(*recorder->subjects));
+        recorder->subjects[recorder->nsubjects++] = (struct subject){0};
+        *known = recorder->nsubjects;
+    }
+    struct subject *subject = &recorder->subjects[*known - 1];
+    if (lookups_of(counters) < subject->lookups)
+        *subject = (struct subject){0};
+    subject->counters = counters;
     return subject;
 }
 
@@ -116,22 +131,13 @@ static void compare(struct subject *subject)
     }
 }
 
-/* Who runs. */
-static struct subject *subject_now(struct recorder *recorder)
-{
-    const struct counters *counters = recorder->machine->now;
-    if (!recorder->now || recorder->now->counters != counters)
-        recorder->now = find_subject(recorder, counters);
-    return recorder->now;
-}
-
-static void write_access(struct recorder *recorder, const struct subject *subject, vaddr_t va,
-                         unsigned len, enum mmu_access access, unsigned flags)
+static void write_access(struct recorder *recorder, uint16_t space, vaddr_t va, unsigned len,
+                         enum mmu_access access, unsigned flags)
 {
     struct trace_ref refs[2];
     size_t n = trace_pages(va.v, len, kinds[access], refs);
     for (size_t i = 0; i < n; i++) {
-        refs[i].space = (uint16_t)(subject - recorder->subjects);
+        refs[i].space = space;
         refs[i].flags |= (uint8_t)flags;
         recorder->sink(recorder->context, &refs[i]);
     }
@@ -143,8 +149,12 @@ void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access ac
     struct recorder *recorder = context;
     if (!recorder->sink)
         return;
-    struct subject *subject = subject_now(recorder);
-    uint64_t lookups = subject->counters->tlb_l1d_hits + subject->counters->tlb_l1i_hits;
+    if (!recorder->now || recorder->now->counters != recorder->machine->now)
+        recorder->now = subject_now(recorder);
+    struct subject *subject = recorder->now;
+    uint64_t lookups = lookups_of(subject->counters);
+    if (lookups < subject->lookups)
+        *subject = (struct subject){.counters = subject->counters};
     if (lookups != subject->lookups)
         compare(subject);
     subject->lookups = lookups;
@@ -153,15 +163,29 @@ void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access ac
         subject->again[kind]--;
         return;
     }
-    write_access(recorder, subject, va, len, access, access != lookup ? TRACE_UPDATES : 0);
+    write_access(recorder, tlb_space(recorder->machine->tlb), va, len, access,
+                 access != lookup ? TRACE_UPDATES : 0);
     subject->recorded[kind]++;
 }
 
-void recorder_kernel_access(void *context, vaddr_t va, enum mmu_access access)
+void recorder_kernel_access(void *context, uint16_t space, vaddr_t va, enum mmu_access access)
 {
     struct recorder *recorder = context;
     if (recorder->sink)
-        write_access(recorder, subject_now(recorder), va, 1, access, TRACE_KERNEL);
+        write_access(recorder, space, va, 1, access, TRACE_KERNEL);
+}
+
+void recorder_gone(void *context, uint16_t space, vaddr_t va, uint64_t npages)
+{
+    struct recorder *recorder = context;
+    while (recorder->sink && npages > 0) {
+        uint32_t count = npages < UINT32_MAX ? (uint32_t)npages : UINT32_MAX;
+        struct trace_ref ref = {
+            .page = vaddr_vpn(va), .count = count, .space = space, .kind = TRACE_GONE};
+        recorder->sink(recorder->context, &ref);
+        va.v += (uint64_t)count << PAGE_SHIFT;
+        npages -= count;
+    }
 }
 
 /* ---- the file ---- */

@@ -26,7 +26,8 @@ void recorder_access(void *context, vaddr_t va, unsigned len, enum mmu_access ac
 /* Whose accesses they are. => the machine outlives the recorder's use */
 void recorder_attach(struct recorder *recorder, const struct machine *machine);
 
-/* What kernel_watch.access takes, with the recorder as context. */
-void recorder_kernel_access(void *context, vaddr_t va, enum mmu_access access);
+/* What struct kernel_watch takes, with the recorder as context. */
+void recorder_gone(void *context, uint16_t space, vaddr_t va, uint64_t npages);
+void recorder_kernel_access(void *context, uint16_t space, vaddr_t va, enum mmu_access access);
 
 #endif

@@ -86,6 +86,10 @@ static bool use_batch(struct replay *machine, const struct source *source, int n
 {
     for (int i = 0; i < n; i++) {
         const struct trace_ref *from = &source->refs[i];
+        if (from->kind == TRACE_GONE) {
+            replay_drop(machine, from->space, vaddr(from->page << PAGE_SHIFT), from->count);
+            continue;
+        }
         struct replay_ref ref = {.va = vaddr(from->page << PAGE_SHIFT),
                                  .access = accesses[from->kind],
                                  .space = from->space,

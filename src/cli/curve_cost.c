@@ -96,14 +96,15 @@ int curve_cost_parse(const char *text, struct curve_cost *out)
 
 double curve_seconds(const struct curve_view *view, uint64_t frames)
 {
-    struct pw_curve_point point;
-    uint64_t pages = pw_curve_pages(view->curve), work = pw_curve_instructions(view->curve);
+    struct pw_curve_point point, least;
+    uint64_t work = pw_curve_instructions(view->curve);
     if (work == 0) /* a trace of data alone */
         work = pw_curve_accesses(view->curve);
     pw_curve_at(view->curve, frames, &point);
+    pw_curve_at(view->curve, pw_curve_pages(view->curve), &least);
     const struct curve_cost *cost = &view->cost;
-    return ((double)work * cost->instruction + (double)pages * cost->minor +
-            (double)(point.faults - pages) * cost->major) /
+    return ((double)work * cost->instruction + (double)least.faults * cost->minor +
+            (double)(point.faults - least.faults) * cost->major) /
            1e9;
 }
 

@@ -13,9 +13,10 @@ enum { BAR = 12 };
 
 static uint64_t returns_at(const struct curve_view *view, uint64_t frames)
 {
-    struct pw_curve_point point;
+    struct pw_curve_point point, least;
     pw_curve_at(view->curve, frames, &point);
-    return point.faults - pw_curve_pages(view->curve);
+    pw_curve_at(view->curve, pw_curve_pages(view->curve), &least);
+    return point.faults - least.faults;
 }
 
 /* Faults of pages that were there before, the most of any row being a full bar. */

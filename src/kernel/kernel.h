@@ -13,9 +13,12 @@
 #include "machine/machine.h"
 #include "machine/swapdisk.h"
 
-/* Who is told of the pages that the kernel uses for the program: copies of system calls. */
+/* Who is told of the pages that the kernel uses for the program (copies of system calls), and of
+ * those that cease to be mapped. */
 struct kernel_watch {
-    void (*access)(void *context, vaddr_t va, enum mmu_access access); /* NULL: nobody */
+    void (*access)(void *context, uint16_t space, vaddr_t va,
+                   enum mmu_access access); /* NULL: nobody */
+    void (*gone)(void *context, uint16_t space, vaddr_t va, uint64_t npages);
     void *context;
 };
 

@@ -7,8 +7,8 @@
  *   pfn   0    1 .. nframes           nframes + 1 ..
  *         -    pages of the trace     page tables, taken in order and never given back
  *
- * Invariants: Y1  frames 1 .. nresident hold a page each, are in the policy, and their entry maps
- *                 them; no other entry is present
+ * Invariants: Y1  frames 1 .. fresh - 1 that are not on the free list hold a page each, are in the
+ *                 policy, and their entry maps them; no other entry is present
  */
 #include "kernel/replay.h"
 
@@ -33,6 +33,7 @@ struct tenant {
     uint64_t *entry;
     vaddr_t page;
     uint16_t space;
+    pfn_t next_free; /* if it holds nothing */
 };
 
 struct replay {
@@ -44,9 +45,12 @@ struct replay {
     uint64_t code_page; /* the one that is executed, NO_PAGE: none or it was evicted */
     pfn_t code_pfn;
     struct mmu_root root;
-    uint64_t nframes, nresident, ntables, npages;
-    uint64_t lookups, fetches; /* of data and code pages, those that faulted not included */
-    pfn_t *roots;              /* by space */
+    uint64_t nframes, ntables;
+    uint64_t nresident, most_resident;
+    uint64_t npages, most_pages; /* that exist, here or evicted */
+    pfn_t fresh, free_head;      /* frames from `fresh` on were never used */
+    uint64_t lookups, fetches;   /* of data and code pages, those that faulted not included */
+    pfn_t *roots;                /* by space */
     struct policy policy;
     struct counters counters;
     struct counters *now; /* points to `counters`: what the TLB wants */
@@ -132,6 +136,7 @@ int replay_create(const struct replay_options *options, struct replay **out)
     replay->nframes = options->nframes;
     replay->now = &replay->counters;
     replay->code_page = NO_PAGE;
+    replay->fresh = 1;
     int error = create_parts(replay, options);
     if (error) {
         replay_destroy(replay);
@@ -225,8 +230,23 @@ static void count_fault(struct replay *replay, bool is_major)
         replay->counters.pages_in++;
     } else {
         replay->counters.faults_minor++;
-        replay->npages++;
+        if (++replay->npages > replay->most_pages)
+            replay->most_pages = replay->npages;
     }
+}
+
+/* A frame that holds nothing, or no longer. */
+static pfn_t take_frame(struct replay *replay)
+{
+    pfn_t pfn = replay->free_head;
+    if (replay->nresident == replay->nframes)
+        return evict(replay);
+    if (++replay->nresident > replay->most_resident)
+        replay->most_resident = replay->nresident;
+    if (pfn == PFN_NONE)
+        return replay->fresh++;
+    replay->free_head = replay->tenants[pfn].next_free;
+    return pfn;
 }
 
 static uint64_t page_identity(const struct replay_ref *ref)
@@ -242,7 +262,7 @@ static bool fault(struct replay *replay, const struct replay_ref *ref)
     if (!entry)
         return false;
     count_fault(replay, *entry & WAS_EVICTED);
-    pfn_t pfn = replay->nresident < replay->nframes ? (pfn_t)++replay->nresident : evict(replay);
+    pfn_t pfn = take_frame(replay);
     *entry = pte_make(pfn, PTE_P | PTE_W | PTE_U);
     replay->tenants[pfn] = (struct tenant){.used = replay->clock,
                                            .next_use = ref->next_use,
@@ -380,6 +400,62 @@ bool replay_use(struct replay *replay, const struct replay_ref *ref)
     return true;
 }
 
+/* ---- pages that end ---- */
+
+static void free_frame(struct replay *replay, pfn_t pfn)
+{
+    struct tenant *tenant = &replay->tenants[pfn];
+    policy_remove(&replay->policy, pfn, POLICY_GONE);
+    tlb_flush_page(replay->tlb, tenant->space, tenant->page);
+    if (pfn == replay->code_pfn)
+        replay->code_page = NO_PAGE;
+    *tenant = (struct tenant){.next_free = replay->free_head};
+    replay->free_head = pfn;
+    replay->nresident--;
+}
+
+/* Of one last-level table. */
+static void drop_entries(struct replay *replay, uint64_t *entries, unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        if (entries[i] == 0)
+            continue;
+        if (pte_is_present(entries[i]))
+            free_frame(replay, pte_pfn(entries[i]));
+        entries[i] = 0;
+        replay->npages--;
+    }
+}
+
+/* Below one table, whose first byte is at `base`. */
+static void drop_below(struct replay *replay, pfn_t table, unsigned level, uint64_t base,
+                       uint64_t start, uint64_t end)
+{
+    uint64_t *entries = (uint64_t *)(void *)ram_frame(replay->ram, table);
+    unsigned shift = pte_level_shift(level);
+    unsigned first = start > base ? (unsigned)((start - base) >> shift) : 0;
+    uint64_t last = (end - 1 - base) >> shift;
+    unsigned limit = last < PTE_PER_TABLE ? (unsigned)last + 1 : PTE_PER_TABLE;
+    if (level == PTE_LEVEL_4K) {
+        drop_entries(replay, entries, first, limit);
+        return;
+    }
+    for (unsigned i = first; i < limit; i++)
+        if (pte_is_present(entries[i]))
+            drop_below(replay, pte_pfn(entries[i]), level - 1, base + ((uint64_t)i << shift), start,
+                       end);
+}
+
+void replay_drop(struct replay *replay, uint16_t space, vaddr_t va, uint64_t npages)
+{
+    const uint64_t mask = ((uint64_t)1 << pte_level_shift(PTE_LEVELS_4 + 1)) - 1;
+    uint64_t start = vaddr_page(va).v & mask; /* as the walker sees it: without the sign */
+    replay->clock++;
+    if (replay->roots[space] != PFN_NONE)
+        drop_below(replay, replay->roots[space], PTE_LEVELS_4, 0, start,
+                   start + (npages << PAGE_SHIFT));
+}
+
 /* ---- results ---- */
 
 void replay_count(const struct replay *replay, struct counters *counters,
@@ -390,8 +466,8 @@ void replay_count(const struct replay *replay, struct counters *counters,
     counters->tlb_l1d_hits = replay->lookups + served->data_faults - counters->tlb_l1d_misses;
     counters->tlb_l1i_hits = replay->fetches + served->fetch_faults - counters->tlb_l1i_misses;
     *gauges = (struct system_counters){.frames_total = replay->nframes,
-                                       .frames_peak = replay->nresident,
-                                       .pages_peak = replay->npages,
+                                       .frames_peak = replay->most_resident,
+                                       .pages_peak = replay->most_pages,
                                        .tables_peak = replay->ntables};
 }
 
@@ -404,10 +480,15 @@ static bool tenant_is_valid(const struct replay *replay, pfn_t pfn)
 
 bool replay_is_valid(const struct replay *replay)
 {
-    for (uint64_t pfn = 1; pfn <= replay->nresident; pfn++) {
-        if (!tenant_is_valid(replay, (pfn_t)pfn))
+    uint64_t nresident = 0;
+    for (pfn_t pfn = 1; pfn < replay->fresh; pfn++) {
+        bool is_free = !replay->tenants[pfn].entry;
+        if (!is_free && !tenant_is_valid(replay, pfn))
             return false; /* Y1 */
+        nresident += !is_free;
     }
+    if (nresident != replay->nresident)
+        return false;
     return replay->policy.ninserted == replay->nresident && policy_is_valid(&replay->policy) &&
            tlb_is_valid(replay->tlb);
 }

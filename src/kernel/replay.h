@@ -49,6 +49,10 @@ void replay_destroy(struct replay *replay);
  * canonical */
 bool replay_use(struct replay *replay, const struct replay_ref *ref);
 
+/* `npages` pages from va on cease to exist: their frames are free, and to touch them again is a
+ * first touch. => they are canonical */
+void replay_drop(struct replay *replay, uint16_t space, vaddr_t va, uint64_t npages);
+
 /* What was counted so far. */
 void replay_count(const struct replay *replay, struct counters *counters,
                   struct system_counters *gauges);

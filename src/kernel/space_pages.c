@@ -18,8 +18,16 @@ static uint64_t page_number(uint64_t va)
     return va >> PAGE_SHIFT;
 }
 
+static void tell_gone(const struct space *space, uint64_t start, uint64_t end)
+{
+    const struct kernel_watch *watch = &space->kernel->watch;
+    if (watch->gone)
+        watch->gone(watch->context, space->number, vaddr(start), page_number(end - start));
+}
+
 void space_pages_drop(struct space *space, uint64_t start, uint64_t end)
 {
+    tell_gone(space, start, end);
     space_pages_unwire(space, start, end);
     pagetable_unmap_range(space->kernel, &space->table, vaddr(start), vaddr(end));
     amap_drop(space->kernel, &space->amap, page_number(start), page_number(end));
@@ -70,6 +78,7 @@ static void move_entries(struct space *space, uint64_t from, uint64_t to, uint64
 
 void space_pages_move(struct space *space, uint64_t from, uint64_t to, uint64_t len)
 {
+    tell_gone(space, from, from + len); /* and to touch them at their new place is a first touch */
     move_entries(space, from, to, len);
     move_anons(space, page_number(from), page_number(to), page_number(len));
     move_wires(space, page_number(from), page_number(to), page_number(len));

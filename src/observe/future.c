@@ -29,6 +29,11 @@ static FILE *open_spool(void)
     return fd < 0 ? tmpfile() : fdopen(fd, "w+");
 }
 
+/* A page's last use before it ceased to exist is not followed by any. */
+static void forget(void *context, uint64_t last_use)
+{
+}
+
 static int append(struct future *future, struct hashmap *last, const struct trace_ref *refs, int n)
 {
     if (future->count + (uint64_t)n >= UINT32_MAX)
@@ -38,6 +43,11 @@ static int append(struct future *future, struct hashmap *last, const struct trac
         future->next = x_realloc(future->next, future->room * sizeof(*future->next));
     }
     for (int i = 0; i < n; i++) {
+        if (refs[i].kind == TRACE_GONE) {
+            pagekey_remove_range(last, pagekey(&refs[i]), refs[i].count, forget, NULL);
+            future->next[future->count++] = 0;
+            continue;
+        }
         uint64_t *seen = hashmap_at(last, pagekey(&refs[i]));
         if (*seen)
             future->next[*seen - 1] = (uint32_t)(future->count + 1);

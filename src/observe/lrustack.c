@@ -10,7 +10,14 @@
  * The depth of a page in the row is TOP plus the taken places from its own on. These are a bitmap,
  * with a Fenwick tree over the words' counts. When the row is full, its pages move together.
  *
- * Invariant: D1  the places of all pages in the row are those taken, and each is some page's
+ * A page that ceases to exist leaves a hole at its depth, for the frame that it frees in every RAM
+ * that held it. The next page that is not found above the hole fills it: in those RAMs it needs no
+ * other frame. So the pages above the hole move down by one and those below it stay; and the place
+ * that the page left itself becomes a hole, for RAMs so large that they had it keep their free
+ * frame. The stack is as high as there were most pages at once.
+ *
+ * Invariants: D1  the places of all pages and holes in the row are those taken
+ *             D2  no hole in the row lies at or beyond holes_end; their bits and number are right
  *
  * Source of the tree: P. M. Fenwick, "A New Data Structure for Cumulative Frequency Tables", 1994.
  */
@@ -25,17 +32,21 @@
 #include "observe/pagekey.h"
 
 enum { TOP = 16, WORD = 64, PLACES_MIN = 1 << 12 };
+#define HOLE HASHMAP_NONE  /* instead of a key */
+#define NOWHERE UINT64_MAX /* instead of a place: the page is new */
 
 struct lrustack {
     unsigned ntop;
     uint64_t top[TOP]; /* keys */
     struct hashmap places;
     uint64_t nplaces, room; /* used so far, holes included, and there are; a multiple of WORD */
-    uint64_t ntaken;
-    uint64_t *keys;  /* by place */
-    uint64_t *taken; /* bit by place */
-    uint64_t *tree;  /* [1 .. room / WORD]: Fenwick tree of taken places by word */
-    uint64_t npages;
+    uint64_t ntaken, nholes;
+    uint64_t holes_end; /* beyond the newest hole of the row, or further */
+    uint64_t *keys;     /* by place */
+    uint64_t *taken;    /* bit by place */
+    uint64_t *holes;    /* the same, of places that are taken by holes */
+    uint64_t *tree;     /* [1 .. room / WORD]: Fenwick tree of taken places by word */
+    unsigned top_holes;
     uint64_t depths; /* room of counts */
     uint64_t *counts[LRUSTACK_KINDS];
 };
@@ -45,8 +56,9 @@ static void make_row(struct lrustack *stack, uint64_t room)
     stack->room = room;
     stack->keys = x_malloc(room * sizeof(*stack->keys));
     stack->taken = x_calloc(room / WORD, sizeof(*stack->taken));
+    stack->holes = x_calloc(room / WORD, sizeof(*stack->holes));
     stack->tree = x_calloc(room / WORD + 1, sizeof(*stack->tree));
-    stack->nplaces = stack->ntaken = 0;
+    stack->nplaces = stack->ntaken = stack->nholes = stack->holes_end = 0;
 }
 
 struct lrustack *lrustack_create(void)
@@ -64,6 +76,7 @@ static void free_row(const struct lrustack *stack)
 {
     free(stack->keys);
     free(stack->taken);
+    free(stack->holes);
     free(stack->tree);
 }
 
@@ -95,6 +108,15 @@ static uint64_t tree_sum(const struct lrustack *stack, uint64_t word)
     return sum;
 }
 
+static void make_hole(struct lrustack *stack, uint64_t place)
+{
+    stack->keys[place] = HOLE;
+    stack->holes[place / WORD] |= (uint64_t)1 << place % WORD;
+    stack->nholes++;
+    if (place >= stack->holes_end)
+        stack->holes_end = place + 1;
+}
+
 static void append(struct lrustack *stack, uint64_t key)
 {
     uint64_t place = stack->nplaces++;
@@ -102,7 +124,10 @@ static void append(struct lrustack *stack, uint64_t key)
     stack->taken[place / WORD] |= (uint64_t)1 << place % WORD;
     tree_add(stack, place / WORD, 1);
     stack->ntaken++;
-    *hashmap_at(&stack->places, key) = place;
+    if (key == HOLE)
+        make_hole(stack, place);
+    else
+        *hashmap_at(&stack->places, key) = place;
 }
 
 /* The row is full: its pages move to its beginning, or to a longer one if most of it is taken. */
@@ -116,17 +141,36 @@ static void move_together(struct lrustack *stack)
     free_row(&old);
 }
 
-/* Takes a page out of the row. Result: its depth there, 1 for the newest. */
-static uint64_t take(struct lrustack *stack, uint64_t place)
+/* How deep a place lies in the row, 1 for the newest. */
+static uint64_t depth_of(const struct lrustack *stack, uint64_t place)
 {
     uint64_t word = place / WORD, bit = (uint64_t)1 << place % WORD;
     uint64_t older =
         tree_sum(stack, word) + (uint64_t)__builtin_popcountll(stack->taken[word] & (bit - 1));
-    uint64_t depth = stack->ntaken - older;
-    stack->taken[word] &= ~bit;
-    tree_add(stack, word, (uint64_t)-1);
+    return stack->ntaken - older;
+}
+
+static void free_place(struct lrustack *stack, uint64_t place)
+{
+    stack->taken[place / WORD] &= ~((uint64_t)1 << place % WORD);
+    tree_add(stack, place / WORD, (uint64_t)-1);
     stack->ntaken--;
-    return depth;
+}
+
+/* Takes the newest hole behind `place` out of the row. Result: was there one? */
+static bool fill_hole_behind(struct lrustack *stack, uint64_t place)
+{
+    if (stack->nholes == 0)
+        return false;
+    while (!(stack->holes[(stack->holes_end - 1) / WORD] >> (stack->holes_end - 1) % WORD & 1))
+        stack->holes_end--;
+    uint64_t hole = stack->holes_end - 1;
+    if (hole <= place && place != NOWHERE)
+        return false;
+    stack->holes[hole / WORD] &= ~((uint64_t)1 << hole % WORD);
+    stack->nholes--;
+    free_place(stack, hole);
+    return true;
 }
 
 /* ---- references ---- */
@@ -145,47 +189,104 @@ static void count(struct lrustack *stack, enum trace_kind kind, uint64_t depth, 
     stack->counts[kind][depth] += times;
 }
 
-/* Puts a page on top; `found` is the place in the array that it leaves, or TOP. */
-static void put_on_top(struct lrustack *stack, uint64_t key, unsigned found)
+static void shift_top(struct lrustack *stack, uint64_t key, unsigned end)
 {
-    if (found == TOP && stack->ntop == TOP) {
-        if (stack->nplaces == stack->room)
-            move_together(stack);
-        append(stack, stack->top[TOP - 1]);
-        found = TOP - 1;
-    } else if (found == TOP) {
-        found = stack->ntop++;
-    }
-    memmove(&stack->top[1], &stack->top[0], found * sizeof(stack->top[0]));
+    memmove(&stack->top[1], &stack->top[0], end * sizeof(stack->top[0]));
     stack->top[0] = key;
 }
 
-/* A page that is not among those on top. Result: its depth; 0: it is new. */
-static uint64_t find_below(struct lrustack *stack, uint64_t key)
+/* The first hole among those on top, or `end`. */
+static unsigned top_hole(const struct lrustack *stack, unsigned end)
 {
-    const uint64_t *place = hashmap_find(&stack->places, key);
-    if (!place) {
-        stack->npages++;
-        return 0;
+    unsigned at = 0;
+    while (at < end && stack->top[at] != HOLE)
+        at++;
+    return at;
+}
+
+/* A page found on top moves to the front. */
+static void use_top(struct lrustack *stack, uint64_t key, unsigned found)
+{
+    unsigned hole = stack->top_holes ? top_hole(stack, found) : found;
+    if (hole < found)
+        stack->top[found] = HOLE;
+    shift_top(stack, key, hole);
+}
+
+/* What was last on top goes to the row. */
+static void overflow(struct lrustack *stack)
+{
+    if (stack->nplaces == stack->room)
+        move_together(stack);
+    append(stack, stack->top[TOP - 1]);
+}
+
+/* A page comes to the front that was not on top: it was at a place of the row, or nowhere. */
+static void bring_to_top(struct lrustack *stack, uint64_t key, uint64_t place)
+{
+    unsigned hole = stack->top_holes ? top_hole(stack, stack->ntop) : stack->ntop;
+    bool was_filled = hole < stack->ntop;
+    if (was_filled)
+        stack->top_holes--;
+    else if (stack->ntop < TOP)
+        hole = stack->ntop++;
+    else
+        was_filled = fill_hole_behind(stack, place);
+    if (place != NOWHERE) {
+        hashmap_remove(&stack->places, key);
+        if (was_filled)
+            make_hole(stack, place);
+        else
+            free_place(stack, place);
     }
-    uint64_t depth = TOP + take(stack, *place);
-    hashmap_remove(&stack->places, key);
-    return depth;
+    if (hole == TOP) {
+        overflow(stack);
+        hole = TOP - 1;
+    }
+    shift_top(stack, key, hole);
+}
+
+static void use_below(struct lrustack *stack, const struct trace_ref *ref, uint64_t key)
+{
+    const uint64_t *found = hashmap_find(&stack->places, key);
+    uint64_t place = found ? *found : NOWHERE;
+    count(stack, ref->kind, found ? TOP + depth_of(stack, place) : 0, 1);
+    bring_to_top(stack, key, place);
+}
+
+static void leave_hole(void *context, uint64_t place)
+{
+    make_hole(context, place);
+}
+
+static void drop(struct lrustack *stack, const struct trace_ref *ref)
+{
+    uint64_t first = pagekey(ref);
+    for (unsigned at = 0; at < stack->ntop; at++) {
+        if (stack->top[at] != HOLE && stack->top[at] - first < ref->count) {
+            stack->top[at] = HOLE;
+            stack->top_holes++;
+        }
+    }
+    pagekey_remove_range(&stack->places, first, ref->count, leave_hole, stack);
 }
 
 void lrustack_use(struct lrustack *stack, const struct trace_ref *ref)
 {
+    if (ref->kind == TRACE_GONE) {
+        drop(stack, ref);
+        return;
+    }
     uint64_t key = pagekey(ref);
     unsigned found = 0;
     while (found < stack->ntop && stack->top[found] != key)
         found++;
-    if (found < stack->ntop) {
+    if (found == stack->ntop) {
+        use_below(stack, ref, key);
+    } else {
         count(stack, ref->kind, found + 1, 1);
         if (found > 0)
-            put_on_top(stack, key, found);
-    } else {
-        count(stack, ref->kind, find_below(stack, key), 1);
-        put_on_top(stack, key, TOP);
+            use_top(stack, key, found);
     }
     if (ref->count > 1)
         count(stack, ref->kind, 1, ref->count - 1);
@@ -195,7 +296,7 @@ void lrustack_use(struct lrustack *stack, const struct trace_ref *ref)
 
 uint64_t lrustack_pages(const struct lrustack *stack)
 {
-    return stack->npages;
+    return stack->ntop + stack->ntaken;
 }
 
 uint64_t lrustack_count(const struct lrustack *stack, enum trace_kind kind, uint64_t depth)
@@ -203,17 +304,28 @@ uint64_t lrustack_count(const struct lrustack *stack, enum trace_kind kind, uint
     return depth < stack->depths ? stack->counts[kind][depth] : 0;
 }
 
+static bool place_is_valid(const struct lrustack *stack, uint64_t place)
+{
+    bool is_hole = stack->holes[place / WORD] >> place % WORD & 1;
+    if (is_hole)
+        return place < stack->holes_end && stack->keys[place] == HOLE; /* D2 */
+    const uint64_t *found = hashmap_find(&stack->places, stack->keys[place]);
+    return found && *found == place;
+}
+
 bool lrustack_is_valid(const struct lrustack *stack)
 {
-    uint64_t ntaken = 0;
+    uint64_t ntaken = 0, nholes = 0, top_holes = 0;
     for (uint64_t place = 0; place < stack->nplaces; place++) {
         if (!(stack->taken[place / WORD] >> place % WORD & 1))
             continue;
-        const uint64_t *found = hashmap_find(&stack->places, stack->keys[place]);
-        if (!found || *found != place)
-            return false; /* D1 */
+        if (!place_is_valid(stack, place))
+            return false;
         ntaken++;
+        nholes += stack->keys[place] == HOLE;
     }
-    return ntaken == stack->ntaken && ntaken == stack->places.count &&
-           stack->npages == ntaken + stack->ntop && hashmap_is_valid(&stack->places);
+    for (unsigned at = 0; at < stack->ntop; at++)
+        top_holes += stack->top[at] == HOLE;
+    return ntaken == stack->ntaken && nholes == stack->nholes && top_holes == stack->top_holes &&
+           ntaken - nholes == stack->places.count && /* D1 */ hashmap_is_valid(&stack->places);
 }

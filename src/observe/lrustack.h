@@ -18,12 +18,13 @@ struct lrustack;
 struct lrustack *lrustack_create(void);
 void lrustack_destroy(struct lrustack *stack);
 
+/* TRACE_GONE is no reference: the pages leave the stack. */
 void lrustack_use(struct lrustack *stack, const struct trace_ref *ref);
 
-/* Pages that were used at all. */
+/* The most pages that existed at once: more RAM than that changes nothing. */
 uint64_t lrustack_pages(const struct lrustack *stack);
 /* References of a kind whose page was found at the depth (1: on top); depth 0: that found it not in
- * the stack. */
+ * the stack, because it was new. */
 uint64_t lrustack_count(const struct lrustack *stack, enum trace_kind kind, uint64_t depth);
 bool lrustack_is_valid(const struct lrustack *stack);
 

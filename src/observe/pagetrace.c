@@ -225,7 +225,7 @@ static void put_fetch(struct pagetrace_writer *writer, const struct trace_ref *r
 
 static void count(struct totals *totals, const struct trace_ref *ref)
 {
-    if (ref->flags & (TRACE_REST | TRACE_KERNEL))
+    if ((ref->flags & (TRACE_REST | TRACE_KERNEL)) || ref->kind == TRACE_GONE)
         return;
     if (ref->kind == TRACE_FETCH)
         totals->instructions += ref->count;
@@ -253,7 +253,7 @@ static void end_block(struct pagetrace_writer *writer)
 
 void pagetrace_write(struct pagetrace_writer *writer, const struct trace_ref *ref)
 {
-    DCHECK(ref->count == 1 || ref->kind == TRACE_FETCH);
+    DCHECK(ref->count == 1 || ref->kind >= TRACE_FETCH);
     /* The second page of an access stays with the first, for the token says it is one. */
     if (writer->len + 2 * TOKEN_MAX > PAGETRACE_BLOCK_MAX && !(ref->flags & TRACE_REST))
         end_block(writer);
@@ -261,6 +261,11 @@ void pagetrace_write(struct pagetrace_writer *writer, const struct trace_ref *re
         change_space(writer, ref->space);
     if (ref->kind == TRACE_FETCH) {
         put_fetch(writer, ref);
+    } else if (ref->kind == TRACE_GONE) {
+        put_pending(writer);
+        put_special(writer, PAGETRACE_GONE);
+        put_distance(writer, &writer->data, ref->page);
+        put_number(writer, ref->count);
     } else {
         put_flags(writer, ref->flags);
         put_data(writer, ref->page, ref->kind == TRACE_STORE);

@@ -39,7 +39,8 @@ enum {
 enum pagetrace_special {
     PAGETRACE_INSTRUCTIONS, /* a number follows: so many instructions, then nothing */
     PAGETRACE_NEW_PAGE,     /* a distance follows: a data page joins the list in front */
-    PAGETRACE_SPACE,        /* a number follows: another address space; both lists are emptied */
+    PAGETRACE_GONE,  /* a distance as above and a number: so many pages from there on are gone */
+    PAGETRACE_SPACE, /* a number follows: another address space; both lists are emptied */
     /* Of the next access (REST: or code page), the trace_flags of the same name. */
     PAGETRACE_REST,
     PAGETRACE_UPDATES,
@@ -74,8 +75,8 @@ struct pagetrace_writer;
 
 /* Writes to a descriptor, which stays the caller's. */
 void pagetrace_writer_create(int fd, struct pagetrace_writer **out);
-/* The next reference; one of `count` > 1 only if it is TRACE_FETCH. A failure to write is kept for
- * pagetrace_writer_end(). */
+/* The next reference; one of `count` > 1 only if it is TRACE_FETCH or TRACE_GONE. A failure to
+ * write is kept for pagetrace_writer_end(). */
 void pagetrace_write(struct pagetrace_writer *writer, const struct trace_ref *ref);
 /* Writes what is left and the end. Result: 0 or the first error, -errno. */
 int pagetrace_writer_end(struct pagetrace_writer *writer);

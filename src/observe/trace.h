@@ -15,7 +15,12 @@
 
 enum { TRACE_PAGE_SHIFT = 12 };
 
-enum trace_kind { TRACE_LOAD, TRACE_STORE, TRACE_FETCH };
+enum trace_kind {
+    TRACE_LOAD,
+    TRACE_STORE,
+    TRACE_FETCH,
+    TRACE_GONE, /* no reference: `count` pages from this one on cease to exist */
+};
 
 enum trace_flags {
     TRACE_REST = 1 << 0,    /* the second page of accesses that lie on two */
@@ -23,7 +28,7 @@ enum trace_flags {
     TRACE_KERNEL = 1 << 2,  /* by the kernel, for a system call: no access of the program */
 };
 
-/* `count` references in a row of one kind to one page. */
+/* `count` references in a row of one kind to one page (but see TRACE_GONE). */
 struct trace_ref {
     uint64_t page;  /* number; canonical: of 52 bits, sign extended from 36 */
     uint32_t count; /* at least 1 */

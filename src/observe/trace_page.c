@@ -157,15 +157,22 @@ static bool take_number(struct page_reader *reader, uint64_t *number)
     return true;
 }
 
-/* A page number, given by its distance to the newest of the list, joins the list. */
-static bool take_page(struct page_reader *reader, struct pagetrace_recent *recent)
+/* A page number, given by its distance to the newest of a list. */
+static bool take_page(struct page_reader *reader, const struct pagetrace_recent *recent,
+                      uint64_t *page)
 {
     uint64_t number;
     if (!take_number(reader, &number))
         return false;
-    uint64_t page = (recent->count ? recent->page[0] : 0) + (number >> 1 ^ -(number & 1));
-    if (!trace_is_address(page << TRACE_PAGE_SHIFT, 1) ||
-        (int64_t)(page << TRACE_PAGE_SHIFT) >> TRACE_PAGE_SHIFT != (int64_t)page)
+    *page = (recent->count ? recent->page[0] : 0) + (number >> 1 ^ -(number & 1));
+    return trace_is_address(*page << TRACE_PAGE_SHIFT, 1) &&
+           (uint64_t)((int64_t)(*page << TRACE_PAGE_SHIFT) >> TRACE_PAGE_SHIFT) == *page;
+}
+
+static bool take_new_page(struct page_reader *reader, struct pagetrace_recent *recent)
+{
+    uint64_t page;
+    if (!take_page(reader, recent, &page))
         return false;
     pagetrace_recent_add(recent, page);
     return true;
@@ -209,7 +216,7 @@ static bool do_code_page(struct page_reader *reader, struct batch *batch)
         return false;
     if (place < reader->code.count)
         pagetrace_recent_use(&reader->code, place);
-    else if (place != PAGETRACE_CODE || !take_page(reader, &reader->code))
+    else if (place != PAGETRACE_CODE || !take_new_page(reader, &reader->code))
         return false;
     if (reader->flags & TRACE_REST)
         give(reader, batch, reader->code.page[0], 1, TRACE_FETCH);
@@ -227,6 +234,18 @@ static bool do_data(struct page_reader *reader, struct batch *batch, unsigned pl
     return true;
 }
 
+static bool do_gone(struct page_reader *reader, struct batch *batch)
+{
+    uint64_t page, count;
+    if (!take_page(reader, &reader->data, &page) || !take_number(reader, &count) || count == 0 ||
+        count > UINT32_MAX ||
+        !trace_is_address(page << TRACE_PAGE_SHIFT, count << TRACE_PAGE_SHIFT))
+        return false;
+    reader->flags = 0;
+    give(reader, batch, page, (uint32_t)count, TRACE_GONE);
+    return true;
+}
+
 static bool do_special(struct page_reader *reader, struct batch *batch, unsigned special)
 {
     uint64_t number;
@@ -234,7 +253,9 @@ static bool do_special(struct page_reader *reader, struct batch *batch, unsigned
     case PAGETRACE_INSTRUCTIONS:
         return take_number(reader, &number) && give_instructions(reader, batch, number);
     case PAGETRACE_NEW_PAGE:
-        return take_page(reader, &reader->data);
+        return take_new_page(reader, &reader->data);
+    case PAGETRACE_GONE:
+        return do_gone(reader, batch);
     case PAGETRACE_SPACE:
         if (!take_number(reader, &number) || number > UINT16_MAX)
             return false;

@@ -75,8 +75,94 @@ static void depths_equal_the_naive_stacks(void **state)
     compare(PAGES_MAX, 60000);
 }
 
+/* A RAM under LRU in which pages also cease to exist, looked at page by page. */
+struct ram {
+    unsigned nframes, nresident;
+    uint64_t last_use[PAGES_MAX]; /* 0: not resident */
+    uint64_t faults;
+};
+
+static void ram_use(struct ram *ram, unsigned npages, unsigned page, uint64_t now)
+{
+    if (ram->last_use[page] == 0) {
+        ram->faults++;
+        if (ram->nresident == ram->nframes) {
+            unsigned oldest = npages;
+            for (unsigned i = 0; i < npages; i++)
+                if (ram->last_use[i] &&
+                    (oldest == npages || ram->last_use[i] < ram->last_use[oldest]))
+                    oldest = i;
+            ram->last_use[oldest] = 0;
+        } else {
+            ram->nresident++;
+        }
+    }
+    ram->last_use[page] = now;
+}
+
+static void ram_drop(struct ram *ram, unsigned first, unsigned count)
+{
+    for (unsigned page = first; page < first + count; page++) {
+        ram->nresident -= ram->last_use[page] != 0;
+        ram->last_use[page] = 0;
+    }
+}
+
+static uint64_t faults_in(const struct lrustack *stack, uint64_t frames)
+{
+    uint64_t faults = 0;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        faults += lrustack_count(stack, kind, 0);
+        for (uint64_t depth = frames + 1; depth <= PAGES_MAX; depth++)
+            faults += lrustack_count(stack, kind, depth);
+    }
+    return faults;
+}
+
+static void run_rams(unsigned npages, unsigned steps, unsigned most_dropped)
+{
+    static struct ram rams[40];
+    struct lrustack *stack = lrustack_create();
+    memset(rams, 0, sizeof(rams));
+    for (unsigned i = 0; i < 40; i++)
+        rams[i].nframes = 1 + i * i / 6;
+    for (unsigned step = 1; step <= steps; step++) {
+        unsigned page = next_page(npages, step);
+        struct trace_ref ref = {.page = page, .count = 1, .kind = (uint8_t)(rand() % KINDS)};
+        if (rand() % 50 == 0) {
+            ref.kind = TRACE_GONE;
+            ref.count = 1 + (uint32_t)rand() % most_dropped;
+            ref.count = ref.count < npages - page ? ref.count : npages - page;
+        }
+        lrustack_use(stack, &ref);
+        for (unsigned i = 0; i < 40; i++) {
+            if (ref.kind == TRACE_GONE)
+                ram_drop(&rams[i], page, ref.count);
+            else
+                ram_use(&rams[i], npages, page, step);
+        }
+        if (step % 512 == 0)
+            assert_true(lrustack_is_valid(stack));
+    }
+    for (unsigned i = 0; i < 40; i++)
+        assert_int_equal(faults_in(stack, rams[i].nframes), rams[i].faults);
+    lrustack_destroy(stack);
+}
+
+static void pages_that_cease_to_exist_free_their_frames(void **state)
+{
+    srand(12);
+    run_rams(10, 5000, 3);
+    run_rams(40, 20000, 5);
+    run_rams(300, 20000, 30);
+    run_rams(300, 20000, 300);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(depths_equal_the_naive_stacks)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(depths_equal_the_naive_stacks),
+        cmocka_unit_test(pages_that_cease_to_exist_free_their_frames),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

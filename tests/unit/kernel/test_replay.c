@@ -109,6 +109,35 @@ static void spaces_are_apart(void **state)
     replay_destroy(replay);
 }
 
+static void pages_that_end_free_their_frames(void **state)
+{
+    struct replay *replay = create("lru", 3, "skylake");
+    struct counters c;
+    struct system_counters gauges;
+    for (uint64_t page = 510; page < 514; page++) /* over two tables; 510 is evicted */
+        use(replay, page, MMU_STORE, 1);
+    replay_drop(replay, 0, vaddr((uint64_t)511 << PAGE_SHIFT), 2);
+    assert_int_equal(count(replay).reclaims, 1);
+    use(replay, 511, MMU_LOAD, 1);
+    use(replay, 510, MMU_LOAD, 1);
+    c = count(replay);
+    assert_int_equal(c.reclaims, 1); /* there was room for both */
+    assert_int_equal(c.faults_minor, 5);
+    assert_int_equal(c.faults_major, 1);
+    replay_drop(replay, 0, vaddr(0), (uint64_t)1 << 35);
+    replay_drop(replay, 7, vaddr(0), 1); /* a space that was never used */
+    replay_count(replay, &c, &gauges);
+    assert_int_equal(gauges.pages_peak, 4);
+    assert_int_equal(gauges.frames_peak, 3);
+    use(replay, 513, MMU_FETCH, 1);
+    assert_int_equal(count(replay).faults_minor, 6);
+    use(replay, (uint64_t)-3, MMU_LOAD, 1);
+    replay_drop(replay, 0, vaddr((uint64_t)-4 << PAGE_SHIFT), 4);
+    use(replay, (uint64_t)-3, MMU_LOAD, 1);
+    assert_int_equal(count(replay).faults_minor, 8);
+    replay_destroy(replay);
+}
+
 /* A cycle over more pages than there are frames faults at every access under FIFO and LRU. */
 static void cycles_beyond_ram_always_fault(void **state)
 {
@@ -162,6 +191,7 @@ int main(void)
         cmocka_unit_test(code_is_looked_up_when_it_is_entered),
         cmocka_unit_test(evicted_code_faults_again),
         cmocka_unit_test(spaces_are_apart),
+        cmocka_unit_test(pages_that_end_free_their_frames),
         cmocka_unit_test(cycles_beyond_ram_always_fault),
         cmocka_unit_test(uniform_references_have_closed_forms),
         cmocka_unit_test(absurd_sizes_are_refused),
