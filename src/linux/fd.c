@@ -155,7 +155,7 @@ void fd_table_put(struct fd_table *table)
 
 struct fd_entry *fd_entry(const struct fd_table *table, int fd)
 {
-    if (fd < 0 || fd >= table->len || table->entries[fd].host < 0)
+    if (!table || fd < 0 || fd >= table->len || table->entries[fd].host < 0)
         return NULL;
     return &table->entries[fd];
 }
@@ -168,7 +168,7 @@ int fd_host(const struct fd_table *table, int fd)
 
 int fd_next(const struct fd_table *table, int from)
 {
-    for (int fd = from < 0 ? 0 : from; fd < table->len; fd++)
+    for (int fd = from < 0 ? 0 : from; table && fd < table->len; fd++)
         if (table->entries[fd].host >= 0)
             return fd;
     return -1;

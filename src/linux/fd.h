@@ -55,7 +55,8 @@ int fd_dup_host(int host);
 int fd_same_description(int host, int other);
 /* The host descriptor of a guest one, or -EBADF. */
 int fd_host(const struct fd_table *table, int fd);
-/* The entry, or NULL if it is not open; valid until the table changes. */
+/* The entry, or NULL if it is not open; valid until the table changes. A process that has ended has
+ * no table: nothing is open in NULL. */
 struct fd_entry *fd_entry(const struct fd_table *table, int fd);
 /* Makes a copy's entry say all that the original's says beyond the host descriptor. */
 void fd_copy_extra(struct fd_entry *copy, const struct fd_entry *original);

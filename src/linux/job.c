@@ -96,6 +96,8 @@ static void kill_if_orphaned(struct process *ending, int pgid)
     job_signal_group(system, pgid, SIGCONT, SI_KERNEL);
 }
 
+/* Only groups that the process kept from being orphaned: its own by its parent, others as parent.
+ */
 void job_process_ends(struct process *process)
 {
     struct linux_system *system = process->system;
@@ -105,7 +107,8 @@ void job_process_ends(struct process *process)
     tty_process_ends(process);
     if (system->nstopped == 0)
         return;
-    kill_if_orphaned(process, process->pgid);
+    if (has_parent_outside(process, NULL))
+        kill_if_orphaned(process, process->pgid);
     for (const struct process *child = process->children; child; child = child->sibling_next)
         if (child->pgid != process->pgid && child->sid == process->sid)
             kill_if_orphaned(process, child->pgid);

@@ -152,6 +152,8 @@ static int follow_link(const struct proc_node *node, char path[PATH_MAX], const 
 {
     const struct process *process = node->subject.process;
     char target[64];
+    if (process->is_zombie)
+        return -ENOENT;
     switch (node->link) {
     case PROC_LINK_SELF:
     case PROC_LINK_THREAD_SELF:

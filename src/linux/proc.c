@@ -407,6 +407,8 @@ int proc_readlink(const struct proc_node *node, char *out, size_t size)
 {
     const struct process *process = node->subject.process;
     int len = 0;
+    if (process->is_zombie)
+        return -ENOENT;
     switch (node->link) {
     case PROC_LINK_SELF:
         len = snprintf(out, size, "%d", process->pid);

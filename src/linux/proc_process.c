@@ -67,6 +67,8 @@ void proc_pages_measure(const struct process *process, struct proc_pages *out)
 
 static uint64_t code_pages(const struct process *process)
 {
+    if (!process->space)
+        return 0;
     uint64_t first = process->start_code.v >> PAGE_SHIFT;
     uint64_t end = (process->end_code.v + PAGE_MASK) >> PAGE_SHIFT;
     return end > first ? end - first : 0;
@@ -180,7 +182,7 @@ static void put_signals(const struct proc_subject *subject, FILE *out)
     const struct process *process = subject->process;
     const struct task *task = subject->task;
     struct signal_sets sets = signal_sets(process);
-    fprintf(out, "Threads:\t%d\nSigQ:\t0/%" PRIu64 "\n", process->ntasks,
+    fprintf(out, "Threads:\t%d\nSigQ:\t0/%" PRIu64 "\n", process->ntasks ? process->ntasks : 1,
             process->limits[RLIMIT_SIGPENDING].cur);
     fprintf(out, "SigPnd:\t%016" PRIx64 "\n", task ? task->signals.pending.pending : 0);
     fprintf(out, "ShdPnd:\t%016" PRIx64 "\n", process->pending.pending);
@@ -216,7 +218,8 @@ static void status(const struct proc_subject *subject, FILE *out)
     put_ids(out);
     fprintf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid, tid,
             process->pgid, process->sid);
-    put_memory(process, out);
+    if (process->space)
+        put_memory(process, out);
     put_signals(subject, out);
     put_rights(out);
     fprintf(out, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\n"
@@ -274,12 +277,14 @@ static void statm(const struct proc_subject *subject, FILE *out)
 
 static void cmdline(const struct proc_subject *subject, FILE *out)
 {
-    fwrite(subject->process->cmdline, 1, subject->process->cmdline_len, out);
+    if (subject->process->space)
+        fwrite(subject->process->cmdline, 1, subject->process->cmdline_len, out);
 }
 
 static void environment(const struct proc_subject *subject, FILE *out)
 {
-    fwrite(subject->process->environ, 1, subject->process->environ_len, out);
+    if (subject->process->space)
+        fwrite(subject->process->environ, 1, subject->process->environ_len, out);
 }
 
 static void auxv(const struct proc_subject *subject, FILE *out)

@@ -167,6 +167,37 @@ static void orphaned_group(void)
     close(fds[0]);
 }
 
+static int stops_itself(void *argument)
+{
+    (void)argument;
+    raise(SIGSTOP);
+    return 6;
+}
+
+/* In a session of its own no group is anything but orphaned: that one ends changes nothing. */
+static int long_orphaned(void *argument)
+{
+    (void)argument;
+    setsid();
+    pid_t stopped = child(stops_itself, NULL);
+    say_wait("stops", stopped, WUNTRACED);
+    in_child("another ends", zombie, NULL);
+    TRY(kill(stopped, SIGTSTP));
+    say_wait("still stopped", stopped, WNOHANG);
+    kill(stopped, SIGCONT);
+    say_wait("goes on", stopped, 0);
+    stopped = child(stops_itself, NULL);
+    say_wait("stops", stopped, WUNTRACED);
+    kill(stopped, SIGKILL);
+    say_wait("killed", stopped, 0);
+    if (fork() == 0) {
+        raise(SIGTSTP); /* ignored there */
+        _exit(7);
+    }
+    say_wait("TSTP", -1, WUNTRACED);
+    return 0;
+}
+
 /* ---- terminals ---- */
 
 static int master;
@@ -181,9 +212,23 @@ static void on_signal(int signal)
     printf("%s: SIG%s\n", getpid() == getsid(0) ? "leader" : "member", sigabbrev_np(signal));
 }
 
+/* Heard only in wait_signal(), so that none comes before it is waited for. */
 static void hear(int signal)
 {
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     sigaction(signal, &(struct sigaction){.sa_handler = on_signal}, NULL);
+}
+
+static void wait_signal(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigsuspend(&none);
 }
 
 /* Runs as leader of a session with the terminal. */
@@ -209,9 +254,9 @@ static int has_terminal(void *argument)
     hear(SIGINT);
     hear(SIGWINCH);
     send_byte(said[1]);
-    pause(); /* Ctrl-C */
+    wait_signal(); /* Ctrl-C */
     send_byte(said[1]);
-    pause(); /* a new size */
+    wait_signal(); /* a new size */
     struct winsize size;
     ioctl(fd, TIOCGWINSZ, &size);
     printf("%d x %d\n", size.ws_row, size.ws_col);
@@ -223,12 +268,11 @@ static void controlling(void)
     open_pipes();
     pid_t pid = child(has_terminal, NULL);
     wait_byte(said[0]);
-    usleep(50000);
     write(master, "\003", 1);
     wait_byte(said[0]);
-    usleep(50000);
-    TRY(ioctl(master, TIOCSWINSZ, &(struct winsize){.ws_row = 30, .ws_col = 90}));
+    int result = ioctl(master, TIOCSWINSZ, &(struct winsize){.ws_row = 30, .ws_col = 90});
     say_wait("leader", pid, 0);
+    printf("resized: %d\n", result);
     close_pipes();
 }
 
@@ -311,9 +355,9 @@ static int shell(void *argument)
     say_wait("killed", pid, 0);
     tcsetpgrp(fd, getpid());
 
-    signal(SIGHUP, on_signal);
+    hear(SIGHUP);
     send_byte(said[1]);
-    pause(); /* the other side goes away */
+    wait_signal(); /* the other side goes away */
     char byte;
     TRY(read(fd, &byte, 1));
     TRY(write(fd, "x", 1));
@@ -327,10 +371,8 @@ static void job_control(void)
     wait_byte(said[0]);
     write(master, "a line\n", 7);
     wait_byte(said[0]);
-    usleep(50000);
     write(master, "\032", 1);
     wait_byte(said[0]);
-    usleep(50000);
     close(master);
     say_wait("shell", pid, 0);
     close_pipes();
@@ -354,7 +396,7 @@ static int leader_ends(void *argument)
     hear(SIGHUP);
     if (fork() == 0) {
         send_byte(said[1]);
-        pause();
+        wait_signal();
         wait_byte(ends[0]); /* the leader was waited for */
         TRY(open("/dev/tty", O_RDWR));
         send_byte(said[1]);
@@ -380,6 +422,7 @@ int main(int argc, char **argv)
     kills();
     kill_zombie();
     orphaned_group();
+    in_child("orphaned long ago", long_orphaned, NULL);
     open_terminal();
     controlling();
     close(master);

@@ -120,6 +120,56 @@ static void stops(void)
     say_wait("killed", pid, 0);
 }
 
+/* ---- a zombie, as /proc shows it ---- */
+
+static void say_file(pid_t pid, const char *name)
+{
+    char path[100], text[300] = "";
+
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    int fd = open(path, O_RDONLY);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (strcmp(name, "stat") == 0 && n > 0) {
+        char state = 0;
+        int parent = 0;
+        sscanf(strrchr(text, ')'), ") %c %d", &state, &parent);
+        printf("%s: %c, of mine %d\n", name, state, parent == getpid());
+    } else {
+        printf("%s: %zd %s\n", name, n, n < 0 ? strerrorname_np(errno) : text);
+    }
+    close(fd);
+}
+
+static void say_link(pid_t pid, const char *name)
+{
+    char path[100], text[300];
+
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    ssize_t n = readlink(path, text, sizeof text);
+    printf("%s: %s, %s\n", name, n < 0 ? strerrorname_np(errno) : "a link",
+           access(path, F_OK) < 0 ? strerrorname_np(errno) : "there");
+}
+
+static void zombie(void)
+{
+    siginfo_t info;
+
+    prctl(PR_SET_NAME, "undead");
+    pid_t pid = child(exits, (void *)1);
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+    say_file(pid, "comm");
+    say_file(pid, "stat");
+    say_file(pid, "cmdline");
+    say_file(pid, "maps");
+    say_file(pid, "statm");
+    say_link(pid, "exe");
+    say_link(pid, "cwd");
+    say_link(pid, "fd/0");
+    say_wait("zombie", pid, 0);
+    say_file(pid, "comm");
+    say_link(pid, "exe");
+}
+
 /* ---- SIGCHLD ---- */
 
 static volatile int heard;
@@ -315,6 +365,7 @@ int main(void)
     which_child();
     infos();
     stops();
+    zombie();
     sigchld();
     interrupted();
     orphans(0);

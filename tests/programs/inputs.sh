@@ -398,3 +398,53 @@ cli info persistence | grep -o 'rdb_last_bgsave_status:[a-z]*'
 cli shutdown nosave; wait $server; echo "server: $?"; test -s dump.rdb && echo saved
 SHELL
 }
+
+node_program() {
+    cat <<'JS'
+const http = require('http'), { spawnSync } = require('child_process');
+const { Worker, isMainThread, parentPort } = require('worker_threads');
+if (!isMainThread) {
+    let s = 0;
+    for (let i = 0; i < 1e5; i++) s = (s * 31 + i) | 0;
+    parentPort.postMessage(s);
+} else {
+    const server = http.createServer((q, r) => r.end('ok ' + q.url)).listen(0, '127.0.0.1', async () => {
+        const port = server.address().port;
+        const get = (i) => new Promise((done) => http.get({ port, host: '127.0.0.1', path: '/' + i },
+            (r) => { let t = ''; r.on('data', (d) => t += d); r.on('end', () => done(t)); }));
+        console.log((await Promise.all([...Array(8).keys()].map(get))).join(', '));
+        server.close();
+        const child = spawnSync('sh', ['-c', 'echo from a child; exit 4']);
+        console.log(child.status, child.stdout.toString().trim());
+        new Worker(__filename).on('message', (m) => console.log('worker', m));
+    });
+}
+JS
+}
+
+java_program() {
+    cat <<'JAVA'
+import java.util.*;
+import java.util.concurrent.*;
+public class Main {
+    public static void main(String[] arguments) throws Exception {
+        ExecutorService pool = Executors.newFixedThreadPool(4);
+        List<Future<Integer>> parts = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            final int k = i;
+            parts.add(pool.submit(() -> { int s = 0; for (int j = 0; j < 50000; j++) s = s * 31 + j * k; return s; }));
+        }
+        long total = 0;
+        for (Future<Integer> part : parts) total += part.get();
+        pool.shutdown();
+        System.out.println(total);
+        Process child = new ProcessBuilder("sh", "-c", "echo from a child; exit 3").inheritIO().start();
+        System.out.println(child.waitFor());
+        byte[][] kept = new byte[20][];
+        for (int i = 0; i < 600; i++) kept[i % 20] = new byte[100000];
+        System.gc();
+        System.out.println(kept.length);
+    }
+}
+JAVA
+}
