@@ -236,6 +236,87 @@ static void test_a_lock_of_one_space_keeps_the_page_for_all(void **state)
     destroy(&family);
 }
 
+static void fill_and_press(struct fixture *f)
+{
+    assert_int_equal(map_at(f, P(100), 200, RW, 0), 0);
+    for (unsigned page = 0; page < 200; page++)
+        assert_int_equal(poke(f, P(100 + page), 1), 0);
+}
+
+static void test_a_locked_object_stays_in_ram_mapped_or_not(void **state)
+{
+    struct family family = make(0, 2);
+    struct kernel *kernel = family.f[0].kernel;
+    struct object *memory;
+    (void)state;
+    assert_int_equal(object_shared(kernel, PAGES, true, &memory), 0);
+    map_everywhere(&family, memory, RW, REGION_SHARED);
+    assert_int_equal(poke(&family.f[0], P(0), 5), 0);
+    object_set_locked(kernel, memory, true);
+    object_set_locked(kernel, memory, true);          /* once is enough */
+    assert_int_equal(poke(&family.f[1], P(1), 6), 0); /* it came later */
+    assert_int_equal(space_unmap(family.f[0].space, vaddr(P(0)), BYTES(PAGES)), 0);
+    fill_and_press(&family.f[0]);
+    check(&family);
+    assert_non_null(object_resident(kernel, memory, 0));
+    assert_non_null(object_resident(kernel, memory, 1));
+    object_set_locked(kernel, memory, false);
+    fill_and_press(&family.f[0]);
+    assert_int_equal(object_swapped(memory, 0, PAGES), 2);
+    assert_int_equal(peek(&family.f[1], P(0)), 5);
+    object_set_locked(kernel, memory, true); /* and ends locked */
+    object_put(kernel, memory);
+    destroy(&family);
+}
+
+struct watcher {
+    struct object_watcher watcher; /* first */
+    unsigned ended;
+};
+
+static void note_end(struct object_watcher *watcher)
+{
+    ((struct watcher *)watcher)->ended++;
+}
+
+static void test_the_end_of_an_object_is_told_once_nobody_maps_it(void **state)
+{
+    struct family family = make(0, 2);
+    struct watcher watcher = {.watcher.ended = note_end};
+    struct object *memory;
+    (void)state;
+    assert_int_equal(object_shared(family.f[0].kernel, PAGES, true, &memory), 0);
+    memory->watcher = &watcher.watcher;
+    map_everywhere(&family, memory, RW, REGION_SHARED);
+    object_put(family.f[0].kernel, memory);
+    assert_int_equal(poke(&family.f[0], P(0), 5), 0);
+    assert_int_equal(space_unmap(family.f[0].space, vaddr(P(0)), BYTES(PAGES)), 0);
+    assert_int_equal(watcher.ended, 0);
+    assert_int_equal(peek(&family.f[1], P(0)), 5);
+    space_clear(family.f[1].space);
+    assert_int_equal(watcher.ended, 1);
+    destroy(&family);
+}
+
+static void test_a_removed_page_is_zeros_for_all(void **state)
+{
+    struct family family = make(0, 3);
+    struct object *memory;
+    (void)state;
+    assert_int_equal(object_shared(family.f[0].kernel, PAGES, true, &memory), 0);
+    map_everywhere(&family, memory, RW, REGION_SHARED);
+    for (unsigned i = 0; i < family.n; i++)
+        assert_int_equal(poke(&family.f[i], P(3) + i, 7), 0);
+    /* To drop one's own mapping changes nothing. */
+    assert_int_equal(space_advise(family.f[0].space, vaddr(P(3)), BYTES(1), MADV_DONTNEED), 0);
+    assert_int_equal(peek(&family.f[0], P(3) + 2), 7);
+    assert_int_equal(space_advise(family.f[0].space, vaddr(P(3)), BYTES(1), MADV_REMOVE), 0);
+    for (unsigned i = 0; i < family.n; i++)
+        assert_int_equal(peek(&family.f[i], P(3) + i), 0);
+    object_put(family.f[0].kernel, memory);
+    destroy(&family);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +325,9 @@ int main(void)
         cmocka_unit_test(test_eviction_takes_a_file_page_from_every_space),
         cmocka_unit_test(test_shared_memory_goes_to_swap_and_comes_back_for_all),
         cmocka_unit_test(test_forked_pages_are_shared_in_ram_and_in_swap),
+        cmocka_unit_test(test_a_locked_object_stays_in_ram_mapped_or_not),
+        cmocka_unit_test(test_the_end_of_an_object_is_told_once_nobody_maps_it),
+        cmocka_unit_test(test_a_removed_page_is_zeros_for_all),
         cmocka_unit_test(test_a_lock_of_one_space_keeps_the_page_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
