@@ -22,6 +22,7 @@ enum own_option {
     OWN_JSON,
     OWN_CSV,
     OWN_SVG,
+    OWN_WORKING_SET,
     OWN_HELP,
     OWN_VERSION,
     OWN_COUNT
@@ -58,6 +59,9 @@ static const struct own own[OWN_COUNT] = {
                   "Write every size at which the faults change to FILE, as a table with commas."},
                  PW_CURVE},
     [OWN_SVG] = {{"svg", '\0', "FILE", NULL, "Draw the curve to FILE."}, PW_CURVE},
+    [OWN_WORKING_SET] = {{"working-set", '\0', "FILE", NULL,
+                          "Write the working set over time to FILE, as a table with commas."},
+                         PW_CURVE},
     [OWN_HELP] = {{"help", 'h', NULL, NULL, "This help."}, ALL},
     [OWN_VERSION] = {{"version", 'V', NULL, NULL, "The version."}, ALL},
 };
@@ -68,8 +72,8 @@ enum {
     OWN_VALUE = 512,
 };
 
-/* The list as getopt_long wants it: all options of any use. Those of other uses are refused later,
- * or passed over in PAGEWALK_OPTS. */
+/* The list as getopt_long wants it: the options of a use; for PAGEWALK_OPTS those of all uses, for
+ * what is there for others is passed over. */
 struct table {
     struct option rows[TABLE_MAX];
     char letters[2 * TABLE_MAX];
@@ -136,18 +140,35 @@ static void add_row(struct table *table, size_t n, char **letter, const struct o
         *letter += sprintf(*letter, "%c%s", info->letter, info->argument ? ":" : "");
 }
 
-static void table_create(const char *where, const char *command, struct table *table)
+static const char *use_name(enum pw_use use)
+{
+    switch (use) {
+    case PW_REPLAY:
+        return "replay";
+    case PW_RECORD:
+        return "record";
+    case PW_CURVE:
+        return "curve";
+    default:
+        return "run";
+    }
+}
+
+static void table_create(const char *where, enum pw_use use, struct table *table)
 {
     size_t n = 0;
     char *letter = table->letters;
-    *table = (struct table){.where = where, .command = command};
+    unsigned uses = *where ? ALL : (unsigned)use;
+    *table = (struct table){.where = where, .command = use_name(use)};
     letter += sprintf(letter, "+:");
-    for (size_t i = 0; pw_option(i); i++, n++) {
+    for (size_t i = 0; pw_option(i); i++) {
         struct option_info info = info_of(pw_option(i));
-        add_row(table, n, &letter, &info, LIBRARY_VALUE + (int)i);
+        if (pw_option(i)->uses & uses)
+            add_row(table, n++, &letter, &info, LIBRARY_VALUE + (int)i);
     }
-    for (int i = 0; i < OWN_COUNT; i++, n++)
-        add_row(table, n, &letter, &own[i].info, OWN_VALUE + i);
+    for (int i = 0; i < OWN_COUNT; i++)
+        if (own[i].uses & uses)
+            add_row(table, n++, &letter, &own[i].info, OWN_VALUE + i);
 }
 
 static int own_by_letter(int letter)
@@ -166,6 +187,17 @@ static int missing_argument(const struct table *table, int value)
     return message_error("%s-%c needs a value", table->where, value);
 }
 
+static bool is_of_another_use(const char *name)
+{
+    for (size_t i = 0; pw_option(i); i++)
+        if (strcmp(pw_option(i)->name, name) == 0)
+            return true;
+    for (int i = 0; i < OWN_COUNT; i++)
+        if (strcmp(own[i].info.name, name) == 0)
+            return true;
+    return false;
+}
+
 /* A long option that getopt_long() did not take: unknown, or short for several. */
 static int unknown_long(const struct table *table, const char *word)
 {
@@ -178,6 +210,8 @@ static int unknown_long(const struct table *table, const char *word)
         matches += strncmp(row->name, name, strlen(name)) == 0;
         suggest_offer(&suggest, row->name);
     }
+    if (is_of_another_use(name))
+        return message_error("--%s: not an option of this command", name);
     if (matches > 1)
         return message_error("%s--%s is short for several options: write it in full", table->where,
                              name);
@@ -202,12 +236,8 @@ static int unknown_option(const struct table *table, char **argv)
 
 static int set_own(struct options *options, enum own_option option, const char *where)
 {
-    if (!(own[option].uses & options->use)) {
-        if (*where)
-            return 0;
-        message_error("--%s: not an option of this command", own[option].info.name);
-        return -1;
-    }
+    if (!(own[option].uses & options->use))
+        return 0; /* in PAGEWALK_OPTS */
     if (optarg && *optarg == '\0') {
         message_error("%s--%s: the %s is empty", where, own[option].info.name,
                       strcmp(own[option].info.argument, "FILE") ? "value" : "file name");
@@ -225,6 +255,9 @@ static int set_own(struct options *options, enum own_option option, const char *
         break;
     case OWN_CSV:
         options->csv_path = optarg;
+        break;
+    case OWN_WORKING_SET:
+        options->working_set_path = optarg;
         break;
     case OWN_SVG:
         options->svg_path = optarg;
@@ -275,20 +308,12 @@ static int set_option(struct options *options, int value, const struct table *ta
     return set_own(options, (enum own_option)own_by_letter(value), table->where);
 }
 
-static const char *use_name(enum pw_use use)
-{
-    return use == PW_REPLAY   ? "replay"
-           : use == PW_RECORD ? "record"
-           : use == PW_CURVE  ? "curve"
-                              : "run";
-}
-
 /* Reads options from argv[1] up to the first word that is none; its index goes to *first. */
 static int read_words(struct options *options, const char *where, int argc, char **argv, int *first)
 {
     struct table table;
     int value;
-    table_create(where, use_name(options->use), &table);
+    table_create(where, options->use, &table);
     optind = 0; /* glibc: start anew */
     opterr = 0;
     while ((value = getopt_long(argc, argv, table.letters, table.rows, NULL)) != -1)
