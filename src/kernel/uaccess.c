@@ -48,8 +48,7 @@ static uint8_t *guest_byte(struct space *space, vaddr_t va, enum mmu_access acce
         ram_changed(ram, paddr_pfn(leaf.pa));
     frame_touch(space->kernel, paddr_pfn(leaf.pa));
     if (space->kernel->watch.access)
-        space->kernel->watch.access(space->kernel->watch.context, space->number, va,
-                                    access);
+        space->kernel->watch.access(space->kernel->watch.context, space->number, va, access);
     return ram_at(ram, leaf.pa);
 }
 
