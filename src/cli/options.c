@@ -72,8 +72,8 @@ enum {
     OWN_VALUE = 512,
 };
 
-/* The list as getopt_long wants it: the options of a use; for PAGEWALK_OPTS those of all uses, for
- * what is there for others is passed over. */
+/* The list as getopt_long wants it: the options of one use, or in PAGEWALK_OPTS of all, where those
+ * of others are passed over. */
 struct table {
     struct option rows[TABLE_MAX];
     char letters[2 * TABLE_MAX];
@@ -142,23 +142,17 @@ static void add_row(struct table *table, size_t n, char **letter, const struct o
 
 static const char *use_name(enum pw_use use)
 {
-    switch (use) {
-    case PW_REPLAY:
-        return "replay";
-    case PW_RECORD:
-        return "record";
-    case PW_CURVE:
-        return "curve";
-    default:
-        return "run";
-    }
+    return use == PW_REPLAY   ? "replay"
+           : use == PW_RECORD ? "record"
+           : use == PW_CURVE  ? "curve"
+                              : "run";
 }
 
 static void table_create(const char *where, enum pw_use use, struct table *table)
 {
+    unsigned uses = *where ? ALL : (unsigned)use;
     size_t n = 0;
     char *letter = table->letters;
-    unsigned uses = *where ? ALL : (unsigned)use;
     *table = (struct table){.where = where, .command = use_name(use)};
     letter += sprintf(letter, "+:");
     for (size_t i = 0; pw_option(i); i++) {
@@ -166,9 +160,10 @@ static void table_create(const char *where, enum pw_use use, struct table *table
         if (pw_option(i)->uses & uses)
             add_row(table, n++, &letter, &info, LIBRARY_VALUE + (int)i);
     }
-    for (int i = 0; i < OWN_COUNT; i++)
+    for (int i = 0; i < OWN_COUNT; i++) {
         if (own[i].uses & uses)
             add_row(table, n++, &letter, &own[i].info, OWN_VALUE + i);
+    }
 }
 
 static int own_by_letter(int letter)
@@ -205,13 +200,13 @@ static int unknown_long(const struct table *table, const char *word)
     struct suggest suggest;
     int matches = 0;
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    if (is_of_another_use(name))
+        return message_error("--%s: not an option of this command", name);
     suggest_start(&suggest, name);
     for (const struct option *row = table->rows; row->name; row++) {
         matches += strncmp(row->name, name, strlen(name)) == 0;
         suggest_offer(&suggest, row->name);
     }
-    if (is_of_another_use(name))
-        return message_error("--%s: not an option of this command", name);
     if (matches > 1)
         return message_error("%s--%s is short for several options: write it in full", table->where,
                              name);
@@ -237,7 +232,7 @@ static int unknown_option(const struct table *table, char **argv)
 static int set_own(struct options *options, enum own_option option, const char *where)
 {
     if (!(own[option].uses & options->use))
-        return 0; /* in PAGEWALK_OPTS */
+        return 0;
     if (optarg && *optarg == '\0') {
         message_error("%s--%s: the %s is empty", where, own[option].info.name,
                       strcmp(own[option].info.argument, "FILE") ? "value" : "file name");

@@ -17,6 +17,7 @@
 #include "linux/pidfd.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
+#include "linux/sem.h"
 #include "linux/signalfd.h"
 #include "linux/timer.h"
 #include "linux/wait.h"
@@ -159,6 +160,7 @@ static void release(struct process *process)
     process->actions = NULL;
     signal_queue_clear(&process->pending);
     timers_destroy(process);
+    sem_process_ends(process);
     signalfds_forget(process);
     sched_forget(process);
     machine->now = was;

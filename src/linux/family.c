@@ -41,7 +41,7 @@ void family_leave(struct process *process)
     process->parent = process->sibling_next = process->sibling_prev = NULL;
 }
 
-static struct process *reaper_of(const struct process *process)
+struct process *family_reaper(const struct process *process)
 {
     struct process *at = process->parent;
     while (at && (!at->child_subreaper || at->exited))
@@ -51,7 +51,7 @@ static struct process *reaper_of(const struct process *process)
 
 void family_give_children(struct process *process)
 {
-    struct process *reaper = reaper_of(process), *child;
+    struct process *reaper = family_reaper(process), *child;
     while ((child = process->children) != NULL) {
         family_leave(child);
         family_join(child, reaper, reaper ? reaper->pid : 0);

@@ -10,6 +10,8 @@
 void family_join(struct process *child, struct process *parent, int parent_tid);
 void family_leave(struct process *process);
 
+/* Who takes the children of the process when it ends; NULL: pid 1. */
+struct process *family_reaper(const struct process *process);
 /* The process has ended: its children go to whoever reaps orphans, and those that have ended too
  * are reported there. */
 void family_give_children(struct process *process);

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include "linux/family.h"
 #include "linux/hostsig.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
@@ -37,20 +38,30 @@ void job_resume(struct process *process, int signal)
 }
 
 /* The user's shell, which is outside, is the parent of what the user started. */
-static bool has_parent_outside(const struct process *process, int pgid)
+static bool has_parent_outside(const struct process *process, const struct process *ending)
 {
     const struct process *parent = process->parent;
+    if (parent && parent == ending)
+        parent = family_reaper(ending);
     if (!parent)
         return process->made_by == INIT_PID && process->sid == INIT_PID;
-    return parent->pgid != pgid && parent->sid == process->sid;
+    return parent->pgid != process->pgid && parent->sid == process->sid;
 }
 
-bool job_is_orphaned(const struct linux_system *system, int pgid, const struct process *except)
+bool job_is_orphaned(const struct linux_system *system, int pgid, const struct process *ending)
 {
     for (const struct process *p = system->processes; p; p = p->next)
-        if (p->pgid == pgid && p != except && !p->exited && has_parent_outside(p, pgid))
+        if (p->pgid == pgid && p != ending && !p->exited && has_parent_outside(p, ending))
             return false;
     return true;
+}
+
+int job_session_of(const struct linux_system *system, int pgid)
+{
+    for (const struct process *p = system->processes; p; p = p->next)
+        if (p->pgid == pgid)
+            return p->sid;
+    return 0;
 }
 
 bool job_group_exists(const struct linux_system *system, int pgid, int sid)
@@ -76,10 +87,10 @@ static bool has_stopped(const struct linux_system *system, int pgid)
     return false;
 }
 
-static void kill_if_orphaned(struct process *except, int pgid)
+static void kill_if_orphaned(struct process *ending, int pgid)
 {
-    struct linux_system *system = except->system;
-    if (!has_stopped(system, pgid) || !job_is_orphaned(system, pgid, except))
+    struct linux_system *system = ending->system;
+    if (!has_stopped(system, pgid) || !job_is_orphaned(system, pgid, ending))
         return;
     job_signal_group(system, pgid, SIGHUP, SI_KERNEL);
     job_signal_group(system, pgid, SIGCONT, SI_KERNEL);
@@ -100,24 +111,44 @@ void job_process_ends(struct process *process)
             kill_if_orphaned(process, child->pgid);
 }
 
-/* ---- the host ---- */
+/* ---- all stopped ---- */
 
-static void resume_all(struct linux_system *system)
+static const struct process *users_process(const struct linux_system *system)
+{
+    const struct process *process = system->processes;
+    while (process && (process->exited || process->made_by != INIT_PID))
+        process = process->next;
+    return process;
+}
+
+static void signal_all(struct linux_system *system, int signal)
 {
     for (struct process *p = system->processes; p; p = p->next)
         if (!p->exited)
-            job_resume(p, SIGCONT);
+            signal_send_process(p, signal, SI_KERNEL, 0);
 }
 
-void job_stop_host_if_all_stopped(struct linux_system *system)
+/* The user's process is gone: nobody is left who could let the others go on. */
+static void end_forgotten(struct linux_system *system)
+{
+    for (const struct process *p = system->processes; p; p = p->next)
+        if (!p->exited)
+            linux_note(system, "process %d (%s) was stopped, and nobody was left to continue it",
+                       p->pid, p->tasks ? p->tasks->comm : p->comm);
+    signal_all(system, SIGKILL);
+}
+
+void job_all_may_be_stopped(struct linux_system *system)
 {
     if (system->nstopped == 0 || system->nstopped < system->nlive)
         return;
-    const struct process *first = system->processes;
-    while (first->exited)
-        first = first->next;
-    hostsig_stop_self(system, first->job.stopped);
+    const struct process *users = users_process(system);
+    if (!users) {
+        end_forgotten(system);
+        return;
+    }
+    hostsig_stop_self(system, users->job.stopped);
     hostsig_collect(system);
     if (system->nstopped == system->nlive)
-        resume_all(system); /* the host ignored it, as it does in an orphaned group */
+        signal_all(system, SIGCONT); /* the host ignored it, as it does in an orphaned group */
 }

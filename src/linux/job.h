@@ -13,9 +13,11 @@ void job_stop(struct process *process, int signal);
 /* Lets a stopped process go on: with SIGCONT its parent hears of it, with SIGKILL not. */
 void job_resume(struct process *process, int signal);
 
-/* Has no member of the group a parent outside it in the same session? `except` does not count; may
- * be NULL. */
-bool job_is_orphaned(const struct linux_system *system, int pgid, const struct process *except);
+/* Has no member of the group a parent outside it in the same session? `ending` is as good as gone;
+ * may be NULL. */
+bool job_is_orphaned(const struct linux_system *system, int pgid, const struct process *ending);
+/* The session of a process group; 0: there is no such group. */
+int job_session_of(const struct linux_system *system, int pgid);
 /* Is there a process of the session in the group? */
 bool job_group_exists(const struct linux_system *system, int pgid, int sid);
 void job_signal_group(struct linux_system *system, int pgid, int signal, int code);
@@ -24,6 +26,6 @@ void job_signal_group(struct linux_system *system, int pgid, int signal, int cod
 void job_process_ends(struct process *process);
 
 /* Nobody can run: if that is because all are stopped, pagewalk stops too, until it is continued. */
-void job_stop_host_if_all_stopped(struct linux_system *system);
+void job_all_may_be_stopped(struct linux_system *system);
 
 #endif

@@ -12,6 +12,7 @@
 #include "kernel/object.h"
 #include "linux/clock.h"
 #include "linux/proc_text.h"
+#include "linux/sem.h"
 #include "linux/shm.h"
 
 static uint64_t kb(uint64_t npages)
@@ -238,7 +239,7 @@ static void overcommit_ratio(const struct proc_subject *subject, FILE *out)
     fprintf(out, "50\n");
 }
 
-/* ---- System V shared memory ---- */
+/* ---- System V shared memory and semaphores ---- */
 
 static void put_segment(const struct shm_segment *segment, FILE *out)
 {
@@ -265,6 +266,28 @@ static void sysv_shm(const struct proc_subject *subject, FILE *out)
         if (segment)
             put_segment(segment, out);
     }
+}
+
+static void sysv_sem(const struct proc_subject *subject, FILE *out)
+{
+    const struct ipc_table *table = sem_entries(subject->system->sem);
+    fprintf(out, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime"
+                 "      ctime\n");
+    for (unsigned i = 0; i < ipc_end(table); i++) {
+        struct semid_ds info;
+        struct ipc_entry *entry = ipc_at(table, i);
+        if (!entry)
+            continue;
+        sem_info(sem_set(entry), &info);
+        fprintf(out, "%10d %10d  %4o %10lu %5u %5u %5u %5u %10ld %10ld\n", entry->perm.__key,
+                entry->id, entry->perm.mode, info.sem_nsems, entry->perm.uid, entry->perm.gid,
+                entry->perm.cuid, entry->perm.cgid, info.sem_otime, info.sem_ctime);
+    }
+}
+
+static void sem_limits(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\t%d\t%d\t%d\n", SEM_PER_SET_MAX, SEM_TOTAL_MAX, SEM_OPS_MAX, SEM_SETS_MAX);
 }
 
 static void shm_max(const struct proc_subject *subject, FILE *out)
@@ -313,9 +336,11 @@ const struct proc_file proc_machine_files[] = {
     {"/proc/swaps", swaps, 0444, NULL},
     {"/proc/uptime", uptime, 0444, NULL},
     {"/proc/vmstat", vmstat, 0444, NULL},
+    {"/proc/sys/kernel/sem", sem_limits, 0444, NULL},
     {"/proc/sys/kernel/shmall", shm_max, 0444, NULL},
     {"/proc/sys/kernel/shmmax", shm_max, 0444, NULL},
     {"/proc/sys/kernel/shmmni", shm_segments, 0444, NULL},
+    {"/proc/sysvipc/sem", sysv_sem, 0444, NULL},
     {"/proc/sysvipc/shm", sysv_shm, 0444, NULL},
     {"/proc/sys/vm/nr_hugepages", zero, 0444, NULL},
     {"/proc/sys/vm/nr_overcommit_hugepages", zero, 0444, NULL},

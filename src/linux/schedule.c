@@ -334,7 +334,7 @@ static void idle(struct linux_system *system)
     hostsig_collect(system);
     wake_signalled(system->sched);
     if (!system->sched->ready.first)
-        job_stop_host_if_all_stopped(system);
+        job_all_may_be_stopped(system);
     if (!system->sched->ready.first)
         wait_in_host(system);
     wake_due(system);

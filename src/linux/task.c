@@ -16,6 +16,7 @@
 #include "linux/oom.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
+#include "linux/sem.h"
 #include "linux/shm.h"
 #include "linux/task.h"
 #include "linux/tty.h"
@@ -136,6 +137,7 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     sched_create(system);
     system->futexes = futex_table_create();
     system->shm = shm_table_create(kernel);
+    system->sem = sem_table_create();
     oom_create(system);
     *out = system;
     return 0;
@@ -158,6 +160,7 @@ void linux_destroy(struct linux_system *system)
     radix_destroy(&system->tids);
     futex_table_destroy(system->futexes);
     shm_table_destroy(system->shm);
+    sem_table_destroy(system->sem);
     sched_destroy(system);
     hostsig_destroy(system);
     for (size_t i = 0; i < system->nnotes; i++)

@@ -75,6 +75,7 @@ struct linux_system {
     struct signalfd *signalfds;      /* list of all (signalfd.c) */
     struct futex_table *futexes;     /* who waits for which word of memory (futex.c) */
     struct shm_table *shm;           /* segments of System V shared memory (shm.c) */
+    struct sem_table *sem;           /* sets of System V semaphores (sem.c) */
     struct task *current;
     int next_pid;
     bool pids_wrapped;
@@ -135,6 +136,7 @@ struct process {
     int nice;                      /* setpriority, as the guest set it; starts as the host's */
     int oom_score_adj;             /* -1000 to 1000 */
     uint32_t personality;          /* personality(2) */
+    struct sem_undo *sem_undos;    /* what its end undoes (sem.c) */
     struct process_timers *timers; /* alarm, setitimer, timer_create */
     struct vfork_wait *vfork;      /* of the parent, until this process lets go of its space */
     struct pidfd *pidfds;          /* descriptors that tell of its end (pidfd.c) */

@@ -315,8 +315,9 @@ static int64_t set_foreground(struct task *task, int host, dev_t dev, uint64_t a
         return -EFAULT;
     if (pgid < 0)
         return -EINVAL;
-    if (!job_group_exists(system, pgid, tty->sid))
-        return -EPERM;
+    int session = job_session_of(system, pgid);
+    if (session != tty->sid)
+        return session ? -EPERM : -ESRCH;
     tty->foreground = pgid;
     return 0;
 }
