@@ -33,6 +33,7 @@ bench: ## compare speed with native, qemu-x86_64 and valgrind
 	@tools/install-packages build demo bench
 	@$(MAKE) --no-print-directory all
 	@bench/run-bench $(BUILD)
+	@bench/run-traces $(BUILD)
 
 demo: ## run sort, sqlite3 and python3 in little RAM, and show that nothing differs
 	@tools/install-packages build demo

@@ -169,6 +169,14 @@ struct pw_curve_point {
 /* More frames than pages change nothing; 0 frames: every reference faults. */
 void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out);
 
+/* The working set over time: the pages that were used in the last `tau` instructions (an option),
+ * at several times. Without instructions, accesses are counted instead. */
+struct pw_working_set {
+    uint64_t instructions, pages;
+};
+/* Result: false beyond the last. */
+bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_working_set *out);
+
 /* The faults of a trace under any policy in RAMs of frames[0 .. n - 1] frames, n > 0, in one pass.
  * Result: 0 and faults[0 .. n - 1]; -1 and *error. */
 int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,

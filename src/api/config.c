@@ -323,6 +323,26 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
+/* Digits and K, M or G, of 1000 here. */
+static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
+{
+    size_t digits = strspn(value, "0123456789");
+    const char *unit = value + digits;
+    uint64_t scale = strcmp(unit, "") == 0    ? 1
+                     : strcmp(unit, "K") == 0 ? 1000
+                     : strcmp(unit, "M") == 0 ? 1000000
+                     : strcmp(unit, "G") == 0 ? 1000000000
+                                              : 0;
+    if (digits == 0 || digits > 9 || scale == 0)
+        return refuse(reading, "'%.80s' is not a number of instructions, as in 10M", value);
+    uint64_t tau = strtoull(value, NULL, 10) * scale;
+    if (tau < 1000)
+        return refuse(reading, "'%.80s' is too small: the least is 1000", value);
+    config->tau = tau;
+    snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)tau);
+    return 0;
+}
+
 enum { PROGRAMS = PW_RUN | PW_RECORD | PW_CURVE, ANY = PROGRAMS | PW_REPLAY };
 
 struct option {
@@ -375,6 +395,12 @@ static const struct option options[] = {
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
       PW_REPLAY | PW_CURVE},
      read_format},
+    {{"tau", "COUNT", "10M",
+      "Instructions in which a page must be used to be in the working set; K, M and G are powers "
+      "of "
+      "1000.",
+      PW_CURVE},
+     read_tau},
 };
 enum { NOPTIONS = sizeof(options) / sizeof(options[0]) };
 static_assert(sizeof(options) / sizeof(options[0]) <= (size_t)CONFIG_OPTIONS_MAX,

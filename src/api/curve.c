@@ -15,20 +15,23 @@
 #include "base/xalloc.h"
 #include "observe/lrustack.h"
 #include "observe/trace.h"
+#include "observe/workingset.h"
 
 enum { BATCH = 1024, KINDS = LRUSTACK_KINDS };
 
 struct pw_curve {
     struct lrustack *stack;
+    struct workingset *set;
     uint64_t instructions, accesses;
     uint64_t npages;
     uint64_t *faults[KINDS]; /* by kind, then by frames 0 .. npages; NULL: not finished */
 };
 
-static struct pw_curve *create(void)
+static struct pw_curve *create(uint64_t tau)
 {
     struct pw_curve *curve = x_calloc(1, sizeof(*curve));
     curve->stack = lrustack_create();
+    curve->set = workingset_create(tau);
     return curve;
 }
 
@@ -37,6 +40,7 @@ void pw_curve_destroy(struct pw_curve *curve)
     if (!curve)
         return;
     lrustack_destroy(curve->stack);
+    workingset_destroy(curve->set);
     for (unsigned kind = 0; kind < KINDS; kind++)
         free(curve->faults[kind]);
     free(curve);
@@ -46,6 +50,7 @@ static void use(void *context, const struct trace_ref *ref)
 {
     struct pw_curve *curve = context;
     lrustack_use(curve->stack, ref);
+    workingset_use(curve->set, ref);
     if (ref->kind == TRACE_GONE || (ref->flags & (TRACE_REST | TRACE_KERNEL)))
         return;
     *(ref->kind == TRACE_FETCH ? &curve->instructions : &curve->accesses) += ref->count;
@@ -77,7 +82,7 @@ int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_c
     int n;
     if (trace_open(path, config->format, &trace, why) < 0)
         return error_set(error, EINVAL, "%.200s: %s", path, why);
-    struct pw_curve *curve = create();
+    struct pw_curve *curve = create(config->tau);
     while ((n = trace_read(trace, refs, BATCH)) > 0)
         for (int i = 0; i < n; i++)
             use(curve, &refs[i]);
@@ -96,7 +101,7 @@ int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_c
 void pw_curve_begin(struct pw_system *system)
 {
     CHECK(system->recorder);
-    system->curve = create();
+    system->curve = create(system->tau);
     recorder_set_sink(system->recorder, use, system->curve);
 }
 
@@ -113,6 +118,11 @@ struct pw_curve *pw_curve_end(struct pw_system *system)
 uint64_t pw_curve_pages(const struct pw_curve *curve)
 {
     return curve->npages;
+}
+
+bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_working_set *out)
+{
+    return workingset_at(curve->set, i, &out->instructions, &out->pages);
 }
 
 uint64_t pw_curve_instructions(const struct pw_curve *curve)

@@ -124,6 +124,7 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     struct pw_system *system = x_calloc(1, sizeof(*system));
     if (config->use != PW_RUN)
         system->recorder = recorder_create();
+    system->tau = config->tau;
     if (open_strace(config, &system->strace, error) < 0 ||
         create_machine(config, system->recorder, &system->machine, error) < 0 ||
         create_kernel(config, system->machine, &system->kernel, error) < 0 ||

@@ -47,6 +47,7 @@ const char *curve_advice(const struct curve_view *view, char *buf, size_t len);
 
 void curve_table(FILE *out, const struct curve_view *view, bool colour);
 void curve_csv(FILE *out, const struct curve_view *view);
+void curve_working_set(FILE *out, const struct curve_view *view); /* CSV */
 void curve_svg(FILE *out, const struct curve_view *view);
 /* malloc'd; NULL: out of memory. */
 char *curve_json(const struct curve_view *view);

@@ -35,6 +35,14 @@ void curve_csv(FILE *out, const struct curve_view *view)
                 frames * page_bytes, point.faults, point.loads, point.stores, point.fetches);
 }
 
+void curve_working_set(FILE *out, const struct curve_view *view)
+{
+    struct pw_working_set set;
+    fputs("instructions,working_set_bytes\n", out);
+    for (size_t i = 0; pw_curve_working_set(view->curve, i, &set); i++)
+        fprintf(out, "%" PRIu64 ",%" PRIu64 "\n", set.instructions, set.pages * page_bytes);
+}
+
 static json_t *integer(uint64_t value)
 {
     return json_integer((json_int_t)value);

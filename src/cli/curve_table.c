@@ -59,6 +59,22 @@ static void put_row(FILE *out, const struct curve_view *view, size_t row)
     fputc('\n', out);
 }
 
+static void describe_working_set(const struct curve_view *view, char *text, size_t len)
+{
+    char mean[HUMAN_LEN], most[HUMAN_LEN], tau[HUMAN_LEN];
+    struct pw_working_set set;
+    uint64_t sum = 0, peak = 0, instructions = 0;
+    size_t n = 0;
+    for (; pw_curve_working_set(view->curve, n, &set); n++) {
+        sum += set.pages;
+        peak = set.pages > peak ? set.pages : peak;
+    }
+    pw_parse_size(pw_config_get(view->options->config, "tau"), &instructions);
+    snprintf(text, len, "The working set of %s instructions is %s on average, %s at most.",
+             human_count(instructions, tau), human_size(n ? sum / n * 4096 : 0, mean),
+             human_size(peak * 4096, most));
+}
+
 void curve_table(FILE *out, const struct curve_view *view, bool colour)
 {
     char text[400], size[HUMAN_LEN], instruction[HUMAN_LEN], minor[HUMAN_LEN], major[HUMAN_LEN];
@@ -69,6 +85,9 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
         put_row(out, view, row);
     fputs("  ", out);
     human_wrap(out, 2, 2, curve_advice(view, text, sizeof(text)));
+    describe_working_set(view, text, sizeof(text));
+    fputs("  ", out);
+    human_wrap(out, 2, 2, text);
     snprintf(text, sizeof(text),
              "All pages are %s. Faults are exact, first touches included; times are modelled: "
              "%s an instruction, %s a minor and %s a major fault.",

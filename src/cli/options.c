@@ -22,6 +22,7 @@ enum own_option {
     OWN_JSON,
     OWN_CSV,
     OWN_SVG,
+    OWN_WORKING_SET,
     OWN_HELP,
     OWN_VERSION,
     OWN_COUNT
@@ -58,6 +59,9 @@ static const struct own own[OWN_COUNT] = {
                   "Write every size at which the faults change to FILE, as a table with commas."},
                  PW_CURVE},
     [OWN_SVG] = {{"svg", '\0', "FILE", NULL, "Draw the curve to FILE."}, PW_CURVE},
+    [OWN_WORKING_SET] = {{"working-set", '\0', "FILE", NULL,
+                          "Write the working set over time to FILE, as a table with commas."},
+                         PW_CURVE},
     [OWN_HELP] = {{"help", 'h', NULL, NULL, "This help."}, ALL},
     [OWN_VERSION] = {{"version", 'V', NULL, NULL, "The version."}, ALL},
 };
@@ -246,6 +250,9 @@ static int set_own(struct options *options, enum own_option option, const char *
         break;
     case OWN_CSV:
         options->csv_path = optarg;
+        break;
+    case OWN_WORKING_SET:
+        options->working_set_path = optarg;
         break;
     case OWN_SVG:
         options->svg_path = optarg;

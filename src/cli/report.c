@@ -68,6 +68,7 @@ int report_check_files(const struct options *options)
 {
     bool is_bad = check_file("output", options->output_path) ||
                   check_file("json", options->json_path) || check_file("csv", options->csv_path) ||
+                  check_file("working-set", options->working_set_path) ||
                   check_file("svg", options->svg_path);
     return is_bad ? EXIT_PAGEWALK : 0;
 }

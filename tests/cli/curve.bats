@@ -53,6 +53,13 @@ PY
     [[ $err == *"is the least RAM within 5 % of the best"*"in 40 KiB it takes"*"modelled"* ]]
     [ "$(awk 'length > 80' stderr)" = "" ]
     python3 -c 'import xml.dom.minidom as m; assert m.parse("picture.svg").getElementsByTagName("path")'
+    [[ $err == *"The working set of 10,000,000 instructions is"* ]]
+    grep -v I trace >data
+    pagewalk curve -q --tau 1K --working-set set.csv --trace data
+    [ "$(sed -n 1p set.csv)" = instructions,working_set_bytes ]
+    [ "$(wc -l <set.csv)" -gt 10 ]
+    fails_tau=$(pagewalk curve --tau 1X --trace trace; cat stderr)
+    [[ $fails_tau == *"--tau: '1X' is not a number of instructions"* ]]
     pagewalk curve -o table --policies lru,clock --trace trace
     [ -z "$err" ]
     # LRU by replay is LRU by stack distances.

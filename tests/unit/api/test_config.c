@@ -116,10 +116,10 @@ static void options_are_complete(void **state)
         const struct pw_option_info *info = pw_option(i);
         assert_true(info->name[0] && info->initial[0] && info->help[0]);
         assert_int_equal(info->help[strlen(info->help) - 1], '.');
-        assert_true(info->uses & (PW_RUN | PW_REPLAY));
+        assert_true(info->uses & (PW_RUN | PW_REPLAY | PW_CURVE));
         /* An option is there for its uses and refused for others. */
-        static const enum pw_use uses[] = {PW_RUN, PW_REPLAY};
-        for (unsigned u = 0; u < 2; u++) {
+        static const enum pw_use uses[] = {PW_RUN, PW_REPLAY, PW_RECORD, PW_CURVE};
+        for (unsigned u = 0; u < 4; u++) {
             struct pw_config *other = pw_config_create_for(uses[u]);
             bool has = info->uses & uses[u];
             assert_int_equal(pw_config_get(other, info->name) != NULL, has);
