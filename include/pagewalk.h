@@ -83,8 +83,12 @@ int pw_parse_size(const char *text, uint64_t *bytes);
 struct pw_choice_info {
     char name[64];
     char summary[128]; /* one line */
-    char source[192];  /* the document that its figures are from; empty if there are none */
+    char source[512];  /* the document that its figures are from; empty if there are none */
+    char rows[640];    /* of kind "tlb": a table of its parts, a row a line, aligned with
+                          PW_TLB_HEADER; else empty */
 };
+/* Columns of rows of kind "tlb": entries:ways for pages of each size. */
+#define PW_TLB_HEADER "level    4 KiB             2 MiB             1 GiB"
 /* The choices of kind "policy", "tlb" or "format", the default first. Result: false beyond the
  * last. */
 bool pw_choice(const char *kind, size_t i, struct pw_choice_info *out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What help can list: the replacement policies, the TLB presets and the formats of traces. */
+#include <stdarg.h>
 #include <string.h>
 
 #include "kernel/policy.h"
@@ -15,33 +16,83 @@ static bool policy_choice(size_t i, struct pw_choice_info *out)
             return false;
     snprintf(out->name, sizeof(out->name), "%s", all[i]->name);
     snprintf(out->summary, sizeof(out->summary), "%s", all[i]->summary);
-    out->source[0] = '\0';
+    out->source[0] = out->rows[0] = '\0';
     return true;
 }
 
-static void describe_level(const char *name, struct tlb_geometry level, char *text, size_t len)
+struct text {
+    char *at;
+    size_t left;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *text, const char *format, ...)
 {
-    if (level.entries == 0)
-        snprintf(text, len, "%s none", name);
-    else if (level.entries == level.ways)
-        snprintf(text, len, "%s %u full", name, level.entries);
-    else
-        snprintf(text, len, "%s %u %u-way", name, level.entries, level.ways);
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text->at, text->left, format, args);
+    va_end(args);
+    size_t written = (size_t)len < text->left ? (size_t)len : text->left - 1;
+    text->at += written;
+    text->left -= written;
+}
+
+static const char *shape(const struct tlb_geometry *geometry, char out[32])
+{
+    static const char *const policies[] = {"", " tree-plru", " fifo", " random"};
+    snprintf(out, 32, "%u:%u%s", geometry->entries, geometry->ways, policies[geometry->policy]);
+    return out;
+}
+
+/* How a level holds pages of 2 MiB or 1 GiB. */
+static const char *shape_large(const struct tlb_spec *spec, enum tlb_level_kind kind,
+                               enum tlb_size size, char out[32])
+{
+    if (spec->split[kind][size])
+        return "split";
+    return spec->own[kind][size].entries ? shape(&spec->own[kind][size], out) : "shared";
+}
+
+static void put_level(struct text *text, const char *name, const struct tlb_spec *spec,
+                      enum tlb_level_kind kind)
+{
+    char small[32], middle[32], large[32];
+    if (spec->level[kind].entries)
+        put(text, "%-8s %-17s %-17s %s\n", name, shape(&spec->level[kind], small),
+            shape_large(spec, kind, TLB_2M, middle), shape_large(spec, kind, TLB_1G, large));
+}
+
+static void put_walk_caches(struct text *text, const struct tlb_spec *spec)
+{
+    static const char *const names[] = {"", "", "pd", "pdpt", "pml4", "pml5"};
+    const char *before = "walks    ";
+    char cache[32];
+    for (unsigned level = 2; level <= MMU_LEVELS_MAX; level++) {
+        if (!spec->pwc[level].entries)
+            continue;
+        put(text, "%s%s %s", before, names[level], shape(&spec->pwc[level], cache));
+        before = ", ";
+    }
+    if (before[0] == ',')
+        put(text, "\n");
 }
 
 static bool tlb_choice(size_t i, struct pw_choice_info *out)
 {
     size_t count;
     const struct tlb_preset *presets = tlb_presets(&count);
-    char l1d[32], l1i[32], l2[32];
     if (i >= count)
         return false;
     const struct tlb_spec *spec = &presets[i].spec;
-    describe_level("L1D", spec->level[TLB_L1D], l1d, sizeof(l1d));
-    describe_level("L1I", spec->level[TLB_L1I], l1i, sizeof(l1i));
-    describe_level("L2", spec->level[TLB_L2], l2, sizeof(l2));
+    struct text rows = {out->rows, sizeof(out->rows)};
+    put_level(&rows, "L1 data", spec, TLB_L1D);
+    put_level(&rows, "L1 code", spec, TLB_L1I);
+    put_level(&rows, spec->level[TLB_L2I].entries ? "L2 data" : "L2", spec, TLB_L2);
+    put_level(&rows, "L2 code", spec, TLB_L2I);
+    put_walk_caches(&rows, spec);
     snprintf(out->name, sizeof(out->name), "%.63s", spec->name);
-    snprintf(out->summary, sizeof(out->summary), "%s, %s, %s", l1d, l1i, l2);
+    snprintf(out->summary, sizeof(out->summary), "%u and %u entries in L1, %u in L2",
+             spec->level[TLB_L1D].entries, spec->level[TLB_L1I].entries,
+             spec->level[TLB_L2].entries + spec->level[TLB_L2I].entries);
     snprintf(out->source, sizeof(out->source), "%s", presets[i].source);
     return true;
 }

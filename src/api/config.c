@@ -195,11 +195,24 @@ static int read_tlb(struct pw_config *config, const char *value, struct reading 
     return 0;
 }
 
+static int read_levels(struct pw_config *config, const char *value, struct reading *reading)
+{
+    if (strcmp(value, "4") != 0 && strcmp(value, "5") != 0)
+        return refuse(reading, "'%.80s' is not 4 or 5", value);
+    config->levels = (unsigned)(value[0] - '0');
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
 static int read_page_size(struct pw_config *config, const char *value, struct reading *reading)
 {
-    if (strcmp(value, "4K") != 0 && strcmp(value, "4k") != 0 && strcmp(value, "4096") != 0)
-        return refuse(reading, "pages of '%.80s' are not built into this pagewalk: use 4K", value);
-    snprintf(reading->text, TEXT_MAX, "4096");
+    bool is_large = strcmp(value, "thp") == 0;
+    if (!is_large && strcmp(value, "4K") != 0 && strcmp(value, "4k") != 0 &&
+        strcmp(value, "4096") != 0)
+        return refuse(reading, "pages of '%.80s' are not built into this pagewalk: use 4K or thp",
+                      value);
+    config->large_pages = is_large;
+    snprintf(reading->text, TEXT_MAX, "%s", is_large ? "thp" : "4096");
     return 0;
 }
 
@@ -350,11 +363,17 @@ static const struct option options[] = {
       ANY},
      read_policy},
     {{"tlb", "PRESET|SPEC", "skylake",
-      "TLB: a preset, or entries and ways of each level as in l1d=64:4,l1i=64:8,l2=1536:12; "
-      "\"pagewalk help tlb\" lists the presets.",
+      "TLB: a preset, or entries and ways of each part as in l1d=64:4,l1i=64:8,l2=1536:12; "
+      "\"pagewalk help tlb\" shows the presets and what can be described.",
       ANY},
      read_tlb},
-    {{"page-size", "4K", "4K", "Page size.", ANY}, read_page_size},
+    {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most.", PROGRAMS},
+     read_levels},
+    {{"page-size", "4K|thp", "4K",
+      "Page size; thp: the first store to 2 MiB of private memory makes a page of 2 MiB, if RAM "
+      "has room.",
+      PROGRAMS},
+     read_page_size},
     {{"overcommit", "heuristic|always|never", "heuristic",
       "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory.", PROGRAMS},
      read_overcommit},

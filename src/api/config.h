@@ -23,6 +23,8 @@ struct pw_config {
     char *swap_path;   /* CONFIG_SWAP_PATH only, else NULL */
     const struct policy_ops *policy;
     struct tlb_spec tlb;
+    unsigned levels; /* of page tables */
+    bool large_pages;
     enum commit_mode overcommit;
     bool reproducible;
     uint64_t seed;

@@ -64,6 +64,7 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
 {
     struct machine_options options = {
         .nframes = config->ram_len >> PAGE_SHIFT,
+        .levels = config->levels,
         .tlb = config->tlb,
         .cpu = {.engine = CPU_ENGINE_VEX,
                 .code_cache_len = config->code_cache_len,
@@ -91,8 +92,10 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
 static int create_kernel(const struct pw_config *config, struct machine *machine,
                          struct kernel **out, struct pw_error *error)
 {
-    struct kernel_options options = {
-        .policy = config->policy->name, .seed = config->seed, .overcommit = config->overcommit};
+    struct kernel_options options = {.policy = config->policy->name,
+                                     .seed = config->seed,
+                                     .overcommit = config->overcommit,
+                                     .large_pages = config->large_pages};
     if (create_swap(config, &options.swap, error) < 0)
         return -1;
     int result = kernel_create(machine, &options, out);

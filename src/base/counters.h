@@ -23,8 +23,11 @@
     X(tlb_l1i_misses, "lookups", "fetch lookups that missed the first-level instruction TLB")      \
     X(tlb_l2_hits, "lookups", "first-level misses answered by the second-level TLB")               \
     X(tlb_l2_misses, "lookups", "first-level misses that missed the second level too")             \
-    X(tlb_flushes, "entries", "TLB invalidations of one page or of a whole address space")         \
-    X(tlb_shootdowns, "entries", "TLB invalidations in a space other than the running one")        \
+    X(tlb_flushes, "flushes", "TLB invalidations, whatever they cover")                            \
+    X(tlb_flushes_page, "flushes", "TLB invalidations of one page (INVLPG)")                       \
+    X(tlb_flushes_space, "flushes", "TLB invalidations of one address space (INVPCID)")            \
+    X(tlb_flushes_all, "flushes", "TLB invalidations of all, at switches without tags too")        \
+    X(tlb_shootdowns, "flushes", "TLB invalidations in a space other than the running one")        \
     X(walks, "walks", "page walks, those that set a dirty bit or faulted included")                \
     X(walk_reads, "reads", "page-table entries read from RAM by page walks")                       \
     X(pwc_pd_hits, "walks", "page walks that began at a cached page-directory entry")              \
@@ -35,6 +38,8 @@
     X(faults_minor, "faults", "page faults served without reading a disk")                         \
     X(faults_major, "faults", "page faults that read from swap or a file")                         \
     X(faults_cow, "faults", "page faults that copied a shared page on write")                      \
+    X(large_faults, "faults", "page faults that made a large page of 2 MiB")                       \
+    X(large_splits, "pages", "large pages that became small ones again")                           \
     X(pages_in, "pages", "pages read from swap or files")                                          \
     X(pages_out, "pages", "pages written to swap or files")                                        \
     X(swap_pages_in, "pages", "pages read from swap")                                              \

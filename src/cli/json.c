@@ -76,15 +76,20 @@ static json_t *config_object(const struct pw_config *config)
 {
     json_t *object = json_object();
     const char *engine = pw_config_get(config, "engine"), *swap = pw_config_get(config, "swap");
+    const char *levels = pw_config_get(config, "levels");
+    const char *page_size = pw_config_get(config, "page-size");
     if (engine)
         json_object_set_new(object, "engine", string(engine));
     json_object_set_new(object, "ram_bytes", integer(swap_bytes(pw_config_get(config, "ram"))));
-    json_object_set_new(object, "page_bytes",
-                        integer(swap_bytes(pw_config_get(config, "page-size"))));
+    json_object_set_new(object, "page_bytes", integer(4096));
+    if (page_size)
+        json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "thp") == 0));
     if (swap)
         json_object_set_new(object, "swap_bytes", integer(swap_bytes(swap)));
     json_object_set_new(object, "policy", string(pw_config_get(config, "policy")));
     json_object_set_new(object, "tlb", string(pw_config_get(config, "tlb")));
+    if (levels)
+        json_object_set_new(object, "levels", integer(swap_bytes(levels)));
     return object;
 }
 

@@ -117,6 +117,16 @@ static void write_faults(const struct sheet *sheet)
          has_cow ? " copy on write" : "");
 }
 
+/* Only if there are any. */
+static void write_large(const struct sheet *sheet)
+{
+    char value[HUMAN_LEN], split[HUMAN_LEN];
+    uint64_t made = value_of(sheet, "large_faults");
+    if (made)
+        line(sheet, "large pages", human_count(made, value), "made, of 2 MiB; %s split",
+             human_count(value_of(sheet, "large_splits"), split));
+}
+
 static void write_paging(const struct sheet *sheet, const char *label, const char *counter,
                          const char *from_swap)
 {
@@ -213,6 +223,7 @@ void summary_write(FILE *out, const struct report *report, bool colour)
         write_exit(&sheet);
     write_memory(&sheet);
     write_faults(&sheet);
+    write_large(&sheet);
     write_paging(&sheet, "paged in", "pages_in", "swap_pages_in");
     write_paging(&sheet, "paged out", "pages_out", "swap_pages_out");
     write_tlb(&sheet, "TLB L1 data", "tlb_l1d_hits", "tlb_l1d_misses");

@@ -9,10 +9,12 @@
 #include "kernel/frame.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/lazy.h"
+#include "base/xalloc.h"
 #include "kernel/anon.h"
 #include "kernel/kernel.h"
 #include "kernel/object.h"
@@ -24,14 +26,18 @@ int frame_table_create(uint64_t nframes, struct frame_table *out)
     struct frame *frames = lazy_create(nframes * sizeof(*frames));
     if (!frames)
         return -ENOMEM;
-    *out = (struct frame_table){
-        .frames = frames, .nframes = nframes, .nfree = nframes - 1, .fresh = 1};
+    *out = (struct frame_table){.frames = frames,
+                                .nframes = nframes,
+                                .nfree = nframes - 1,
+                                .fresh = 1,
+                                .listed = x_calloc(nframes / FRAME_BLOCK + 1, sizeof(uint16_t))};
     return 0;
 }
 
 void frame_table_destroy(struct frame_table *table)
 {
     lazy_destroy(table->frames, table->nframes * sizeof(*table->frames));
+    free(table->listed);
     *table = (struct frame_table){0};
 }
 
@@ -62,6 +68,40 @@ static void count_taken(struct kernel *kernel, enum frame_kind kind)
         gauges->tables_peak = table->ntables;
 }
 
+/* ---- free frames ---- */
+
+static void list_add(struct frame_table *table, pfn_t pfn)
+{
+    *frame_get(table, pfn) = (struct frame){.kind = FRAME_FREE, .index = table->free_head};
+    if (table->free_head != PFN_NONE)
+        frame_get(table, table->free_head)->owner = pfn;
+    table->free_head = pfn;
+    table->listed[pfn / FRAME_BLOCK]++;
+}
+
+static void list_remove(struct frame_table *table, pfn_t pfn)
+{
+    const struct frame *frame = frame_get(table, pfn);
+    pfn_t next = (pfn_t)frame->index, previous = (pfn_t)frame->owner;
+    if (next != PFN_NONE)
+        frame_get(table, next)->owner = previous;
+    if (previous != PFN_NONE)
+        frame_get(table, previous)->index = next;
+    else
+        table->free_head = next;
+    table->listed[pfn / FRAME_BLOCK]--;
+}
+
+/* The frame is nobody's now and becomes somebody's. */
+static struct frame *begin_use(struct kernel *kernel, enum frame_kind kind, pfn_t pfn)
+{
+    struct frame *frame = frame_get(&kernel->frames, pfn);
+    DCHECK(frame->kind == FRAME_FREE && frame->nmaps == 0 && frame->wired == 0);
+    *frame = (struct frame){.kind = (uint8_t)kind};
+    ram_changed(kernel->machine->ram, pfn);
+    return frame;
+}
+
 /* *zero: are its bytes known to be zero? */
 static struct frame *take(struct kernel *kernel, enum frame_kind kind, bool *zero)
 {
@@ -71,14 +111,49 @@ static struct frame *take(struct kernel *kernel, enum frame_kind kind, bool *zer
     *zero = pfn == PFN_NONE;
     if (pfn == PFN_NONE)
         pfn = (pfn_t)table->fresh++;
-    struct frame *frame = frame_get(table, pfn);
-    if (!*zero)
-        table->free_head = (pfn_t)frame->index;
-    DCHECK(frame->kind == FRAME_FREE && frame->nmaps == 0 && frame->wired == 0);
-    *frame = (struct frame){.kind = (uint8_t)kind};
-    ram_changed(kernel->machine->ram, pfn);
-    return frame;
+    else
+        list_remove(table, pfn);
+    return begin_use(kernel, kind, pfn);
 }
+
+/* The first block that was never used; its end may lie beyond RAM. */
+static uint64_t fresh_block(const struct frame_table *table)
+{
+    return (table->fresh + FRAME_BLOCK - 1) / FRAME_BLOCK * FRAME_BLOCK;
+}
+
+pfn_t frame_find_block(const struct frame_table *table)
+{
+    uint64_t first = fresh_block(table);
+    if (first + FRAME_BLOCK <= table->nframes)
+        return (pfn_t)first;
+    for (uint64_t block = 0; block < table->fresh / FRAME_BLOCK; block++) {
+        if (table->listed[block] == FRAME_BLOCK)
+            return (pfn_t)(block * FRAME_BLOCK);
+    }
+    return PFN_NONE;
+}
+
+struct frame *frame_take_block(struct kernel *kernel, enum frame_kind kind, pfn_t first)
+{
+    struct frame_table *table = &kernel->frames;
+    bool is_fresh = first >= table->fresh;
+    while (is_fresh && table->fresh < first) /* those before it are free and used by now */
+        list_add(table, (pfn_t)table->fresh++);
+    for (unsigned i = 0; i < FRAME_BLOCK; i++) {
+        count_taken(kernel, kind);
+        if (is_fresh)
+            table->fresh++;
+        else
+            list_remove(table, first + i);
+        begin_use(kernel, kind, first + i);
+    }
+    if (!is_fresh)
+        memset(ram_frame(kernel->machine->ram, first), 0, (size_t)FRAME_BLOCK * PAGE_SIZE);
+    return frame_get(table, first);
+}
+
+/* ---- taking and giving ---- */
 
 struct frame *frame_take(struct kernel *kernel, enum frame_kind kind)
 {
@@ -108,8 +183,7 @@ void frame_give(struct kernel *kernel, struct frame *frame)
     /* Whoever still reads it must notice. */
     memset(ram_frame(kernel->machine->ram, frame_pfn(table, frame)), 0xdb, PAGE_SIZE);
 #endif
-    *frame = (struct frame){.kind = FRAME_FREE, .index = table->free_head};
-    table->free_head = frame_pfn(table, frame);
+    list_add(table, frame_pfn(table, frame));
     table->nfree++;
 }
 
@@ -176,20 +250,38 @@ void frame_unwire(struct kernel *kernel, struct frame *frame)
     update_policy(kernel, frame, was, POLICY_GONE);
 }
 
+/* F5 */
+static bool listed_is_valid(const struct frame_table *table)
+{
+    uint64_t count = 0;
+    for (uint64_t pfn = 1; pfn < table->fresh; pfn++) {
+        count += frame_get(table, (pfn_t)pfn)->kind == FRAME_FREE;
+        if (pfn % FRAME_BLOCK != FRAME_BLOCK - 1 && pfn + 1 != table->fresh)
+            continue;
+        if (table->listed[pfn / FRAME_BLOCK] != count)
+            return false;
+        count = 0;
+    }
+    return true;
+}
+
 /* F2: the list has no frame twice and none that is in use. */
 static bool free_list_is_valid(const struct frame_table *table)
 {
     uint64_t listed = 0, free_below = 0;
+    pfn_t previous = PFN_NONE;
     for (uint64_t pfn = 1; pfn < table->fresh; pfn++)
         free_below += frame_get(table, (pfn_t)pfn)->kind == FRAME_FREE;
     for (pfn_t pfn = table->free_head; pfn != PFN_NONE; listed++) {
         const struct frame *frame = frame_get(table, pfn);
-        if (pfn >= table->fresh || frame->kind != FRAME_FREE || listed == free_below)
+        if (pfn >= table->fresh || frame->kind != FRAME_FREE || listed == free_below ||
+            frame->owner != previous)
             return false;
+        previous = pfn;
         pfn = (pfn_t)frame->index;
     }
     return listed == free_below && table->nfree == free_below + (table->nframes - table->fresh) &&
-           table->reserved <= table->nfree;
+           table->reserved <= table->nfree && listed_is_valid(table);
 }
 
 static bool one_is_valid(const struct kernel *kernel, pfn_t pfn)

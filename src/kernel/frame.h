@@ -5,9 +5,8 @@
  * Frames are taken only out of a reserve: frame_reserve() (reclaim.h) runs at the top of a fault,
  * an exec or a fork and may reclaim; below it frame_take() cannot fail and never reclaims.
  *
- *   kind          owner                   index
- *   FRAME_FREE    -                       next free frame
- *   FRAME_TABLE   space, level, address   entries present in it (both packed by pagetable.c)
+ *   kind          owner                   index *   FRAME_FREE    previous free frame     next free
+ * frame FRAME_TABLE   space, level, address   entries present in it (both packed by pagetable.c)
  *   FRAME_ANON    struct anon *           swap slot that still holds a clean copy, or SWAP_NONE
  *   FRAME_OBJECT  struct object *         page index in the object
  *   FRAME_ZERO    -                       - (the one shared frame of zeros)
@@ -16,12 +15,12 @@
  * whoever made it busy works on it and nobody else may choose it.
  *
  * Invariants, checked by frame_is_valid():
- *   F1  a free frame has no reverse maps, no pins and is in no policy
- *   F2  nfree counts the free frames; frames never used yet are free too (above `fresh`)
- *   F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is not busy, and
- * its page has somewhere to go: without a swap disk only pages of files have F4  nmaps is the
- * length of its reverse-map chain; the frame of zeros counts its maps but has no chain (it is never
- * evicted, and millions of entries may point to it)
+ *   F1  a free frame has no reverse maps, no pins and is in no policy *   F2  nfree counts the free
+ * frames; frames never used yet are free too (above `fresh`) F5  listed[] counts the frames of each
+ * block in the list F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is
+ * not busy, and its page has somewhere to go: without a swap disk only pages of files have F4 nmaps
+ * is the length of its reverse-map chain; the frame of zeros counts its maps but has no chain (it
+ * is never evicted, and millions of entries may point to it)
  */
 #ifndef KERNEL_FRAME_H
 #define KERNEL_FRAME_H
@@ -55,6 +54,7 @@ struct frame_table {
     uint64_t nfree;
     uint64_t fresh;        /* frames from here up were never used */
     pfn_t free_head;       /* list of free frames below `fresh` */
+    uint16_t *listed;      /* by 2 MiB of RAM: how many of its frames are in the list */
     uint64_t reserved;     /* frames promised by frame_reserve() and not taken yet */
     uint64_t ntables;      /* frames of kind FRAME_TABLE */
     uint64_t nzero_tables; /* those of the last level whose entries all map the frame of zeros */
@@ -87,6 +87,13 @@ static inline uint64_t frame_in_use(const struct frame_table *table)
 struct frame *frame_take(struct kernel *kernel, enum frame_kind kind);
 /* As frame_take(), all bytes zero. */
 struct frame *frame_take_zeroed(struct kernel *kernel, enum frame_kind kind);
+enum { FRAME_BLOCK = 512 }; /* frames of 2 MiB */
+
+/* The first frame of 2 MiB of RAM that are all free, or PFN_NONE. */
+pfn_t frame_find_block(const struct frame_table *table);
+/* Takes all frames of a block as frame_take_zeroed() does. Result: the first.
+ * => frame_find_block() gave it, and nothing was taken since; as many are reserved */
+struct frame *frame_take_block(struct kernel *kernel, enum frame_kind kind, pfn_t first);
 /* => no maps, no pins; takes it out of the policy */
 void frame_give(struct kernel *kernel, struct frame *frame);
 

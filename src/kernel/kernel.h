@@ -49,6 +49,7 @@ struct kernel {
     struct space **spaces;        /* by number; [0] unused */
     uint32_t space_lowest;        /* no number below is free */
     uint32_t spaces_end;          /* above every number that is given */
+    bool large_pages;             /* as in the options */
     pfn_t zero_pfn;               /* the shared frame of zeros */
     struct kernel_watch watch;
     uint64_t anons_made; /* numbers given so far, to anons and to objects */
@@ -68,6 +69,7 @@ struct kernel_options {
     uint64_t seed;         /* of random choices */
     struct swapdisk *swap; /* NULL: none; becomes the kernel's */
     enum commit_mode overcommit;
+    bool large_pages; /* page faults make pages of 2 MiB where they can */
 };
 
 /* Errors: -EINVAL (a policy that is unknown or needs the future), -ENOMEM. On error the swap disk

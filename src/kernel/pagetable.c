@@ -24,6 +24,7 @@ enum {
     TABLE_SHIFT = 21, /* a table of the last level covers 2 MiB */
     INDEX_ZEROS_SHIFT = 16,
 };
+#define PTE_LEN ((uint64_t)PAGE_SIZE) /* what an entry of the last level maps */
 
 /* The tables on the way to an address; [1] is the last level's. */
 struct path {
@@ -106,6 +107,20 @@ static void give_table(struct kernel *kernel, struct pagetable *table, pfn_t pfn
     table->ntables--;
 }
 
+/* ---- large pages ---- */
+
+static bool is_large(uint64_t pte, unsigned level)
+{
+    return level == PTE_LEVEL_2M && (pte & PTE_PS);
+}
+
+/* The table below a present entry: of a large page the one that stands by. */
+static pfn_t table_below(const struct pagetable *table, uint64_t pte, vaddr_t va, unsigned level)
+{
+    return is_large(pte, level) ? (pfn_t)radix_get(&table->large, va.v >> TABLE_SHIFT)
+                                : pte_pfn(pte);
+}
+
 /* ---- ways down ---- */
 
 /* Result: false if the table of the last level is absent. */
@@ -118,12 +133,12 @@ static bool descend(const struct kernel *kernel, const struct pagetable *table, 
         if (level == 1)
             return true;
         uint64_t pte = *entry_at(kernel, pfn, va, level);
-        pfn = pte_is_present(pte) ? pte_pfn(pte) : PFN_NONE;
+        pfn = pte_is_present(pte) ? table_below(table, pte, va, level) : PFN_NONE;
     }
     return false;
 }
 
-/* As descend(), making what is absent. Result: the last level's table. */
+/* As descend(), making what is absent. Result: the last level's table. => no large page is there */
 static pfn_t descend_make(struct kernel *kernel, struct pagetable *table, vaddr_t va)
 {
     unsigned level = table->root.levels;
@@ -161,7 +176,7 @@ static uint64_t *next_leaf(const struct kernel *kernel, const struct pagetable *
         unsigned level = table->root.levels;
         uint64_t *entry = entry_at(kernel, pfn, vaddr(*va), level);
         while (pte_is_present(*entry) && level > 1) {
-            pfn = pte_pfn(*entry);
+            pfn = table_below(table, *entry, vaddr(*va), level);
             entry = entry_at(kernel, pfn, vaddr(*va), --level);
         }
         if (pte_is_present(*entry)) {
@@ -171,6 +186,23 @@ static uint64_t *next_leaf(const struct kernel *kernel, const struct pagetable *
         skip_absent(kernel, pfn, level, end, va);
     }
     return NULL;
+}
+
+/* The entry of the large page that holds va; NULL: there is none. */
+static uint64_t *find_large(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
+{
+    struct path path;
+    if (!table->large.count || !radix_get(&table->large, va.v >> TABLE_SHIFT))
+        return NULL;
+    CHECK(descend(kernel, table, va, &path));
+    return entry_at(kernel, path.table[PTE_LEVEL_2M], va, PTE_LEVEL_2M);
+}
+
+/* What the processor has noted of the large page that holds va, if there is one. */
+static uint64_t large_marks(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
+{
+    const uint64_t *entry = find_large(kernel, table, va);
+    return entry ? *entry & (PTE_A | PTE_D) : 0;
 }
 
 static uint64_t *find_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
@@ -197,6 +229,69 @@ static void flush(struct kernel *kernel, const struct pagetable *table, vaddr_t 
         return;
     tlb_flush_page(kernel->machine->tlb, table->root.asid, va);
     count_shootdown(kernel, table);
+}
+
+static void mark_all(const struct kernel *kernel, pfn_t leaf_table, uint64_t marks)
+{
+    for (unsigned i = 0; marks && i < PTE_PER_TABLE; i++)
+        *entry_at(kernel, leaf_table, vaddr(i * PTE_LEN), 1) |= marks;
+}
+
+/* The large page that holds va becomes small ones, of which all count as used if it was; with
+ * `forget` none does, and the TLB has nothing of them. */
+static void split(struct kernel *kernel, struct pagetable *table, vaddr_t va, bool forget)
+{
+    uint64_t *entry = find_large(kernel, table, va), pte = entry ? *entry : 0;
+    if (!entry)
+        return;
+    pfn_t leaf_table = table_below(table, pte, va, PTE_LEVEL_2M);
+    mark_all(kernel, leaf_table, pte & (forget ? PTE_D : PTE_A | PTE_D));
+    *entry = pte_make(leaf_table, PTE_P | PTE_W | PTE_U);
+    radix_set(&table->large, va.v >> TABLE_SHIFT, 0);
+    flush(kernel, table, va, pte);
+    kernel->machine->now->large_splits += !forget;
+}
+
+/* Hands the large page's accessed bit out to the entries that stand by, if it is set. */
+static void hand_out_accessed(struct kernel *kernel, const struct pagetable *table, vaddr_t va)
+{
+    uint64_t *entry = find_large(kernel, table, va), pte = entry ? *entry : 0;
+    if (!(pte & PTE_A))
+        return;
+    mark_all(kernel, table_below(table, pte, va, PTE_LEVEL_2M), PTE_A);
+    *entry &= ~PTE_A;
+    flush(kernel, table, va, pte);
+}
+
+static vaddr_t large_start(vaddr_t va)
+{
+    return vaddr(va.v & ~(pte_level_len(PTE_LEVEL_2M) - 1));
+}
+
+static bool covers_large(uint64_t start, uint64_t end, vaddr_t va)
+{
+    vaddr_t from = large_start(va);
+    return start <= from.v && end - from.v >= pte_level_len(PTE_LEVEL_2M);
+}
+
+/* Takes permissions away from a large page that lies in [start, end), else splits it.
+ * Result: its entry as it was, if it is large still; 0 if not. */
+static uint64_t restrict_large(struct kernel *kernel, struct pagetable *table, vaddr_t va,
+                               uint64_t start, uint64_t end, uint64_t clear, uint64_t set)
+{
+    uint64_t *entry = find_large(kernel, table, va);
+    if (entry && !covers_large(start, end, va))
+        split(kernel, table, va, false);
+    if (!entry || !is_large(*entry, PTE_LEVEL_2M))
+        return 0;
+    uint64_t old = *entry;
+    pfn_t leaf_table = table_below(table, old, va, PTE_LEVEL_2M);
+    for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
+        uint64_t *small = entry_at(kernel, leaf_table, vaddr(i * PTE_LEN), 1);
+        *small = (*small & ~clear) | set;
+    }
+    *entry = (old & ~clear) | set;
+    return old;
 }
 
 /* Takes a present entry out, with its reverse map; the TLB is the caller's. Result: its frame. */
@@ -257,6 +352,16 @@ void pagetable_create(struct kernel *kernel, uint16_t space, struct pagetable *o
     CHECK(space != 0);
     *out = (struct pagetable){
         .root = {.table = PFN_NONE, .levels = (uint8_t)kernel->machine->levels, .asid = space}};
+    radix_create(&out->large);
+}
+
+/* split() without a word to the TLB. */
+static void forget_large(struct kernel *kernel, struct pagetable *table, vaddr_t va)
+{
+    uint64_t *entry = find_large(kernel, table, va);
+    if (entry)
+        *entry &= ~PTE_A;
+    split(kernel, table, va, true);
 }
 
 void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
@@ -266,14 +371,26 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
     uint64_t *entry, end = pte_level_len(table->root.levels + 1);
     for (uint64_t va = 0; (entry = next_leaf(kernel, table, &va, end, &leaf_table));
          va += PAGE_SIZE) {
-        used |= (*entry & PTE_A) != 0;
+        used |= ((*entry | large_marks(kernel, table, vaddr(va))) & PTE_A) != 0;
+        forget_large(kernel, table, vaddr(va));
         drop_entry(kernel, table, vaddr(va), leaf_table, entry);
         if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
             give_empty_tables(kernel, table, vaddr(va));
     }
     if (used)
         pagetable_flush(kernel, table);
+    radix_destroy(&table->large);
     CHECK(table->npresent == 0 && table->ntables == 0);
+}
+
+static uint64_t flags_of(unsigned prot)
+{
+    uint64_t flags = PTE_P | PTE_U;
+    if (prot & PROT_MASK_W)
+        flags |= PTE_W;
+    if (!(prot & PROT_MASK_X))
+        flags |= PTE_NX;
+    return flags;
 }
 
 void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
@@ -281,21 +398,35 @@ void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, s
 {
     CHECK(prot != 0 && frame->kind >= FRAME_ANON && (va.v & PAGE_MASK) == 0);
     CHECK(frame->kind != FRAME_ZERO || !(prot & PROT_MASK_W));
-    uint64_t flags = PTE_P | PTE_U;
-    if (prot & PROT_MASK_W)
-        flags |= PTE_W;
-    if (!(prot & PROT_MASK_X))
-        flags |= PTE_NX;
-
+    split(kernel, table, va, false);
     pfn_t leaf_table = descend_make(kernel, table, va);
     uint64_t *entry = entry_at(kernel, leaf_table, va, 1), old = *entry;
     if (pte_is_present(old)) {
         drop_entry(kernel, table, va, leaf_table, entry);
         flush(kernel, table, va, old);
     }
-    *entry = pte_make(frame_pfn(&kernel->frames, frame), flags);
+    *entry = pte_make(frame_pfn(&kernel->frames, frame), flags_of(prot));
     rmap_add(frame, table->root.asid, va);
     count_leaf(kernel, table, leaf_table, 1, frame);
+}
+
+void pagetable_map_large(struct kernel *kernel, struct pagetable *table, vaddr_t va,
+                         struct frame *first, unsigned prot)
+{
+    struct path path;
+    pfn_t pfn = frame_pfn(&kernel->frames, first), leaf_table = descend_make(kernel, table, va);
+    CHECK(large_start(va).v == va.v && pfn % FRAME_BLOCK == 0 && prot != 0);
+    CHECK(count_present(frame_get(&kernel->frames, leaf_table)) == 0);
+    for (unsigned i = 0; i < FRAME_BLOCK; i++) {
+        vaddr_t at = vaddr(va.v + i * PTE_LEN);
+        *entry_at(kernel, leaf_table, at, 1) = pte_make(pfn + i, flags_of(prot));
+        rmap_add(first + i, table->root.asid, at);
+        count_leaf(kernel, table, leaf_table, 1, first + i);
+    }
+    CHECK(descend(kernel, table, va, &path));
+    radix_set(&table->large, va.v >> TABLE_SHIFT, leaf_table);
+    *entry_at(kernel, path.table[PTE_LEVEL_2M], va, PTE_LEVEL_2M) =
+        pte_make(pfn, flags_of(prot) | PTE_PS);
 }
 
 unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
@@ -316,6 +447,7 @@ unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *
 struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, vaddr_t va)
 {
     struct path path;
+    split(kernel, table, va, false);
     if (!descend(kernel, table, va, &path))
         return NULL;
     uint64_t *entry = entry_at(kernel, path.table[1], va, 1);
@@ -332,8 +464,10 @@ void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr
     pfn_t leaf_table;
     uint64_t *entry;
     for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
-         va += PAGE_SIZE)
+         va += PAGE_SIZE) {
+        split(kernel, table, vaddr(va), covers_large(start.v, end.v, vaddr(va)));
         unmap_leaf(kernel, table, vaddr(va), leaf_table, entry);
+    }
 }
 
 void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
@@ -348,8 +482,16 @@ void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, va
     pfn_t leaf_table;
     uint64_t *entry;
     for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
-         va += PAGE_SIZE)
-        change_entry(kernel, table, vaddr(va), entry, (*entry & ~clear) | set);
+         va += PAGE_SIZE) {
+        uint64_t large = restrict_large(kernel, table, vaddr(va), start.v, end.v, clear, set);
+        if (!large) {
+            change_entry(kernel, table, vaddr(va), entry, (*entry & ~clear) | set);
+            continue;
+        }
+        if (((large & ~clear) | set) != large)
+            flush(kernel, table, vaddr(va), large);
+        va = large_start(vaddr(va)).v + pte_level_len(PTE_LEVEL_2M) - PAGE_SIZE;
+    }
 }
 
 bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vaddr_t start,
@@ -360,8 +502,12 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
     bool used = false;
     for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
          va += PAGE_SIZE) {
-        used |= (*entry & (PTE_W | PTE_A)) == (PTE_W | PTE_A);
+        uint64_t large = restrict_large(kernel, table, vaddr(va), start.v, end.v, PTE_W, 0);
+        uint64_t pte = large ? large : *entry;
+        used |= (pte & (PTE_W | PTE_A)) == (PTE_W | PTE_A);
         *entry &= ~PTE_W;
+        if (large)
+            va = large_start(vaddr(va)).v + pte_level_len(PTE_LEVEL_2M) - PAGE_SIZE;
     }
     return used;
 }
@@ -375,7 +521,7 @@ void pagetable_flush(struct kernel *kernel, const struct pagetable *table)
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
 {
     const uint64_t *entry = find_entry(kernel, table, va);
-    return entry ? *entry : 0;
+    return entry ? *entry | large_marks(kernel, table, va) : 0;
 }
 
 bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
@@ -387,7 +533,7 @@ bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, 
     if (!leaf)
         return false;
     *found = vaddr(at);
-    *entry = *leaf;
+    *entry = *leaf | large_marks(kernel, table, vaddr(at));
     return true;
 }
 
@@ -424,8 +570,12 @@ bool pagetable_test_clear_accessed(struct kernel *kernel, struct frame *frame)
         struct pagetable *table;
         struct rmap_entry map = rmap_get(frame, i);
         uint64_t *entry = entry_of(kernel, map, &table);
+        hand_out_accessed(kernel, table, map.va);
         accessed |= (*entry & PTE_A) != 0;
-        change_entry(kernel, table, map.va, entry, *entry & ~PTE_A);
+        if (find_large(kernel, table, map.va))
+            *entry &= ~PTE_A; /* the TLB has nothing of the large page */
+        else
+            change_entry(kernel, table, map.va, entry, *entry & ~PTE_A);
     }
     return accessed;
 }
@@ -436,6 +586,7 @@ void pagetable_clean_frame(struct kernel *kernel, struct frame *frame)
         struct pagetable *table;
         struct rmap_entry map = rmap_get(frame, i);
         uint64_t *entry = entry_of(kernel, map, &table);
+        split(kernel, table, map.va, false);
         if (*entry & PTE_D)
             frame->flags |= FRAME_DIRTY;
         change_entry(kernel, table, map.va, entry, *entry & ~(PTE_D | PTE_W));
@@ -447,7 +598,9 @@ bool pagetable_frame_is_dirty(const struct kernel *kernel, const struct frame *f
     bool dirty = frame->flags & FRAME_DIRTY;
     for (uint32_t i = 0; i < frame->nmaps && !dirty; i++) {
         struct pagetable *table;
-        dirty = *entry_of(kernel, rmap_get(frame, i), &table) & PTE_D;
+        struct rmap_entry map = rmap_get(frame, i);
+        uint64_t pte = *entry_of(kernel, map, &table);
+        dirty = (pte | large_marks(kernel, table, map.va)) & PTE_D;
     }
     return dirty;
 }
@@ -493,6 +646,18 @@ static bool leaf_is_valid(struct census *census, vaddr_t va, uint64_t pte)
     return frame->kind > FRAME_TABLE && has_rmap(frame, census->table->root.asid, va);
 }
 
+/* G4, but for what it shares with all tables. */
+static bool large_is_valid(const struct census *census, uint64_t pte, pfn_t leaf_table)
+{
+    for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
+        uint64_t small = *entry_at(census->kernel, leaf_table, vaddr(i * PTE_LEN), 1);
+        if (small >> PAGE_SHIFT != (pte >> PAGE_SHIFT) + i || ((small ^ pte) & (PTE_P | PTE_W)) ||
+            frame_get(&census->kernel->frames, pte_pfn(small))->kind != FRAME_ANON)
+            return false;
+    }
+    return true;
+}
+
 static bool subtree_is_valid(struct census *census, pfn_t pfn, vaddr_t va, unsigned level)
 {
     const struct kernel *kernel = census->kernel;
@@ -509,8 +674,11 @@ static bool subtree_is_valid(struct census *census, pfn_t pfn, vaddr_t va, unsig
             continue;
         present++;
         zeros += level == 1 && pte_pfn(pte) == kernel->zero_pfn;
+        pfn_t below = level == 1 ? PFN_NONE : table_below(census->table, pte, at, level);
+        if (is_large(pte, level) && !large_is_valid(census, pte, below))
+            return false;
         if (level == 1 ? !leaf_is_valid(census, at, pte)
-                       : !subtree_is_valid(census, pte_pfn(pte), at, level - 1))
+                       : !subtree_is_valid(census, below, at, level - 1))
             return false;
     }
     return present > 0 && present == count_present(frame) && zeros == count_zeros(frame);

@@ -14,13 +14,15 @@
  *
  * Invariants, checked by pagetable_is_valid():
  *   G1  npresent, nzeros, nobjects and ntables count what the tree holds; no table is empty
- *   G2  a table's frame knows its space, level, address and number of entries
- *   G3  a present leaf entry is for user mode, points to an ANON, OBJECT or ZERO frame and has its
- *       reverse map; the frame of zeros is never writable
+ *   G2  a table's frame knows its space, level, address and number of entries *   G4  a large page
+ * maps what the table that stands by for it maps; all of that is ANON G3  a present leaf entry is
+ * for user mode, points to an ANON, OBJECT or ZERO frame and has its reverse map; the frame of
+ * zeros is never writable
  */
 #ifndef KERNEL_PAGETABLE_H
 #define KERNEL_PAGETABLE_H
 
+#include "base/radix.h"
 #include "kernel/frame.h"
 #include "machine/mmu.h"
 #include "machine/pte.h"
@@ -32,12 +34,20 @@ enum { PAGETABLE_FRAMES_MAX = 5 }; /* most frames one pagetable_map() takes */
 /* Protection of a mapping, as PROT_READ, PROT_WRITE and PROT_EXEC have it. */
 enum { PROT_MASK_R = 1, PROT_MASK_W = 2, PROT_MASK_X = 4 };
 
+/*
+ * A large page is an entry of the second level that maps 2 MiB of consecutive frames. The last
+ * level's table that would map them one by one stands by with all its entries and reverse maps, so
+ * that each page can still be found, aged and evicted by itself, and the large page be split at any
+ * time without a frame to be had for it. What the processor notes of the large page (A, D) is
+ * handed out to the entries when they are asked.
+ */
 struct pagetable {
     struct mmu_root root; /* root.table is PFN_NONE until the first map */
     uint64_t npresent;    /* leaf entries present, */
     uint64_t nzeros;      /*   those among them that map the frame of zeros, */
     uint64_t nobjects;    /*   and pages of objects */
     uint64_t ntables;     /* frames this tree holds */
+    struct radix large;   /* address >> 21 of each large page -> its table that stands by */
 };
 
 /* An empty tree for the space of that number. Reverse maps lead back to it through
@@ -51,6 +61,11 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table);
  * => prot is not 0; PAGETABLE_FRAMES_MAX frames are reserved; cannot fail */
 void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
                    unsigned prot);
+
+/* Maps the FRAME_BLOCK frames from `first` on, of kind ANON, as a large page.
+ * => nothing is mapped in its 2 MiB; as pagetable_map() */
+void pagetable_map_large(struct kernel *kernel, struct pagetable *table, vaddr_t va,
+                         struct frame *first, unsigned prot);
 
 /* How many frames pagetable_map() would take for this page. */
 unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);

@@ -451,6 +451,15 @@ int frame_reserve(struct kernel *kernel, unsigned count)
     return 0;
 }
 
+bool frame_reserve_spare(struct kernel *kernel, unsigned count)
+{
+    struct frame_table *table = &kernel->frames;
+    if (table->nfree < count + low_mark(table))
+        return false;
+    table->reserved = count;
+    return true;
+}
+
 void frame_unreserve(struct kernel *kernel)
 {
     kernel->frames.reserved = 0;

@@ -66,6 +66,7 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
     tlb->ifront = ifront;
     tlb->now = now;
     tlb->is_inclusive = tlb->is_general = spec->inclusive;
+    tlb->has_asids = !spec->untagged;
     tlb->own_clock = 1;
     tlb->clock = &tlb->own_clock;
     int error = create_levels(tlb, spec);
@@ -128,92 +129,7 @@ const struct tlb_served *tlb_served(const struct tlb *tlb)
     return &tlb->served;
 }
 
-/* ---- stamps of frames ---- */
-
-/* When the CPU left the code page it entered at `entered`: it was then that it entered another. */
-static uint64_t left_at(const struct tlb *tlb, uint64_t entered)
-{
-    const struct tlb_level *level = &tlb->fetch.level;
-    uint64_t left = tlb->gone_fetch > entered ? tlb->gone_fetch : *tlb->clock;
-    for (unsigned i = 0; i < level->entries; i++) {
-        uint64_t stamp = *level->way[i].where;
-        if (stamp > entered && stamp < left)
-            left = stamp;
-    }
-    return left;
-}
-
-/* The frame was used at `stamp`, if its page is code: it was entered then. */
-static void stamp_frame(struct tlb *tlb, const struct tlb_side *side, pfn_t pfn, uint64_t stamp)
-{
-    uint64_t *frame = &tlb->frame_stamps[pfn];
-    if (side == &tlb->fetch)
-        stamp = left_at(tlb, stamp);
-    if (*frame < stamp)
-        *frame = stamp;
-}
-
-/* Large entries have stamped the frames of slots that they lost. */
-static void stamp_frames(struct tlb *tlb, const struct tlb_side *side)
-{
-    for (unsigned i = 0; i < side->level.entries; i++) {
-        const struct tlb_way *way = &side->level.way[i];
-        if (way->key && !tlb_way_is_large(way))
-            stamp_frame(tlb, side, (pfn_t)(way->value >> PAGE_SHIFT), *way->where);
-    }
-    for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
-        if (side->owner[i] && tlb_way_is_large(side->owner[i]))
-            stamp_frame(tlb, side, side->slots.frame[i], *tlb_slot_stamp(tlb, side, i));
-    }
-}
-
-static void stamp_last_piece(struct tlb *tlb)
-{
-    if (tlb->last_piece.frame)
-        stamp_frame(tlb, &tlb->fetch, tlb->last_piece.frame, tlb->last_piece.entered);
-}
-
-/* A slot leaves its large entry, which stays: the CPU may go on executing the page of code. */
-static void stamp_piece(struct tlb *tlb, const struct tlb_side *side, unsigned slot)
-{
-    pfn_t frame = side->slots.frame[slot];
-    uint64_t stamp = *tlb_slot_stamp(tlb, side, slot);
-    stamp_frame(tlb, side, frame, stamp);
-    if (side == &tlb->fetch && stamp >= tlb->last_piece.entered) {
-        stamp_last_piece(tlb);
-        tlb->last_piece.frame = frame;
-        tlb->last_piece.entered = stamp;
-    }
-}
-
-void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps)
-{
-    tlb->frame_stamps = stamps;
-    tlb->gone_fetch = 0;
-    tlb->last_piece.frame = PFN_NONE;
-    tlb->last_piece.entered = 0;
-}
-
-void tlb_sync_stamps(struct tlb *tlb)
-{
-    if (!tlb->frame_stamps)
-        return;
-    stamp_frames(tlb, &tlb->data);
-    stamp_frames(tlb, &tlb->fetch);
-    stamp_last_piece(tlb);
-}
-
 /* ---- the front arrays ---- */
-
-static unsigned slot_of(uint64_t key)
-{
-    return tlb_front_slot(tlb_key_page(key));
-}
-
-static bool is_in_front(const struct tlb_way *way)
-{
-    return way->where != &way->stamp;
-}
 
 static void empty_slot(struct tlb *tlb, const struct tlb_side *side, unsigned slot)
 {
@@ -225,7 +141,7 @@ static void empty_slot(struct tlb *tlb, const struct tlb_side *side, unsigned sl
 
 static void leave_front(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way)
 {
-    unsigned slot = slot_of(way->key);
+    unsigned slot = tlb_slot_of(way->key);
     empty_slot(tlb, side, slot);
     side->owner[slot] = NULL;
     way->stamp = *way->where;
@@ -239,7 +155,7 @@ static void leave_slot(struct tlb *tlb, struct tlb_side *side, unsigned slot)
         return;
     }
     if (tlb->frame_stamps)
-        stamp_piece(tlb, side, slot);
+        tlb_stamp_piece(tlb, side, slot);
     empty_slot(tlb, side, slot);
     tlb_slot_unlink(tlb, side, slot);
 }
@@ -247,9 +163,9 @@ static void leave_slot(struct tlb *tlb, struct tlb_side *side, unsigned slot)
 /* Makes the entry the owner of its slot, whose stamp is at `stamp`, and stamps it now.
  * Result: the stamp of whom that displaced, or 0. */
 static ON_PATH uint64_t enter_front(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way,
-                                    uint64_t *stamp)
+                                    unsigned slot, uint64_t *stamp)
 {
-    struct tlb_way **owner = &side->owner[slot_of(way->key)];
+    struct tlb_way **owner = &side->owner[slot];
     uint64_t displaced = 0;
     if (*owner && *owner != way) {
         displaced = *stamp;
@@ -283,10 +199,10 @@ static OFF_PATH uint64_t enter_slot(struct tlb *tlb, struct tlb_side *side, stru
     return displaced;
 }
 
-static void empty_front(struct tlb *tlb, struct tlb_side *side)
+void tlb_empty_front(struct tlb *tlb, struct tlb_side *side)
 {
     for (unsigned i = 0; i < side->level.entries; i++) {
-        if (is_in_front(&side->level.way[i]))
+        if (tlb_way_is_in_front(&side->level.way[i]))
             leave_front(tlb, side, &side->level.way[i]);
     }
     for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
@@ -297,34 +213,21 @@ static void empty_front(struct tlb *tlb, struct tlb_side *side)
 
 void tlb_ifront_clear(struct tlb *tlb)
 {
-    empty_front(tlb, &tlb->fetch);
+    tlb_empty_front(tlb, &tlb->fetch);
 }
 
 void tlb_front_protect(struct tlb *tlb, pfn_t pfn)
 {
     for (unsigned i = 0; i < tlb->data.level.entries; i++) {
         const struct tlb_way *way = &tlb->data.level.way[i];
-        if (way->value >> PAGE_SHIFT == pfn && is_in_front(way))
-            tlb->front[slot_of(way->key)].wtag = TLB_TAG_NONE;
+        if (way->value >> PAGE_SHIFT == pfn && tlb_way_is_in_front(way))
+            tlb->front[tlb_slot_of(way->key)].wtag = TLB_TAG_NONE;
     }
     for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
         if (tlb->data.owner[i] && tlb_way_is_large(tlb->data.owner[i]) &&
             tlb->data.slots.frame[i] == pfn)
             tlb->front[i].wtag = TLB_TAG_NONE;
     }
-}
-
-void tlb_switch(struct tlb *tlb, struct mmu_root root)
-{
-    if (root.table == tlb->root.table && root.asid == tlb->root.asid &&
-        root.levels == tlb->root.levels)
-        return;
-    empty_front(tlb, &tlb->data);
-    empty_front(tlb, &tlb->fetch);
-    tlb->root = root;
-    tlb->space = TLB_KEY_VALID | root.asid;
-    tlb->half = pte_level_len(root.levels + 1) / 2;
-    XCHECK(tlb_is_valid(tlb));
 }
 
 uint16_t tlb_space(const struct tlb *tlb)
@@ -337,7 +240,7 @@ uint16_t tlb_space(const struct tlb *tlb)
 static OFF_PATH void stamp_retired(struct tlb *tlb, const struct tlb_side *side,
                                    const struct tlb_way *way)
 {
-    stamp_frame(tlb, side, (pfn_t)(way->value >> PAGE_SHIFT), *way->where);
+    tlb_stamp_frame(tlb, side, (pfn_t)(way->value >> PAGE_SHIFT), *way->where);
     if (side == &tlb->fetch && tlb->gone_fetch < *way->where)
         tlb->gone_fetch = *way->where;
 }
@@ -347,13 +250,12 @@ static ON_PATH uint64_t retire(struct tlb *tlb, struct tlb_side *side, struct tl
 {
     if (tlb->frame_stamps && way->key)
         stamp_retired(tlb, side, way);
-    if (is_in_front(way))
+    if (tlb_way_is_in_front(way))
         leave_front(tlb, side, way);
     return way->stamp;
 }
 
-/* retire() for entries of any size. */
-static OFF_PATH uint64_t retire_any(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way)
+uint64_t tlb_retire(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way)
 {
     if (!way->key || !tlb_way_is_large(way))
         return retire(tlb, side, way);
@@ -365,176 +267,7 @@ static OFF_PATH uint64_t retire_any(struct tlb *tlb, struct tlb_side *side, stru
     return way->stamp;
 }
 
-static ON_PATH struct tlb_way *find_l2(const struct tlb_second *l2, vaddr_t va, uint64_t key,
-                                       const bool general)
-{
-    if (!l2->level.entries)
-        return NULL;
-    struct tlb_way *way = tlb_level_find(&l2->level, tlb_level_set(&l2->level, key), key);
-    return !general || way ? way : tlb_large_find(&l2->large, key & TLB_KEY_SPACE, va);
-}
-
-static ON_PATH struct tlb_way *find_l1(const struct tlb_side *side, vaddr_t va, uint64_t key,
-                                       unsigned set, const bool general)
-{
-    struct tlb_way *way = tlb_level_find(&side->level, set, key);
-    return !general || way ? way : tlb_large_find(&side->large, key & TLB_KEY_SPACE, va);
-}
-
-/* The level of a hierarchy's level that an entry is in. */
-static struct tlb_level *home_of(const struct tlb_large *large, const struct tlb_way *way)
-{
-    return large->home[tlb_key_size(way->key)];
-}
-
-/* A selection of entries. */
-enum scope {
-    SCOPE_ALL,
-    SCOPE_SPACE,
-    SCOPE_PAGE,  /* that are, or are pieces of, the page that holds an address */
-    SCOPE_RANGE, /* that translate an address of a range, which is as long as an entry */
-};
-
-struct selection {
-    enum scope scope;
-    uint64_t space;
-    vaddr_t va;
-    unsigned shift; /* of the range's length */
-};
-
-static bool is_selected(const struct tlb_way *way, const struct selection *which)
-{
-    if (!way->key || which->scope == SCOPE_ALL)
-        return way->key;
-    if ((way->key & TLB_KEY_SPACE) != which->space)
-        return false;
-    unsigned shift = tlb_size_shift(tlb_value_size(way->value)); /* of its page */
-    if (which->scope == SCOPE_RANGE) {
-        shift = tlb_size_shift(tlb_key_size(way->key));
-        shift = shift < which->shift ? which->shift : shift;
-    }
-    return which->scope == SCOPE_SPACE || !((tlb_key_page(way->key).v ^ which->va.v) >> shift);
-}
-
-/* `side` is NULL for the second level. Result: the newest stamp of what was dropped, of a side. */
-static uint64_t drop_selected_in(struct tlb *tlb, struct tlb_side *side, struct tlb_level *level,
-                                 const struct selection *which)
-{
-    uint64_t newest = 0;
-    for (unsigned i = 0; i < level->entries; i++) {
-        struct tlb_way *way = &level->way[i];
-        if (!is_selected(way, which))
-            continue;
-        if (side)
-            newest = tlb_newer(newest, retire_any(tlb, side, way));
-        tlb_level_drop(level, way);
-    }
-    return newest;
-}
-
-static uint64_t drop_selected_of(struct tlb *tlb, struct tlb_side *side, struct tlb_level *level,
-                                 struct tlb_large *large, const struct selection *which)
-{
-    uint64_t newest = drop_selected_in(tlb, side, level, which);
-    newest = tlb_newer(newest, drop_selected_in(tlb, side, &large->own[TLB_2M], which));
-    return tlb_newer(newest, drop_selected_in(tlb, side, &large->own[TLB_1G], which));
-}
-
-static void drop_selected(struct tlb *tlb, struct selection which)
-{
-    drop_selected_of(tlb, &tlb->data, &tlb->data.level, &tlb->data.large, &which);
-    drop_selected_of(tlb, &tlb->fetch, &tlb->fetch.level, &tlb->fetch.large, &which);
-    drop_selected_of(tlb, NULL, &tlb->l2.level, &tlb->l2.large, &which);
-    drop_selected_of(tlb, NULL, &tlb->l2i.level, &tlb->l2i.large, &which);
-}
-
-/* What an entry of the second level translates. */
-static struct selection covered_by(const struct tlb_way *way)
-{
-    return (struct selection){SCOPE_RANGE, way->key & TLB_KEY_SPACE, tlb_key_page(way->key),
-                              tlb_size_shift(tlb_key_size(way->key))};
-}
-
-/* An inclusive second level is about to lose an entry. Result: the newest stamp that this took from
- * the side that is being filled. */
-static uint64_t drop_covered(struct tlb *tlb, const struct tlb_second *l2,
-                             const struct tlb_way *way, bool fetch)
-{
-    if (!way->key)
-        return 0;
-    struct selection which = covered_by(way);
-    struct tlb_side *data = &tlb->data, *code = &tlb->fetch;
-    uint64_t newest_data = 0, newest_code = 0;
-    if (l2 == &tlb->l2)
-        newest_data = drop_selected_of(tlb, data, &data->level, &data->large, &which);
-    if (l2 == tlb->fetch_second)
-        newest_code = drop_selected_of(tlb, code, &code->level, &code->large, &which);
-    return fetch ? newest_code : newest_data;
-}
-
-static void drop_address_in(struct tlb *tlb, struct tlb_second *l2, vaddr_t va, uint64_t key)
-{
-    struct tlb_way *way;
-    while ((way = find_l2(l2, va, key, tlb->is_general)))
-        tlb_level_drop(home_of(&l2->large, way), way);
-}
-
-static void drop_address_of(struct tlb *tlb, struct tlb_side *side, vaddr_t va, uint64_t key)
-{
-    struct tlb_way *way;
-    while ((way = find_l1(side, va, key, tlb_level_set(&side->level, key), tlb->is_general))) {
-        retire_any(tlb, side, way);
-        tlb_level_drop(home_of(&side->large, way), way);
-    }
-}
-
-static void drop_page(struct tlb *tlb, uint64_t space, vaddr_t va)
-{
-    if (tlb->has_pieces) {
-        drop_selected(tlb, (struct selection){SCOPE_PAGE, space, va, 0});
-        return;
-    }
-    uint64_t key = tlb_key(space, va);
-    drop_address_of(tlb, &tlb->data, va, key);
-    drop_address_of(tlb, &tlb->fetch, va, key);
-    drop_address_in(tlb, &tlb->l2, va, key);
-    drop_address_in(tlb, &tlb->l2i, va, key);
-}
-
-void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
-{
-    drop_page(tlb, TLB_KEY_VALID | asid, va);
-    walkcache_drop_space(&tlb->walkcache, TLB_KEY_VALID | asid);
-    (*tlb->now)->tlb_flushes++;
-    XCHECK(tlb_is_valid(tlb));
-}
-
-void tlb_flush_space(struct tlb *tlb, uint16_t asid)
-{
-    drop_selected(tlb, (struct selection){SCOPE_SPACE, TLB_KEY_VALID | asid, vaddr(0), 0});
-    walkcache_drop_space(&tlb->walkcache, TLB_KEY_VALID | asid);
-    (*tlb->now)->tlb_flushes++;
-    XCHECK(tlb_is_valid(tlb));
-}
-
-void tlb_flush_all(struct tlb *tlb)
-{
-    drop_selected(tlb, (struct selection){SCOPE_ALL, 0, vaddr(0), 0});
-    walkcache_drop_space(&tlb->walkcache, 0);
-    tlb->has_pieces = false;
-    (*tlb->now)->tlb_flushes++;
-    XCHECK(tlb_is_valid(tlb));
-}
-
 /* ---- lookups ---- */
-
-/* Whether an entry answers an access: it must allow it, and a store must find the dirty bit set. */
-static bool suffices(uint64_t value, enum mmu_access access)
-{
-    static const uint64_t needed[] = {
-        [MMU_LOAD] = 0, [MMU_STORE] = TLB_VALUE_W | TLB_VALUE_D, [MMU_FETCH] = TLB_VALUE_X};
-    return (value & needed[access]) == needed[access];
-}
 
 static uint64_t value_of(const struct mmu_leaf *leaf)
 {
@@ -585,7 +318,7 @@ static OFF_PATH bool walk(struct tlb *tlb, vaddr_t va, enum mmu_access access, u
     count_walk(*tlb->now, cached, leaf.reads);
     if (!found) {
         out->error = leaf.error;
-        drop_page(tlb, tlb->space, va);
+        tlb_drop_page(tlb, tlb->space, va);
         walkcache_drop_address(&tlb->walkcache, tlb->space, va);
         return false;
     }
@@ -620,7 +353,7 @@ static OFF_PATH bool walk_and_fill(struct tlb *tlb, vaddr_t va, enum mmu_access 
     struct tlb_place at = tlb_large_place(&l2->large, tlb->space, va, page);
     struct tlb_way *way = tlb_level_victim(at.level, at.set);
     if (tlb->is_inclusive)
-        out->victim_stamp = drop_covered(tlb, l2, way, access == MMU_FETCH);
+        out->victim_stamp = tlb_drop_covered(tlb, l2, way, access == MMU_FETCH);
     tlb_level_put(at.level, at.set, way, at.key, *value, *tlb->clock);
     tlb_way_set_value(way, *value);
     note_pieces(tlb, &l2->large, page);
@@ -645,12 +378,12 @@ static OFF_PATH bool walk_for(struct tlb *tlb, struct tlb_way *way, vaddr_t va,
 static ON_PATH bool second_level(struct tlb *tlb, vaddr_t va, uint64_t key, enum mmu_access access,
                                  const bool general, uint64_t *value, struct tlb_hit *out)
 {
-    struct tlb_way *way = find_l2(second_of(tlb, access), va, key, general);
+    struct tlb_way *way = tlb_find_second(second_of(tlb, access), va, key, general);
     if (!way)
         return walk_and_fill(tlb, va, access, value, out);
     (*tlb->now)->tlb_l2_hits++;
     way->stamp = *tlb->clock;
-    if (!suffices(way->value, access) && !walk_for(tlb, way, va, access, out))
+    if (!tlb_suffices(way->value, access) && !walk_for(tlb, way, va, access, out))
         return false;
     *value = general ? tlb_way_value(way, va) : way->value;
     return true;
@@ -663,7 +396,7 @@ static OFF_PATH bool refresh(struct tlb *tlb, struct tlb_way *way, vaddr_t va,
     if (!walk_for(tlb, way, va, access, out))
         return false;
     uint64_t key = tlb_key(tlb->space, va);
-    struct tlb_way *copy = find_l2(second_of(tlb, access), va, key, tlb->is_general);
+    struct tlb_way *copy = tlb_find_second(second_of(tlb, access), va, key, tlb->is_general);
     if (copy)
         tlb_way_set_value(copy, tlb_way_value(way, va));
     return true;
@@ -676,7 +409,7 @@ static OFF_PATH struct tlb_way *fill_sized(struct tlb *tlb, struct tlb_side *sid
     enum tlb_size page = tlb_value_size(value);
     struct tlb_place at = tlb_large_place(&side->large, tlb->space, va, page);
     struct tlb_way *way = tlb_large_victim(tlb, side, at);
-    out->victim_stamp = tlb_newer(out->victim_stamp, retire_any(tlb, side, way));
+    out->victim_stamp = tlb_newer(out->victim_stamp, tlb_retire(tlb, side, way));
     tlb_level_put(at.level, at.set, way, at.key, value, *tlb->clock);
     tlb_way_set_value(way, value);
     note_pieces(tlb, &side->large, page);
@@ -692,10 +425,10 @@ static ON_PATH struct tlb_way *first_level(struct tlb *tlb, struct tlb_side *sid
     struct tlb_level *level = &side->level;
     uint64_t key = tlb_key(tlb->space, va), value;
     unsigned set = tlb_level_set(level, key);
-    struct tlb_way *way = find_l1(side, va, key, set, general);
+    struct tlb_way *way = tlb_find_first(side, va, key, set, general);
     out->victim_stamp = 0;
     if (way)
-        return suffices(way->value, access) || refresh(tlb, way, va, access, out) ? way : NULL;
+        return tlb_suffices(way->value, access) || refresh(tlb, way, va, access, out) ? way : NULL;
     ++*misses;
     if (!second_level(tlb, va, key, access, general, &value, out))
         return NULL;
@@ -735,11 +468,11 @@ static ON_PATH bool look_up_data(struct tlb *tlb, vaddr_t va, enum mmu_access ac
     uint64_t page = va.v & ~PAGE_MASK;
     out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
     uint8_t *frame = ram_frame(tlb->ram, out->pfn);
-    bool writable = suffices(way->value, MMU_STORE) && !ram_has_code(tlb->ram, out->pfn);
+    bool writable = tlb_suffices(way->value, MMU_STORE) && !ram_has_code(tlb->ram, out->pfn);
     unsigned at = tlb_front_slot(va);
     struct tlb_front *slot = &tlb->front[at];
     uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
-                                 : enter_front(tlb, side, way, &slot->stamp);
+                                 : enter_front(tlb, side, way, at, &slot->stamp);
     out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
     slot->rtag = page;
     slot->wtag = writable ? page : TLB_TAG_NONE;
@@ -781,7 +514,7 @@ bool tlb_keeps_last(const struct tlb *tlb)
  * any. */
 static enum tlb_size page_size(const struct tlb *tlb, vaddr_t va)
 {
-    const struct tlb_way *way = find_l2(&tlb->l2, va, tlb_key(tlb->space, va), true);
+    const struct tlb_way *way = tlb_find_second(&tlb->l2, va, tlb_key(tlb->space, va), true);
     if (way)
         return tlb_value_size(way->value);
     return (enum tlb_size)((mmu_page_shift(tlb->ram, tlb->root, va) - PAGE_SHIFT) / 9);
@@ -792,25 +525,10 @@ static enum tlb_size page_size(const struct tlb *tlb, vaddr_t va)
 static OFF_PATH uint64_t covered_victim(struct tlb *tlb, vaddr_t va)
 {
     const struct tlb_second *l2 = &tlb->l2;
-    if (!l2->level.entries || find_l2(l2, va, tlb_key(tlb->space, va), tlb->is_general))
+    if (!l2->level.entries || tlb_find_second(l2, va, tlb_key(tlb->space, va), tlb->is_general))
         return 0;
     struct tlb_place at = tlb_large_place(&l2->large, tlb->space, va, page_size(tlb, va));
-    const struct tlb_way *gone = tlb_level_victim(at.level, at.set);
-    if (!gone->key)
-        return 0;
-    const struct tlb_side *side = &tlb->data;
-    const struct tlb_level *levels[] = {&side->level, &side->large.own[TLB_2M],
-                                        &side->large.own[TLB_1G]};
-    struct selection which = covered_by(gone);
-    uint64_t newest = 0;
-    for (unsigned k = 0; k < TLB_SIZES; k++) {
-        for (unsigned i = 0; i < levels[k]->entries; i++) {
-            const struct tlb_way *way = &levels[k]->way[i];
-            if (is_selected(way, &which))
-                newest = tlb_newer(newest, tlb_large_stamp(tlb, side, way));
-        }
-    }
-    return newest;
+    return tlb_covered_stamp(tlb, tlb_level_victim(at.level, at.set));
 }
 
 /* tlb_data_victim() for pages of any size, of a page that is not in the first level. */
@@ -830,7 +548,7 @@ uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va)
     if (slot->rtag != TLB_TAG_NONE && slot->rtag != vaddr_page(va).v)
         newest = slot->stamp;
     unsigned set = tlb_level_set(level, key);
-    if (find_l1(side, va, key, set, tlb->is_general))
+    if (tlb_find_first(side, va, key, set, tlb->is_general))
         return newest;
     if (tlb->is_inclusive)
         newest = tlb_newer(newest, covered_victim(tlb, va));
@@ -862,7 +580,7 @@ static ON_PATH bool look_up_fetch(struct tlb *tlb, vaddr_t va, const bool genera
     out->pfn = (pfn_t)((general ? tlb_way_value(way, va) : way->value) >> PAGE_SHIFT);
     unsigned at = tlb_front_slot(va);
     uint64_t displaced = general ? enter_slot(tlb, side, way, at, out->pfn)
-                                 : enter_front(tlb, side, way, &tlb->ifront[at].stamp);
+                                 : enter_front(tlb, side, way, at, &tlb->ifront[at].stamp);
     out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
     out->host = ram_frame(tlb->ram, out->pfn) + (va.v & PAGE_MASK);
     out->error = 0;
@@ -879,129 +597,4 @@ bool tlb_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out)
     if (!is_canonical(tlb, va))
         return not_canonical(out);
     return tlb->is_general ? look_up_any_fetch(tlb, va, out) : look_up_fetch(tlb, va, false, out);
-}
-
-/* ---- invariants and inspection ---- */
-
-static bool is_way_of(const struct tlb_level *level, const struct tlb_way *way)
-{
-    return way >= level->way && way < level->way + level->entries;
-}
-
-/* Whether owner and slot know each other, and the owner is of the current space. */
-static bool owner_is_valid(const struct tlb *tlb, const struct tlb_side *side, unsigned slot,
-                           const uint64_t *stamp)
-{
-    const struct tlb_way *way = side->owner[slot];
-    bool is_ours = is_way_of(&side->level, way) || is_way_of(&side->large.own[TLB_2M], way) ||
-                   is_way_of(&side->large.own[TLB_1G], way);
-    if (!is_ours || *stamp > *tlb->clock || (way->key & TLB_KEY_SPACE) != tlb->space)
-        return false;
-    return tlb_way_is_large(way) || (way->where == stamp && slot_of(way->key) == slot);
-}
-
-/* Whether a page is where its owner says, in the frame that it says. */
-static bool page_is_valid(const struct tlb_side *side, unsigned slot, uint64_t page, pfn_t *frame)
-{
-    const struct tlb_way *way = side->owner[slot];
-    unsigned shift = tlb_size_shift(tlb_key_size(way->key));
-    *frame = (pfn_t)(tlb_way_value(way, vaddr(page)) >> PAGE_SHIFT);
-    return page >> shift == tlb_key_page(way->key).v >> shift &&
-           (!tlb_way_is_large(way) || side->slots.frame[slot] == *frame);
-}
-
-static bool front_slot_is_valid(const struct tlb *tlb, unsigned i)
-{
-    const struct tlb_front *slot = &tlb->front[i];
-    const struct tlb_way *way = tlb->data.owner[i];
-    if (!way)
-        return slot->rtag == TLB_TAG_NONE && slot->wtag == TLB_TAG_NONE;
-    if (!owner_is_valid(tlb, &tlb->data, i, &slot->stamp))
-        return false;
-    pfn_t pfn;
-    if (!page_is_valid(&tlb->data, i, slot->rtag, &pfn) ||
-        slot->addend + slot->rtag != (uint64_t)(uintptr_t)ram_frame(tlb->ram, pfn))
-        return false;
-    if (slot->wtag == TLB_TAG_NONE)
-        return true;
-    return slot->wtag == slot->rtag && suffices(way->value, MMU_STORE) &&
-           !ram_has_code(tlb->ram, pfn);
-}
-
-static bool ifront_slot_is_valid(const struct tlb *tlb, unsigned i)
-{
-    const struct tlb_ifront *slot = &tlb->ifront[i];
-    const struct tlb_way *way = tlb->fetch.owner[i];
-    pfn_t pfn;
-    if (!way)
-        return slot->tag == TLB_TAG_NONE;
-    return owner_is_valid(tlb, &tlb->fetch, i, &slot->stamp) &&
-           (slot->tag == TLB_TAG_NONE ||
-            page_is_valid(&tlb->fetch, i, slot->tag & ~PAGE_MASK, &pfn));
-}
-
-static bool side_is_valid(const struct tlb_side *side)
-{
-    for (unsigned i = 0; i < side->level.entries; i++) {
-        const struct tlb_way *way = &side->level.way[i];
-        if (is_in_front(way) && side->owner[slot_of(way->key)] != way)
-            return false;
-    }
-    return tlb_level_is_valid(&side->level) && tlb_large_is_valid(&side->large) &&
-           tlb_slots_are_valid(side);
-}
-
-static bool second_is_valid(const struct tlb_second *second)
-{
-    return tlb_level_is_valid(&second->level) && tlb_large_is_valid(&second->large);
-}
-
-bool tlb_is_valid(const struct tlb *tlb)
-{
-    for (unsigned i = 0; i < TLB_FRONT_SLOTS; i++) {
-        if (!front_slot_is_valid(tlb, i) || !ifront_slot_is_valid(tlb, i))
-            return false;
-    }
-    return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) && second_is_valid(&tlb->l2) &&
-           second_is_valid(&tlb->l2i) && walkcache_is_valid(&tlb->walkcache);
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    const struct tlb_entry *x = a, *y = b;
-    return x->stamp < y->stamp ? 1 : x->stamp > y->stamp ? -1 : 0;
-}
-
-/* Result: how many of `out` are in use. */
-static size_t list_level(const struct tlb *tlb, const struct tlb_side *side,
-                         const struct tlb_level *level, struct tlb_entry *out, size_t n, size_t max)
-{
-    for (unsigned i = 0; i < level->entries && n < max; i++) {
-        const struct tlb_way *way = &level->way[i];
-        if (way->key)
-            out[n++] =
-                (struct tlb_entry){.page = tlb_key_page(way->key),
-                                   .size = tlb_key_size(way->key),
-                                   .asid = (uint16_t)way->key,
-                                   .pfn = (pfn_t)(way->value >> PAGE_SHIFT),
-                                   .writable = way->value & TLB_VALUE_W,
-                                   .dirty = way->value & TLB_VALUE_D,
-                                   .executable = way->value & TLB_VALUE_X,
-                                   .stamp = side ? tlb_large_stamp(tlb, side, way) : way->stamp};
-    }
-    return n;
-}
-
-size_t tlb_list(const struct tlb *tlb, enum tlb_level_kind kind, struct tlb_entry *out, size_t max)
-{
-    const struct tlb_side *sides[TLB_KINDS] = {&tlb->data, &tlb->fetch, NULL, NULL};
-    const struct tlb_level *levels[] = {&tlb->data.level, &tlb->fetch.level, &tlb->l2.level,
-                                        &tlb->l2i.level};
-    const struct tlb_large *larges[] = {&tlb->data.large, &tlb->fetch.large, &tlb->l2.large,
-                                        &tlb->l2i.large};
-    size_t n = list_level(tlb, sides[kind], levels[kind], out, 0, max);
-    n = list_level(tlb, sides[kind], &larges[kind]->own[TLB_2M], out, n, max);
-    n = list_level(tlb, sides[kind], &larges[kind]->own[TLB_1G], out, n, max);
-    qsort(out, n, sizeof(*out), newest_first);
-    return n;
 }

@@ -4,8 +4,8 @@
  * or split, each set-associative with a replacement policy of its own, and in front of them the
  * arrays that translated code checks inline.
  *
- *      front array (inline)  ->  L1D or L1I  ->  L2  ->  walk caches (walkcache.c)  ->  page walk
- * (mmu.c)
+ *      front array (inline)  ->  L1D or L1I  ->  L2  ->  page walk (mmu.c),
+ *                                                        begun where walkcache.c says
  *
  * The front arrays are a view, not another TLB: a slot may hold a page only while the modelled
  * first level holds it, so a front hit is a first-level hit. Each inline hit stamps its slot with
@@ -29,11 +29,11 @@
  * What is counted here, per lookup that comes here: tlb_l1d_misses or tlb_l1i_misses; if there is a
  * second level, tlb_l2_hits or tlb_l2_misses for each first-level miss; walks and walk_reads for
  * each walk, be it for a miss, to set a dirty bit, or because the entry forbids the access (then
- * the processor looks again before it faults). Each invalidation counts once in tlb_flushes. A
- * lookup that faults counts the same, each time it is tried, and advances the clock. The CPU counts
- * hits: tlb_l1d_hits are all data lookups, its own and those served here, faulting ones included,
- * minus tlb_l1d_misses; tlb_l1i_hits likewise. A non-canonical address is no lookup: nothing is
- * counted.
+ * the processor looks again before it faults). Each invalidation counts once in tlb_flushes and
+ * once by what it covers. A lookup that faults counts the same, each time it is
+ * tried, and advances the clock. The CPU counts hits: tlb_l1d_hits are all data lookups, its own
+ * and those served here, faulting ones included, minus tlb_l1d_misses; tlb_l1i_hits likewise. A
+ * non-canonical address is no lookup: nothing is counted.
  *
  * Invariants, checked by tlb_is_valid():
  *   T1  a valid front slot's page is translated by the one entry of the modelled first level that
@@ -119,6 +119,7 @@ struct tlb_spec {
     struct tlb_geometry pwc[MMU_LEVELS_MAX + 1]; /* page-walk caches, see walkcache.h: [2] of PDEs,
                                                     [3] PDPTEs, [4] PML4Es, [5] PML5Es */
     bool inclusive; /* what leaves the second level leaves the first levels */
+    bool untagged;  /* entries have no address-space tags: a switch empties all */
     uint64_t seed;  /* of random replacement, see tlb_spec_seed() */
 };
 
@@ -139,13 +140,18 @@ const struct tlb_preset *tlb_presets(size_t *count);
 
 /*
  * Reads a preset's name or a list of fields, in any order:
- *     l1d=SHAPE  l1i=SHAPE      the first levels *     l2=SHAPE                  the second level;
- * l2=0 or no l2: none l2i=SHAPE                 a second level for fetches only; l2 is then for
- * data only LEVEL-2m=SHAPE|split      how a level holds 2 MiB pages: in entries of their own, or as
- * pieces LEVEL-1g=SHAPE|split      of 4 KiB; and 1 GiB pages; absent: in the entries of the level
- *     pwc=CACHE:SHAPE/...       page-walk caches, each one of pd, pdpt, pml4 and pml5
- *     inclusive=yes|no          whether what leaves the second level leaves the first levels (no)
- *     seed=NUMBER               of random replacement
+ *
+ *      l1d=SHAPE                first levels for data
+ *      l1i=SHAPE                  and for fetches
+ *      l2=SHAPE                 second level; l2=0 or no l2: none
+ *      l2i=SHAPE                second level for fetches only; l2 is then for data only
+ *      LEVEL-2m=SHAPE|split     how one of these levels holds 2 MiB pages: in entries of their own
+ *      LEVEL-1g=SHAPE|split       or as pieces of 4 KiB, and 1 GiB pages; absent: in its entries
+ *      pwc=CACHE:SHAPE/...      page-walk caches, each one of pd, pdpt, pml4 and pml5
+ *      inclusive=yes|no         whether what leaves l2 leaves the first levels (no)
+ *      asid=yes|no              whether entries have address-space tags (yes)
+ *      seed=NUMBER              of random replacement
+ *
  * where SHAPE is ENTRIES:WAYS[:POLICY] and POLICY one of lru (default), tree-plru, fifo, random;
  * as in "l1d=64:4:tree-plru,l1i=64:8,l2=1536:12,pwc=pd:32:4/pdpt:4:4/pml4:2:2".
  * Errors: -EINVAL, and *why says what is wrong with which field (a static string).
@@ -166,8 +172,9 @@ void tlb_destroy(struct tlb *tlb);
  * value carries over. */
 void tlb_set_clock(struct tlb *tlb, uint64_t *clock);
 
-/* Changes the address space: the front arrays are emptied, the levels keep their tagged entries.
- * The space that is current already: no effect. => before the first lookup */
+/* Changes the address space: the front arrays are emptied, the levels keep their tagged entries; if
+ * they have no tags, all is flushed. The space that is current already: no effect.
+ * => before the first lookup */
 void tlb_switch(struct tlb *tlb, struct mmu_root root);
 
 /* Large leaves may be in the tables from now on: all is prepared for them, which costs some speed.
@@ -229,7 +236,8 @@ void tlb_front_protect(struct tlb *tlb, pfn_t pfn);
 /* Empties the instruction front array only; the modelled levels keep their entries. */
 void tlb_ifront_clear(struct tlb *tlb);
 
-/* Invalidations, as INVLPG and CR3 writes do; counted in tlb_flushes. */
+/* Invalidations, as INVLPG, INVPCID and CR3 writes do; counted in tlb_flushes and by kind. Without
+ * tags those of a space that is not current have no effect. */
 void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va);
 void tlb_flush_space(struct tlb *tlb, uint16_t asid);
 void tlb_flush_all(struct tlb *tlb);

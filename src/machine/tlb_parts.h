@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the TLB is made of, for the files that make it: tlb.c, the hierarchy and its 4 KiB pages;
- * tlb_large.c, its larger pages.
+ * What the TLB is made of, for the files that make it: tlb.c, lookups and the bond between the
+ * first levels and the front arrays; tlb_large.c, pages larger than 4 KiB; tlb_flush.c,
+ * invalidations; tlb_stamps.c, the last uses of frames; tlb_check.c, invariants.
  */
 #ifndef MACHINE_TLB_PARTS_H
 #define MACHINE_TLB_PARTS_H
@@ -51,6 +52,7 @@ struct tlb {
     struct tlb_served served;
     bool is_general;   /* large pages are to be expected, or the second level is inclusive */
     bool is_inclusive; /* as in the specification */
+    bool has_asids;
     struct tlb_side data;
     struct tlb_second l2; /* of both sides, or of data only */
     struct tlb_side fetch;
@@ -88,6 +90,51 @@ static inline void tlb_way_set_value(struct tlb_way *way, uint64_t value)
 {
     way->value = value & ~tlb_size_within(tlb_key_size(way->key));
 }
+
+/* The slot of a 4 KiB page, which depends on none of the bits above its number in the key. */
+static inline unsigned tlb_slot_of(uint64_t key)
+{
+    return tlb_front_slot(vaddr(key >> TLB_KEY_SHIFT << PAGE_SHIFT));
+}
+
+static inline bool tlb_way_is_in_front(const struct tlb_way *way)
+{
+    return way->where != &way->stamp;
+}
+
+/* Whether an entry answers an access: it must allow it, and a store must find the dirty bit set. */
+static inline bool tlb_suffices(uint64_t value, enum mmu_access access)
+{
+    static const uint64_t needed[] = {
+        [MMU_LOAD] = 0, [MMU_STORE] = TLB_VALUE_W | TLB_VALUE_D, [MMU_FETCH] = TLB_VALUE_X};
+    return (value & needed[access]) == needed[access];
+}
+
+/* ---- tlb.c ---- */
+
+/* The last dues of an entry of a first level, before it is dropped or replaced. Result: its stamp;
+ * 0 if the way is empty. */
+uint64_t tlb_retire(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way);
+/* All entries of a side leave the front array. */
+void tlb_empty_front(struct tlb *tlb, struct tlb_side *side);
+
+/* ---- tlb_flush.c ---- */
+
+/* Drops all that the levels have of the page that holds va. */
+void tlb_drop_page(struct tlb *tlb, uint64_t space, vaddr_t va);
+/* An inclusive second level is about to lose an entry. Result: the newest stamp that this took from
+ * the side that is being filled. */
+uint64_t tlb_drop_covered(struct tlb *tlb, const struct tlb_second *l2, const struct tlb_way *way,
+                          bool fetch);
+/* What tlb_drop_covered() would say of data. */
+uint64_t tlb_covered_stamp(const struct tlb *tlb, const struct tlb_way *way);
+
+/* ---- tlb_stamps.c ---- */
+
+/* The frame was used at `stamp`; of a page of code: it was entered then. => stamps are asked for */
+void tlb_stamp_frame(struct tlb *tlb, const struct tlb_side *side, pfn_t pfn, uint64_t stamp);
+/* A slot leaves its large entry, which stays. => stamps are asked for */
+void tlb_stamp_piece(struct tlb *tlb, const struct tlb_side *side, unsigned slot);
 
 /* ---- tlb_large.c ---- */
 
@@ -127,5 +174,25 @@ int tlb_slot_first(const struct tlb_side *side, const struct tlb_way *way);
 bool tlb_large_is_valid(const struct tlb_large *large);
 /* Whether lists and owners agree. */
 bool tlb_slots_are_valid(const struct tlb_side *side);
+
+/* ---- finding an entry ---- */
+
+/* `key` is that of the 4 KiB page, `general` is tlb->is_general. */
+static inline __attribute__((always_inline)) struct tlb_way *
+tlb_find_second(const struct tlb_second *l2, vaddr_t va, uint64_t key, const bool general)
+{
+    if (!l2->level.entries)
+        return NULL;
+    struct tlb_way *way = tlb_level_find(&l2->level, tlb_level_set(&l2->level, key), key);
+    return !general || way ? way : tlb_large_find(&l2->large, key & TLB_KEY_SPACE, va);
+}
+
+static inline __attribute__((always_inline)) struct tlb_way *
+tlb_find_first(const struct tlb_side *side, vaddr_t va, uint64_t key, unsigned set,
+               const bool general)
+{
+    struct tlb_way *way = tlb_level_find(&side->level, set, key);
+    return !general || way ? way : tlb_large_find(&side->large, key & TLB_KEY_SPACE, va);
+}
 
 #endif

@@ -7,7 +7,7 @@ load common
     [ "$status" -eq 0 ]
     [ -z "$err" ]
     [[ $out == *"Examples:"*"Options:"* ]]
-    for option in ram swap policy tlb page-size overcommit engine reproducible strace strict json \
+    for option in ram swap policy tlb levels page-size overcommit engine reproducible strace strict json \
         output quiet; do
         [[ $out == *"--$option"* ]]
     done
@@ -27,7 +27,7 @@ load common
     pagewalk help run
     [[ $out == "Usage: pagewalk run"* ]]
     pagewalk help tlb
-    [[ $out == *skylake*"L1D 64 4-way"*tiny* ]]
+    [[ $out == *skylake*"L1 data  64:4 "*golden-cove*zen4*"L2 code  512:8 "*neoverse-n1*tiny*pwc=* ]]
     [ "$(awk 'length > 80' stdout)" = "" ]
     pagewalk help policy
     [[ $out == *clock*fifo*lru*random* || $out == *clock*lru*fifo*random* ]]

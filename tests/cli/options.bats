@@ -20,6 +20,9 @@ load common
     fails 125 "--tlb: 'skylark'" --tlb skylark -- true
     fails 125 "--tlb: 'l1d=64:5,l1i=64:8': l1d: ways" --tlb l1d=64:5,l1i=64:8 -- true
     fails 125 "--tlb: 'l1d=64:4': l1i is missing" --tlb l1d=64:4 -- true
+    fails 125 "l1d: the policy must be lru" --tlb l1d=64:4:mru,l1i=64:8 -- true
+    fails 125 "pwc: expected CACHE:ENTRIES:WAYS" --tlb l1d=64:4,l1i=64:8,pwc=32 -- true
+    fails 125 "--levels: '3' is not 4 or 5" --levels 3 -- true
     fails 125 "--page-size: pages of '2M'" --page-size 2M -- true
     fails 125 "--engine: the kvm engine is not built" --engine kvm -- true
     fails 125 "--overcommit: 'maybe'" --overcommit maybe -- true
@@ -102,4 +105,38 @@ load common
     pagewalk run -q --strace -- echo hello
     [ "$out" = hello ]
     [[ $err == *'write(1, "hello'* ]]
+}
+
+@test "page tables have 4 or 5 levels, and every walk without walk caches reads as many entries" {
+    for levels in 4 5; do
+        pagewalk run -q --levels $levels --tlb tiny --json walks.json -- true
+        [ "$status" -eq 0 ]
+        python3 - "$levels" <<'PY'
+import json, sys
+report = json.load(open("walks.json"))
+counters, levels = report["counters"], int(sys.argv[1])
+assert report["config"]["levels"] == levels
+# Walks that find a table missing end early.
+assert levels - 0.5 < counters["walk_reads"] / counters["walks"] <= levels
+assert counters["tlb_flushes"] == sum(counters["tlb_flushes_" + k] for k in ("page", "space", "all"))
+PY
+    done
+}
+
+@test "large pages are made with --page-size thp only, and shown" {
+    cat >fill.awk <<'AWK'
+BEGIN { for (i = 0; i < 300000; i++) s = s "0123456789abcdef"; print length(s) }
+AWK
+    pagewalk run --page-size thp --json thp.json -- awk -f fill.awk
+    [ "$out" = 4800000 ]
+    [[ $err == *"large pages"*"made, of 2 MiB"* ]]
+    pagewalk run --json small.json -- awk -f fill.awk
+    [ "$out" = 4800000 ]
+    lacks "large pages" stderr
+    python3 - <<'PY'
+import json
+thp, small = (json.load(open(f))["counters"] for f in ("thp.json", "small.json"))
+assert thp["large_faults"] > 0 and small["large_faults"] == 0
+assert thp["faults"] < small["faults"] and thp["walks"] < small["walks"]
+PY
 }

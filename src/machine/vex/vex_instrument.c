@@ -349,9 +349,12 @@ static void end_block(struct vex_pass *p)
     if (p->kept < p->ninsns) {
         end_at(p, Ijk_Boring, p->insns[p->kept].pc);
     } else if (p->in->next->tag == Iex_Const) {
-        if (p->in->jumpkind == Ijk_NoDecode) /* it is behind the block's instructions */
+        uint64_t target = p->in->next->Iex.Const.con->Ico.U64;
+        bool is_known = p->insn && p->insn->pc == target; /* ud2 */
+        if (p->in->jumpkind == Ijk_NoDecode &&
+            !is_known) /* it is behind the block's instructions */
             p->start = p->now;
-        end_at(p, p->in->jumpkind, p->in->next->Iex.Const.con->Ico.U64);
+        end_at(p, p->in->jumpkind, target);
     } else {
         CHECK(is_indirect(p->in->jumpkind));
         vex_new_site(p, VEX_SITE_INDIRECT, p->insn->pc, p->now);

@@ -195,7 +195,7 @@ static struct vex_page *refuse(struct cpu *cpu, vaddr_t va, uint32_t error)
                                  .addr = va,
                                  .error = error,
                                  .pc = va};
-    cpu->engine->meter.fetches++;
+    cpu->engine->meter.fetches += canonical; /* else it was no lookup */
     return NULL;
 }
 

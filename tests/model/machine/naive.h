@@ -103,7 +103,7 @@ static inline struct naive_walk naive_walk(struct ram *ram, struct mmu_root root
 
 /* ---- replacement ---- */
 
-enum { NAIVE_ENTRIES_MAX = 2048 };
+enum { NAIVE_ENTRIES_MAX = 3072 };
 
 struct naive_sets {
     unsigned entries, ways;
@@ -268,7 +268,7 @@ struct naive {
     uint64_t clock;
     struct naive_level level[TLB_KINDS];
     struct naive_cache cache[6]; /* by level of the cached entries */
-    bool inclusive;
+    bool inclusive, untagged;
     struct counters counters;
     uint64_t evicted; /* newest last use of what the last lookup took from its first level, or 0 */
 };
@@ -288,6 +288,7 @@ static inline void naive_configure(struct naive *naive, const struct tlb_spec *s
 {
     naive->clock = 1;
     naive->inclusive = spec->inclusive;
+    naive->untagged = spec->untagged;
     for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
         struct naive_level *level = &naive->level[kind];
         naive_shape(&level->array[0].sets, spec, spec->level[kind], kind);
@@ -382,23 +383,29 @@ static inline void naive_note_gone(struct naive *naive, struct naive_entry gone)
         naive->evicted = gone.used;
 }
 
+/* Of an array of a first level. */
+static inline void naive_drag_from(struct naive *naive, struct naive_array *array,
+                                   struct naive_entry gone, bool noted)
+{
+    for (unsigned i = 0; i < array->sets.entries; i++) {
+        struct naive_entry *entry = &array->entry[i];
+        unsigned shift = entry->shift > gone.shift ? entry->shift : gone.shift;
+        if (!entry->valid || entry->asid != gone.asid || entry->va >> shift != gone.va >> shift)
+            continue;
+        if (noted)
+            naive_note_gone(naive, *entry);
+        entry->valid = false;
+    }
+}
+
 /* What left the second level takes with it what the first levels have of the same addresses. */
 static inline void naive_drag_out(struct naive *naive, struct naive_entry gone, bool fetch)
 {
     bool is_unified = naive->level[TLB_L2I].array[0].sets.entries == 0;
     for (unsigned kind = TLB_L1D; kind <= TLB_L1I; kind++) {
-        if (!is_unified && (kind == TLB_L1I) != fetch)
-            continue;
-        for (unsigned i = 0; i < 3 * NAIVE_ENTRIES_MAX; i++) {
-            struct naive_entry *entry =
-                &naive->level[kind].array[i / NAIVE_ENTRIES_MAX].entry[i % NAIVE_ENTRIES_MAX];
-            unsigned shift = entry->shift > gone.shift ? entry->shift : gone.shift;
-            if (!entry->valid || entry->asid != gone.asid || entry->va >> shift != gone.va >> shift)
-                continue;
-            if ((kind == TLB_L1I) == fetch)
-                naive_note_gone(naive, *entry);
-            entry->valid = false;
-        }
+        bool is_filled = (kind == TLB_L1I) == fetch;
+        for (unsigned size = 0; size < TLB_SIZES && (is_unified || is_filled); size++)
+            naive_drag_from(naive, &naive->level[kind].array[size], gone, is_filled);
     }
 }
 
@@ -412,19 +419,22 @@ static inline void naive_forget_steps(struct naive *naive, int asid) /* -1: all 
     }
 }
 
-/* The page's entries in the levels; those of the walk caches stay. */
-static inline void naive_forget_page(struct naive *naive, uint16_t asid, uint64_t va)
+/* The page's entries in an array. */
+static inline void naive_forget_in(struct naive_array *array, uint16_t asid, uint64_t va)
 {
-    for (unsigned i = 0; i < 3 * TLB_KINDS * NAIVE_ENTRIES_MAX; i++) {
-        struct naive_array *array =
-            &naive->level[i / NAIVE_ENTRIES_MAX / 3].array[i / NAIVE_ENTRIES_MAX % 3];
-        struct naive_entry *entry = &array->entry[i % NAIVE_ENTRIES_MAX];
-        if (i % NAIVE_ENTRIES_MAX >= array->sets.entries)
-            continue;
+    for (unsigned i = 0; i < array->sets.entries; i++) {
+        struct naive_entry *entry = &array->entry[i];
         if (entry->valid && entry->asid == asid &&
             entry->va >> entry->page.shift == va >> entry->page.shift)
             entry->valid = false;
     }
+}
+
+/* The page's entries in the levels; those of the walk caches stay. */
+static inline void naive_forget_page(struct naive *naive, uint16_t asid, uint64_t va)
+{
+    for (unsigned k = 0; k < 3 * TLB_KINDS; k++)
+        naive_forget_in(&naive->level[k / 3].array[k % 3], asid, va);
 }
 
 static inline void naive_flush_page(struct naive *naive, uint16_t asid, uint64_t va)
@@ -443,6 +453,42 @@ static inline void naive_flush(struct naive *naive, int asid) /* -1: all */
                 array->entry[i].valid = false;
         }
     }
+}
+
+/* ---- what an operating system asks for ---- */
+
+static inline void naive_invalidate_page(struct naive *naive, uint16_t asid, uint64_t va)
+{
+    if (naive->untagged && asid != naive->root.asid)
+        return;
+    naive_flush_page(naive, asid, va);
+    naive->counters.tlb_flushes++;
+    naive->counters.tlb_flushes_page++;
+}
+
+static inline void naive_invalidate_space(struct naive *naive, uint16_t asid)
+{
+    if (naive->untagged && asid != naive->root.asid)
+        return;
+    naive_flush(naive, asid);
+    naive->counters.tlb_flushes++;
+    naive->counters.tlb_flushes_space++;
+}
+
+static inline void naive_invalidate_all(struct naive *naive)
+{
+    naive_flush(naive, -1);
+    naive->counters.tlb_flushes++;
+    naive->counters.tlb_flushes_all++;
+}
+
+static inline void naive_switch(struct naive *naive, struct mmu_root root)
+{
+    bool is_other = root.table != naive->root.table || root.asid != naive->root.asid ||
+                    root.levels != naive->root.levels;
+    if (is_other && naive->untagged && naive->root.table)
+        naive_invalidate_all(naive);
+    naive->root = root;
 }
 
 static inline bool naive_allows(struct naive_page page, enum mmu_access access)

@@ -98,6 +98,7 @@ static void defaults(void **state)
     assert_string_equal(pw_config_get(config, "swap"), "4294967296");
     assert_string_equal(pw_config_get(config, "policy"), "clock");
     assert_string_equal(pw_config_get(config, "tlb"), "skylake");
+    assert_string_equal(pw_config_get(config, "levels"), "4");
     assert_string_equal(pw_config_get(config, "page-size"), "4096");
     assert_string_equal(pw_config_get(config, "overcommit"), "heuristic");
     assert_string_equal(pw_config_get(config, "engine"), "vex");
@@ -187,6 +188,11 @@ static void choices(void **state)
     refuse("policy", "", "choose one of clock,");
     accept("tlb", "l1d=16:4,l1i=16:4,l2=0", "l1d=16:4,l1i=16:4");
     refuse("tlb", "skylark", "no such TLB");
+    accept("levels", "5", "5");
+    accept("levels", "4", "4");
+    refuse("levels", "3", "not 4 or 5");
+    refuse("levels", "", "not 4 or 5");
+    refuse("levels", "44", "not 4 or 5");
     refuse("tlb", "l1d=16:3,l1i=16:4", "ways");
     refuse("tlb", "l1d=99999999999:4,l1i=16:4", "entries");
 }
@@ -216,8 +222,9 @@ static void the_rest(void **state)
     accept("overcommit", "heuristic", "heuristic");
     refuse("overcommit", "sometimes", "not heuristic, always or never");
     accept("page-size", "4k", "4096");
-    refuse("page-size", "2M", "not built into this pagewalk: use 4K");
-    refuse("page-size", "thp", "not built into this pagewalk: use 4K");
+    accept("page-size", "thp", "thp");
+    refuse("page-size", "2M", "not built into this pagewalk: use 4K or thp");
+    refuse("page-size", "THP", "not built into this pagewalk: use 4K or thp");
     refuse("engine", "kvm", "not built into this pagewalk: use vex");
     refuse("engine", "qemu", "use vex");
     accept("code-cache", "64M", "67108864");

@@ -30,6 +30,8 @@ struct rig_options {
     const char *path;   /* of the swap disk; NULL: temporary */
     const char *policy; /* NULL: clock */
     unsigned levels;    /* 0: 4 */
+    bool large_pages;
+    const char *tlb; /* NULL: tiny */
 };
 
 static inline struct rig *rig_create(struct rig_options options)
@@ -43,14 +45,16 @@ static inline struct rig *rig_create(struct rig_options options)
     rig->machine.levels = options.levels ? options.levels : 4;
     assert_int_equal(
         ram_create(options.nframes ? options.nframes : RAM_FRAMES_MIN, &rig->machine.ram), 0);
-    assert_int_equal(tlb_spec_parse("tiny", &spec, &why), 0);
+    assert_int_equal(tlb_spec_parse(options.tlb ? options.tlb : "tiny", &spec, &why), 0);
     assert_int_equal(tlb_create(&spec, rig->machine.ram, rig->front, rig->ifront, &rig->machine.now,
                                 &rig->machine.tlb),
                      0);
     if (options.nslots)
         assert_int_equal(swapdisk_create(options.path, options.nslots * PAGE_SIZE, &swap), 0);
-    struct kernel_options kernel = {
-        .policy = options.policy ? options.policy : "clock", .seed = 1, .swap = swap};
+    struct kernel_options kernel = {.policy = options.policy ? options.policy : "clock",
+                                    .seed = 1,
+                                    .swap = swap,
+                                    .large_pages = options.large_pages};
     assert_int_equal(kernel_create(&rig->machine, &kernel, &rig->kernel), 0);
     return rig;
 }

@@ -73,6 +73,43 @@ static void every_frame_can_be_taken_once(void **state)
     rig_destroy(rig);
 }
 
+static void blocks_are_taken_whole(void **state)
+{
+    enum { FRAMES = 3 * FRAME_BLOCK + 100 };
+    struct rig *rig = rig_create((struct rig_options){.nframes = FRAMES});
+    struct kernel *kernel = rig->kernel;
+    struct frame_table *table = &kernel->frames;
+    uint64_t nfree = table->nfree;
+    struct frame *blocks[2], *single = take(rig, FRAME_ANON);
+    for (unsigned i = 0; i < 2; i++) {
+        pfn_t first = frame_find_block(table);
+        assert_int_equal(first, (i + 1) * FRAME_BLOCK); /* the lowest is in use */
+        table->reserved = FRAME_BLOCK;
+        blocks[i] = frame_take_block(kernel, FRAME_ANON, first);
+        assert_ptr_equal(blocks[i], frame_get(table, first));
+        assert_true(frame_is_valid(kernel));
+    }
+    assert_int_equal(table->nfree, nfree - 1 - 2 * FRAME_BLOCK);
+    assert_int_equal(frame_find_block(table), PFN_NONE); /* 100 frames are not enough */
+    memset(rig_bytes(rig, blocks[0] + 7), 0xaa, PAGE_SIZE);
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        frame_give(kernel, blocks[0] + i);
+    assert_int_equal(frame_find_block(table), FRAME_BLOCK);
+    struct frame *other = take(rig, FRAME_TABLE); /* out of the block that was given last */
+    assert_int_equal(frame_find_block(table), PFN_NONE);
+    frame_give(kernel, other);
+    table->reserved = FRAME_BLOCK;
+    blocks[0] = frame_take_block(kernel, FRAME_ANON, frame_find_block(table));
+    assert_int_equal(*rig_bytes(rig, blocks[0] + 7), 0);
+    assert_true(frame_is_valid(kernel));
+    for (unsigned i = 0; i < 2 * FRAME_BLOCK; i++)
+        frame_give(kernel, blocks[i / FRAME_BLOCK] + i % FRAME_BLOCK);
+    frame_give(kernel, single);
+    assert_int_equal(table->nfree, nfree);
+    assert_true(frame_is_valid(kernel));
+    rig_destroy(rig);
+}
+
 static void zeroed_frames_are_zero_also_when_used_before(void **state)
 {
     struct rig *rig = rig_create((struct rig_options){0});
@@ -186,6 +223,7 @@ int main(void)
         cmocka_unit_test(free_frames_cost_nothing_until_taken),
         cmocka_unit_test(taken_and_given_frames_are_counted),
         cmocka_unit_test(every_frame_can_be_taken_once),
+        cmocka_unit_test(blocks_are_taken_whole),
         cmocka_unit_test(zeroed_frames_are_zero_also_when_used_before),
         cmocka_unit_test(code_in_a_taken_frame_is_noticed),
         cmocka_unit_test(evictable_means_active_and_not_wired),

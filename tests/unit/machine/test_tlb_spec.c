@@ -180,6 +180,10 @@ static void test_wrong_specs(void **state)
     refuse("l1d=4:4,l1i=4:4,l1i-1g=split,l1i-1g=1:1", "l1i-1g is given twice");
     refuse("l1d=4:4,l1i=4:4,inclusive=maybe", "inclusive: expected yes or no");
     refuse("l1d=4:4,l1i=4:4,inclusive=yesno", "inclusive: expected yes or no");
+    refuse("l1d=4:4,l1i=4:4,asid=", "asid: expected yes or no");
+    refuse("l1d=4:4,asid=no,l1i=4:4,asid=no", "asid is given twice");
+    assert_string_equal(parse("l1d=4:4,l1i=4:4,asid=no,seed=2").name,
+                        "l1d=4:4,l1i=4:4,asid=no,seed=2");
     refuse("inclusive=no,l1d=4:4,l1i=4:4,inclusive=yes", "inclusive is given twice");
     refuse("l1d=4:4,l1i=4:4,pwc=", "pwc: expected CACHE:ENTRIES:WAYS");
     refuse("l1d=4:4,l1i=4:4,pwc=8:4", "pwc: expected CACHE:ENTRIES:WAYS");

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Large pages by known answers: where one is made, what it costs to take it away, what is left when
+ * a part of it changes. The model test does the rest. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/mman.h>
+
+#include "kernel/fault.h"
+#include "kernel/reclaim.h"
+#include "kernel/space.h"
+#include "rig.h"
+
+#define LARGE ((uint64_t)FRAME_BLOCK * PAGE_SIZE)
+#define AT ((uint64_t)0x7f0000000000)
+
+struct fixture {
+    struct rig *rig;
+    struct kernel *kernel;
+    struct space *space;
+    struct counters *c;
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    f.rig = rig_create((struct rig_options){
+        .nframes = 6 * FRAME_BLOCK, .nslots = 4096, .large_pages = true, .tlb = "skylake"});
+    f.kernel = f.rig->kernel;
+    f.c = &f.rig->counters;
+    *state = &f;
+    return space_create(f.kernel, &f.space);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(kernel_is_valid(f->kernel) && tlb_is_valid(f->rig->machine.tlb));
+    space_put(f->space);
+    rig_destroy(f->rig);
+    return 0;
+}
+
+static void map(struct fixture *f, uint64_t va, uint64_t len, unsigned flags)
+{
+    vaddr_t at;
+    struct space_map_request request = {.addr = vaddr(va),
+                                        .len = len,
+                                        .prot = PROT_MASK_R | PROT_MASK_W,
+                                        .max_prot = 7,
+                                        .flags = SPACE_MAP_FIXED,
+                                        .region_flags = flags};
+    assert_int_equal(space_map(f->space, &request, &at), 0);
+}
+
+static uint8_t *touch(struct fixture *f, uint64_t va, enum mmu_access access)
+{
+    uint8_t *byte;
+    while (!(byte = rig_access(f->rig, f->space, va, access)))
+        assert_int_equal(fault_handle(f->space, vaddr(va), access), FAULT_DONE);
+    return byte;
+}
+
+/* The size of the page that the processor sees. */
+static unsigned page_shift(struct fixture *f, uint64_t va)
+{
+    return mmu_page_shift(f->rig->machine.ram, f->space->table.root, vaddr(va));
+}
+
+static void test_first_store_makes_one(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT - PAGE_SIZE, 2 * LARGE, 0);
+    touch(f, AT + 3 * PAGE_SIZE, MMU_LOAD); /* the page of zeros */
+    assert_int_equal(f->c->large_faults, 0);
+    *touch(f, AT + 5 * PAGE_SIZE + 1, MMU_STORE) = 42;
+    assert_int_equal(f->c->large_faults, 1);
+    assert_int_equal(page_shift(f, AT), 21);
+    assert_int_equal(space_resident(f->space), FRAME_BLOCK);
+    uint64_t faults = f->c->faults;
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        assert_int_equal(*touch(f, AT + i * PAGE_SIZE + 1, MMU_LOAD), i == 5 ? 42 : 0);
+    assert_int_equal(f->c->faults, faults);
+    touch(f, AT + LARGE, MMU_STORE); /* the region ends before its 2 MiB do */
+    touch(f, AT - PAGE_SIZE, MMU_STORE);
+    assert_int_equal(f->c->large_faults, 1);
+    assert_int_equal(page_shift(f, AT + LARGE), PAGE_SHIFT);
+}
+
+static void test_not_where_it_must_not_be(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT, LARGE, REGION_NOHUGEPAGE);
+    map(f, AT + LARGE, LARGE, REGION_GROWSDOWN);
+    map(f, AT + 2 * LARGE, LARGE, 0);
+    assert_int_equal(space_lock(f->space, vaddr(AT + 2 * LARGE), PAGE_SIZE, true), 0);
+    for (unsigned i = 0; i < 3; i++)
+        touch(f, AT + i * LARGE + 7 * PAGE_SIZE, MMU_STORE);
+    assert_int_equal(f->c->large_faults, 0);
+    assert_int_equal(space_unlock(f->space, vaddr(AT + 2 * LARGE), PAGE_SIZE), 0);
+    touch(f, AT + 2 * LARGE, MMU_STORE); /* it has pages already */
+    assert_int_equal(f->c->large_faults, 0);
+    f->kernel->large_pages = false;
+    map(f, AT + 3 * LARGE, LARGE, 0);
+    touch(f, AT + 3 * LARGE, MMU_STORE);
+    assert_int_equal(f->c->large_faults, 0);
+}
+
+/* Taken away or restricted whole, it costs one invalidation and is not split. */
+static void test_whole(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT, LARGE, 0);
+    touch(f, AT, MMU_STORE);
+    uint64_t flushes = f->c->tlb_flushes;
+    assert_int_equal(space_protect(f->space, vaddr(AT), LARGE, PROT_MASK_R), 0);
+    assert_int_equal(f->c->tlb_flushes, flushes + 1);
+    assert_int_equal(page_shift(f, AT), 21);
+    assert_null(rig_access(f->rig, f->space, AT, MMU_STORE));
+    assert_int_equal(fault_handle(f->space, vaddr(AT), MMU_STORE), FAULT_SEGV_ACCERR);
+    touch(f, AT + PAGE_SIZE, MMU_LOAD);
+    flushes = f->c->tlb_flushes;
+    assert_int_equal(space_unmap(f->space, vaddr(AT), LARGE), 0);
+    assert_int_equal(f->c->tlb_flushes, flushes + 1);
+    assert_int_equal(f->c->large_splits, 0);
+    assert_int_equal(f->kernel->pages_live, 0);
+}
+
+static void test_part(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT, LARGE, 0);
+    *touch(f, AT + 9 * PAGE_SIZE, MMU_STORE) = 9;
+    assert_int_equal(space_unmap(f->space, vaddr(AT + 4 * PAGE_SIZE), PAGE_SIZE), 0);
+    assert_int_equal(f->c->large_splits, 1);
+    assert_int_equal(page_shift(f, AT), PAGE_SHIFT);
+    assert_int_equal(space_resident(f->space), FRAME_BLOCK - 1);
+    assert_int_equal(*touch(f, AT + 9 * PAGE_SIZE, MMU_LOAD), 9);
+    assert_int_equal(fault_handle(f->space, vaddr(AT + 4 * PAGE_SIZE), MMU_LOAD),
+                     FAULT_SEGV_MAPERR);
+}
+
+/* One accessed bit for all pages, but each is asked for itself. */
+static void test_ageing(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT, LARGE, 0);
+    touch(f, AT, MMU_STORE);
+    uint64_t pte = pagetable_entry(f->kernel, &f->space->table, vaddr(AT + 6 * PAGE_SIZE));
+    assert_true((pte & PTE_A) && (pte & PTE_D));
+    struct frame *six = frame_get(&f->kernel->frames, pte_pfn(pte));
+    uint64_t flushes = f->c->tlb_flushes;
+    assert_true(pagetable_test_clear_accessed(f->kernel, six));
+    assert_false(pagetable_test_clear_accessed(f->kernel, six));
+    assert_true(pagetable_test_clear_accessed(f->kernel, six + 1));
+    assert_int_equal(f->c->tlb_flushes, flushes + 1);
+    touch(f, AT + 100 * PAGE_SIZE, MMU_LOAD);
+    assert_true(pagetable_test_clear_accessed(f->kernel, six));
+    assert_int_equal(page_shift(f, AT), 21);
+    assert_true(reclaim_frame(f->kernel, six));
+    assert_int_equal(f->c->large_splits, 1);
+    assert_int_equal(space_resident(f->space), FRAME_BLOCK - 1);
+}
+
+static void test_fork(void **state)
+{
+    struct fixture *f = *state;
+    struct space *child;
+    map(f, AT, LARGE, 0);
+    *touch(f, AT + PAGE_SIZE, MMU_STORE) = 1;
+    assert_int_equal(space_fork(f->space, &child), 0);
+    assert_int_equal(page_shift(f, AT), 21); /* read-only, in one piece */
+    *touch(f, AT + PAGE_SIZE, MMU_STORE) = 2;
+    assert_int_equal(f->c->faults_cow, 1);
+    assert_int_equal(page_shift(f, AT), PAGE_SHIFT);
+    uint8_t *theirs;
+    while (!(theirs = rig_access(f->rig, child, AT + PAGE_SIZE, MMU_LOAD)))
+        assert_int_equal(fault_handle(child, vaddr(AT + PAGE_SIZE), MMU_LOAD), FAULT_DONE);
+    assert_int_equal(*theirs, 1);
+    assert_true(kernel_is_valid(f->kernel));
+    space_put(child);
+}
+
+/* RAM without 2 MiB in one piece, or without as much to spare, gives small pages. */
+static void test_little_ram(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT, 8 * LARGE, 0);
+    for (unsigned i = 0; i < 8; i++)
+        touch(f, AT + i * LARGE, MMU_STORE);
+    assert_in_range(f->c->large_faults, 3, 5);
+    assert_int_equal(f->c->reclaims, 0);
+    assert_int_equal(page_shift(f, AT + 7 * LARGE), PAGE_SHIFT);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_first_store_makes_one),
+        TEST(test_not_where_it_must_not_be),
+        TEST(test_whole),
+        TEST(test_part),
+        TEST(test_ageing),
+        TEST(test_fork),
+        TEST(test_little_ram),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
