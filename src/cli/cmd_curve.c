@@ -176,11 +176,12 @@ static int end_record(const struct options *options, struct pw_system *system,
                       const struct report *report, void *path)
 {
     struct pw_error error;
-    struct pw_curve *curve;
-    if (pw_record_end(system, &error) < 0 ||
-        pw_curve_trace(options->config, path, &curve, &error) < 0)
+    struct pw_curve *curve = NULL;
+    if (pw_record_end(system, &error) < 0)
         return message_error("%s", error.message);
-    int status = show(options, curve, path, report->argv);
+    int status = pw_curve_trace(options->config, path, &curve, &error) < 0
+                     ? message_error("%s", error.message)
+                     : show(options, curve, path, report->argv);
     pw_curve_destroy(curve);
     unlink(path);
     return status;
