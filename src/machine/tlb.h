@@ -241,7 +241,7 @@ void tlb_ifront_clear(struct tlb *tlb);
  * is not among the TLB_RECENT used last (of 4 KiB, of any space, by data accesses and fetches
  * together), and which page is one of them no more, having been used least recently.
  */
-enum { TLB_RECENT = 64 };
+enum { TLB_RECENT = 128 };
 struct tlb_watch {
     /* `access` is what the TLB was asked for: MMU_STORE also of a load whose instruction stores to
      * the same place. */
@@ -249,8 +249,8 @@ struct tlb_watch {
     void (*leave)(void *context, uint16_t space, vaddr_t page); /* after enter() */
     void *context;
 };
-/* From now on; once. `watch` is copied. Errors: -ENOMEM. */
-int tlb_watch(struct tlb *tlb, const struct tlb_watch *watch);
+/* From now on; `watch` is copied. NULL: no more. */
+void tlb_watch(struct tlb *tlb, const struct tlb_watch *watch);
 /* A use of a page that is no lookup: the kernel's. => watched */
 void tlb_watch_use(struct tlb *tlb, uint16_t space, vaddr_t va, enum mmu_access access);
 /* Pages that cease to exist. Result: how many of them were among those used last, of which they are

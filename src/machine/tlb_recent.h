@@ -11,6 +11,7 @@
  *   R1  a page of a space is in the set at most once
  *   R2  a slot that names a page of the set is that page's, and the page knows that it is in front
  *   R3  a page with a valid front slot is in the set
+ *   R4  every page of the set is found
  */
 #ifndef MACHINE_TLB_RECENT_H
 #define MACHINE_TLB_RECENT_H
@@ -25,21 +26,31 @@ struct tlb_recent_page {
     vaddr_t page;
     uint16_t space;
     bool in_front[TLB_RECENT_SIDES];
+    uint8_t next;                     /* in its chain: number + 1; 0: none */
     uint64_t stamp[TLB_RECENT_SIDES]; /* where it is not in front; 0: never used so */
+};
+
+enum { TLB_RECENT_QUEUE = 16, TLB_RECENT_CHAINS = 256 };
+
+struct tlb_recent_queued {
+    uint64_t stamp;
+    uint8_t number;
 };
 
 struct tlb_recent {
     struct tlb_watch watch;
     unsigned count;
     struct tlb_recent_page pages[TLB_RECENT];
+    uint8_t chains[TLB_RECENT_CHAINS];                  /* pages by hash: number + 1; 0: none */
     uint8_t in_slot[TLB_RECENT_SIDES][TLB_FRONT_SLOTS]; /* its number + 1; 0: none */
+    struct tlb_recent_queued queue[TLB_RECENT_QUEUE];   /* the next victims, as of some time ago */
+    unsigned queued;                                    /* how many of them are left */
     const struct tlb_front *front;
     const struct tlb_ifront *ifront;
 };
 
-/* Errors: -ENOMEM. */
-int tlb_recent_create(const struct tlb_watch *watch, const struct tlb_front *front,
-                      const struct tlb_ifront *ifront, struct tlb_recent **out);
+struct tlb_recent *tlb_recent_create(const struct tlb_watch *watch, const struct tlb_front *front,
+                                     const struct tlb_ifront *ifront);
 void tlb_recent_destroy(struct tlb_recent *recent);
 
 /* The page of the set, or NULL. */
@@ -62,6 +73,6 @@ void tlb_recent_leave(struct tlb_recent *recent, enum tlb_recent_side side, unsi
 /* Takes a page out of the set, of which the watcher knows. => it is not in front */
 void tlb_recent_remove(struct tlb_recent *recent, struct tlb_recent_page *page);
 
-bool tlb_recent_is_valid(const struct tlb_recent *recent);
+bool tlb_recent_is_valid(struct tlb_recent *recent);
 
 #endif

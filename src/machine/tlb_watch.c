@@ -4,17 +4,15 @@
  * arrays do not answer comes by here, and a page that is no longer among those used last is taken
  * out of the front.
  */
-#include <errno.h>
-
 #include "base/check.h"
 #include "machine/tlb_parts.h"
 
-int tlb_watch(struct tlb *tlb, const struct tlb_watch *watch)
+void tlb_watch(struct tlb *tlb, const struct tlb_watch *watch)
 {
-    CHECK(!tlb->recent);
     tlb_empty_front(tlb, &tlb->data);
     tlb_empty_front(tlb, &tlb->fetch);
-    return tlb_recent_create(watch, tlb->front, tlb->ifront, &tlb->recent);
+    tlb_recent_destroy(tlb->recent);
+    tlb->recent = watch ? tlb_recent_create(watch, tlb->front, tlb->ifront) : NULL;
 }
 
 static void leave_front(struct tlb *tlb, const struct tlb_recent_page *page)
