@@ -157,6 +157,8 @@ void pw_curve_begin(struct pw_system *system);
 struct pw_curve *pw_curve_end(struct pw_system *system);
 void pw_curve_destroy(struct pw_curve *curve);
 
+/* The fewest frames that it tells of: 1; of a program 128, unless "every-access" was set. */
+uint64_t pw_curve_least(const struct pw_curve *curve);
 uint64_t pw_curve_pages(const struct pw_curve *curve);        /* the most that existed at once */
 uint64_t pw_curve_instructions(const struct pw_curve *curve); /* 0: the trace has no fetches */
 uint64_t pw_curve_accesses(const struct pw_curve *curve);     /* loads and stores */

@@ -30,6 +30,7 @@ struct pw_config {
     uint64_t seed;
     char *strace_path; /* NULL: no tracing; "-": standard error */
     bool strict;
+    bool every_access;               /* curve only */
     uint64_t tau;                    /* of the working set, instructions; curve only */
     char *format;                    /* of a trace; replay only, else NULL */
     uint64_t code_cache_len;         /* bytes; 0: the engine's default */

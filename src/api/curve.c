@@ -13,6 +13,7 @@
 #include "api/system.h"
 #include "base/check.h"
 #include "base/xalloc.h"
+#include "machine/tlb.h"
 #include "observe/lrustack.h"
 #include "observe/trace.h"
 #include "observe/workingset.h"
@@ -21,7 +22,8 @@ enum { BATCH = 1024, KINDS = LRUSTACK_KINDS };
 
 struct pw_curve {
     struct lrustack *stack;
-    struct workingset *set;
+    uint64_t least;         /* frames: 1, or what was not watched */
+    struct workingset *set; /* NULL: not watched */
     uint64_t instructions, accesses;
     uint64_t npages;
     uint64_t *faults[KINDS]; /* by kind, then by frames 0 .. npages; NULL: not finished */
@@ -30,6 +32,7 @@ struct pw_curve {
 static struct pw_curve *create(uint64_t tau)
 {
     struct pw_curve *curve = x_calloc(1, sizeof(*curve));
+    curve->least = 1;
     curve->stack = lrustack_create();
     curve->set = workingset_create(tau);
     return curve;
@@ -40,7 +43,8 @@ void pw_curve_destroy(struct pw_curve *curve)
     if (!curve)
         return;
     lrustack_destroy(curve->stack);
-    workingset_destroy(curve->set);
+    if (curve->set)
+        workingset_destroy(curve->set);
     for (unsigned kind = 0; kind < KINDS; kind++)
         free(curve->faults[kind]);
     free(curve);
@@ -60,6 +64,8 @@ static void use(void *context, const struct trace_ref *ref)
 static void finish(struct pw_curve *curve)
 {
     curve->npages = lrustack_pages(curve->stack);
+    if (curve->least > curve->npages)
+        curve->least = curve->npages ? curve->npages : 1;
     for (unsigned kind = 0; kind < KINDS; kind++) {
         uint64_t *faults = x_malloc((curve->npages + 1) * sizeof(*faults));
         uint64_t sum = lrustack_count(curve->stack, (enum trace_kind)kind, 0);
@@ -98,9 +104,79 @@ int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_c
     return 0;
 }
 
+/* ---- of a program, watched only beyond the pages used last ---- */
+
+static struct trace_ref ref_of(uint16_t space, vaddr_t page, enum mmu_access access)
+{
+    static const enum trace_kind kinds[] = {
+        [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
+    return (struct trace_ref){
+        .page = vaddr_vpn(page), .count = 1, .space = space, .kind = (uint8_t)kinds[access]};
+}
+
+static void page_enters(void *context, uint16_t space, vaddr_t page, enum mmu_access access)
+{
+    const struct pw_system *system = context;
+    struct trace_ref ref = ref_of(space, page, access);
+    lrustack_enter(system->curve->stack, &ref);
+}
+
+static void page_leaves(void *context, uint16_t space, vaddr_t page)
+{
+    const struct pw_system *system = context;
+    struct trace_ref ref = ref_of(space, page, MMU_LOAD);
+    lrustack_leave(system->curve->stack, &ref);
+}
+
+static void kernel_uses(void *context, uint16_t space, vaddr_t va, enum mmu_access access)
+{
+    const struct pw_system *system = context;
+    tlb_watch_use(system->machine->tlb, space, va, access);
+}
+
+static void pages_go(void *context, uint16_t space, vaddr_t va, uint64_t npages)
+{
+    const struct pw_system *system = context;
+    unsigned on_top = tlb_watch_gone(system->machine->tlb, space, va, npages);
+    while (npages > 0) {
+        struct trace_ref ref = ref_of(space, va, MMU_LOAD);
+        ref.count = npages < UINT32_MAX ? (uint32_t)npages : UINT32_MAX;
+        lrustack_gone(system->curve->stack, &ref, on_top);
+        on_top = 0;
+        va.v += (uint64_t)ref.count << PAGE_SHIFT;
+        npages -= ref.count;
+    }
+}
+
+static void watch(struct pw_system *system)
+{
+    const struct tlb_watch watch = {page_enters, page_leaves, system};
+    struct pw_curve *curve = x_calloc(1, sizeof(*curve));
+    curve->least = TLB_RECENT;
+    curve->stack = lrustack_create_below(TLB_RECENT);
+    system->curve = curve;
+    tlb_watch(system->machine->tlb, &watch);
+    system->kernel->watch = (struct kernel_watch){kernel_uses, pages_go, system};
+}
+
+static void unwatch(struct pw_system *system)
+{
+    struct pw_curve *curve = system->curve;
+    curve->instructions = pw_counter(system, pw_counter_find("instructions"));
+    curve->accesses = pw_counter(system, pw_counter_find("loads")) +
+                      pw_counter(system, pw_counter_find("stores"));
+    tlb_watch(system->machine->tlb, NULL);
+    system->kernel->watch = (struct kernel_watch){0};
+}
+
+/* ---- of a program ---- */
+
 void pw_curve_begin(struct pw_system *system)
 {
-    CHECK(system->recorder);
+    if (!system->recorder) {
+        watch(system);
+        return;
+    }
     system->curve = create(system->tau);
     recorder_set_sink(system->recorder, use, system->curve);
 }
@@ -109,10 +185,18 @@ struct pw_curve *pw_curve_end(struct pw_system *system)
 {
     struct pw_curve *curve = system->curve;
     CHECK(curve);
-    recorder_set_sink(system->recorder, NULL, NULL);
+    if (system->recorder)
+        recorder_set_sink(system->recorder, NULL, NULL);
+    else
+        unwatch(system);
     finish(curve);
     system->curve = NULL;
     return curve;
+}
+
+uint64_t pw_curve_least(const struct pw_curve *curve)
+{
+    return curve->least;
 }
 
 uint64_t pw_curve_pages(const struct pw_curve *curve)
@@ -122,7 +206,7 @@ uint64_t pw_curve_pages(const struct pw_curve *curve)
 
 bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_working_set *out)
 {
-    return workingset_at(curve->set, i, &out->instructions, &out->pages);
+    return curve->set && workingset_at(curve->set, i, &out->instructions, &out->pages);
 }
 
 uint64_t pw_curve_instructions(const struct pw_curve *curve)

@@ -122,7 +122,7 @@ static int create_linux(const struct pw_config *config, struct pw_system *system
 int pw_system_create(const struct pw_config *config, struct pw_system **out, struct pw_error *error)
 {
     struct pw_system *system = x_calloc(1, sizeof(*system));
-    if (config->use != PW_RUN)
+    if (config->use == PW_RECORD || (config->use == PW_CURVE && config->every_access))
         system->recorder = recorder_create();
     system->tau = config->tau;
     if (open_strace(config, &system->strace, error) < 0 ||

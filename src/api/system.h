@@ -10,7 +10,7 @@
 struct recorder;
 
 struct pw_system {
-    struct recorder *recorder; /* NULL: the configuration is for PW_RUN */
+    struct recorder *recorder; /* NULL: the CPU does not tell of each access */
     struct pw_curve *curve;    /* being made of what runs; else NULL */
     uint64_t tau;              /* of its working set, in instructions */
     FILE *strace;              /* NULL: no tracing */

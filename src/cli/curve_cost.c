@@ -111,7 +111,7 @@ double curve_seconds(const struct curve_view *view, uint64_t frames)
 /* The least number of frames in which the time is at most `limit`: more RAM never takes longer. */
 static uint64_t least_within(const struct curve_view *view, double limit)
 {
-    uint64_t low = 1, high = pw_curve_pages(view->curve);
+    uint64_t low = pw_curve_least(view->curve), high = pw_curve_pages(view->curve);
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         if (curve_seconds(view, middle) <= limit)
@@ -127,9 +127,10 @@ static uint64_t least_within(const struct curve_view *view, double limit)
 static void choose_rows(struct curve_view *view)
 {
     uint64_t pages = pw_curve_pages(view->curve), rows[CURVE_ROWS_MAX];
+    double least = (double)pw_curve_least(view->curve);
     size_t n = 0;
     double frames = (double)pages;
-    for (; n < CURVE_ROWS_MAX && frames >= 1 && frames * SHARE >= (double)pages;
+    for (; n < CURVE_ROWS_MAX && frames >= least && frames * SHARE >= (double)pages;
          frames /= M_SQRT2) {
         uint64_t row = (uint64_t)llround(frames);
         if (n > 0 && row == rows[n - 1])
@@ -150,7 +151,7 @@ void curve_view_create(struct curve_view *view)
     double best = curve_seconds(view, pages);
     view->best = least_within(view, 1.05 * best);
     uint64_t steep = least_within(view, 2 * best);
-    view->cliff = steep > 1 ? steep - 1 : 0;
+    view->cliff = steep > pw_curve_least(view->curve) ? steep - 1 : 0;
 }
 
 const char *curve_advice(const struct curve_view *view, char *buf, size_t len)

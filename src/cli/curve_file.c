@@ -20,7 +20,7 @@ static bool next_change(const struct curve_view *view, uint64_t *frames,
     for (; *frames <= pw_curve_pages(view->curve); ++*frames) {
         pw_curve_at(view->curve, *frames, point);
         pw_curve_at(view->curve, *frames - 1, &before);
-        if (*frames == 1 || point->faults != before.faults)
+        if (*frames == pw_curve_least(view->curve) || point->faults != before.faults)
             return true;
     }
     return false;
@@ -30,7 +30,8 @@ void curve_csv(FILE *out, const struct curve_view *view)
 {
     struct pw_curve_point point;
     fputs("ram_bytes,faults,faults_load,faults_store,faults_fetch\n", out);
-    for (uint64_t frames = 1; next_change(view, &frames, &point); frames++)
+    for (uint64_t frames = pw_curve_least(view->curve); next_change(view, &frames, &point);
+         frames++)
         fprintf(out, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
                 frames * page_bytes, point.faults, point.loads, point.stores, point.fetches);
 }
@@ -52,7 +53,8 @@ static json_t *points(const struct curve_view *view)
 {
     json_t *list = json_array();
     struct pw_curve_point point;
-    for (uint64_t frames = 1; next_change(view, &frames, &point); frames++)
+    for (uint64_t frames = pw_curve_least(view->curve); next_change(view, &frames, &point);
+         frames++)
         json_array_append_new(list, json_pack("[o,o,o,o,o]", integer(frames * page_bytes),
                                               integer(point.faults), integer(point.loads),
                                               integer(point.stores), integer(point.fetches)));

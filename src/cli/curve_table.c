@@ -65,14 +65,23 @@ static void describe_working_set(const struct curve_view *view, char *text, size
     struct pw_working_set set;
     uint64_t sum = 0, peak = 0, instructions = 0;
     size_t n = 0;
+    text[0] = '\0';
     for (; pw_curve_working_set(view->curve, n, &set); n++) {
         sum += set.pages;
         peak = set.pages > peak ? set.pages : peak;
     }
+    if (n == 0)
+        return;
     pw_parse_size(pw_config_get(view->options->config, "tau"), &instructions);
     snprintf(text, len, "The working set of %s instructions is %s on average, %s at most.",
-             human_count(instructions, tau), human_size(n ? sum / n * 4096 : 0, mean),
+             human_count(instructions, tau), human_size(sum / n * 4096, mean),
              human_size(peak * 4096, most));
+}
+
+static bool is_of_every_access(const struct curve_view *view)
+{
+    return view->options->trace_path ||
+           strcmp(pw_config_get(view->options->config, "every-access"), "yes") == 0;
 }
 
 void curve_table(FILE *out, const struct curve_view *view, bool colour)
@@ -86,12 +95,15 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
     fputs("  ", out);
     human_wrap(out, 2, 2, curve_advice(view, text, sizeof(text)));
     describe_working_set(view, text, sizeof(text));
-    fputs("  ", out);
-    human_wrap(out, 2, 2, text);
+    if (*text) {
+        fputs("  ", out);
+        human_wrap(out, 2, 2, text);
+    }
     snprintf(text, sizeof(text),
-             "All pages are %s. Faults are exact, first touches included; times are modelled: "
+             "All pages are %s. Faults are exact%s, first touches included; times are modelled: "
              "%s an instruction, %s a minor and %s a major fault.",
              human_size(pw_curve_pages(view->curve) * 4096, size),
+             is_of_every_access(view) ? "" : " but for the ages of code pages",
              human_time(view->cost.instruction / 1e9, instruction),
              human_time(view->cost.minor / 1e9, minor), human_time(view->cost.major / 1e9, major));
     fputs("  ", out);

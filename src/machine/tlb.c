@@ -104,6 +104,7 @@ void tlb_destroy(struct tlb *tlb)
     destroy_second(&tlb->l2);
     destroy_second(&tlb->l2i);
     walkcache_destroy(&tlb->walkcache);
+    tlb_recent_destroy(tlb->recent);
     free(tlb);
 }
 
@@ -133,6 +134,8 @@ const struct tlb_served *tlb_served(const struct tlb *tlb)
 
 static void empty_slot(struct tlb *tlb, const struct tlb_side *side, unsigned slot)
 {
+    if (tlb->recent)
+        tlb_recent_leave(tlb->recent, tlb_recent_side_of(tlb, side), slot);
     if (side == &tlb->data)
         tlb->front[slot].rtag = tlb->front[slot].wtag = TLB_TAG_NONE;
     else
@@ -148,7 +151,7 @@ static void leave_front(struct tlb *tlb, struct tlb_side *side, struct tlb_way *
     way->where = &way->stamp;
 }
 
-static void leave_slot(struct tlb *tlb, struct tlb_side *side, unsigned slot)
+void tlb_leave_slot(struct tlb *tlb, struct tlb_side *side, unsigned slot)
 {
     if (!tlb_way_is_large(side->owner[slot])) {
         leave_front(tlb, side, side->owner[slot]);
@@ -187,7 +190,7 @@ static OFF_PATH uint64_t enter_slot(struct tlb *tlb, struct tlb_side *side, stru
     bool stays = side->owner[slot] == way && (!is_large || side->slots.frame[slot] == frame);
     if (side->owner[slot] && !stays) {
         displaced = *stamp;
-        leave_slot(tlb, side, slot);
+        tlb_leave_slot(tlb, side, slot);
     }
     if (!is_large) {
         side->owner[slot] = way;
@@ -207,7 +210,7 @@ void tlb_empty_front(struct tlb *tlb, struct tlb_side *side)
     }
     for (unsigned i = 0; i < TLB_FRONT_SLOTS && tlb->is_general; i++) {
         if (side->owner[i])
-            leave_slot(tlb, side, i);
+            tlb_leave_slot(tlb, side, i);
     }
 }
 
@@ -261,7 +264,7 @@ uint64_t tlb_retire(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way)
         return retire(tlb, side, way);
     int slot;
     while ((slot = tlb_slot_first(side, way)) >= 0)
-        leave_slot(tlb, side, (unsigned)slot);
+        tlb_leave_slot(tlb, side, (unsigned)slot);
     if (side == &tlb->fetch)
         tlb->gone_fetch = tlb_newer(tlb->gone_fetch, way->stamp);
     return way->stamp;
@@ -479,6 +482,8 @@ static ON_PATH bool look_up_data(struct tlb *tlb, vaddr_t va, enum mmu_access ac
     slot->addend = (uint64_t)(uintptr_t)frame - page;
     out->host = frame + (va.v & PAGE_MASK);
     out->error = 0;
+    if (tlb->recent)
+        tlb_recent_use(tlb, side, va, access, out);
     return true;
 }
 
@@ -547,6 +552,8 @@ uint64_t tlb_data_victim(struct tlb *tlb, vaddr_t va)
     const struct tlb_front *slot = &tlb->front[tlb_front_slot(va)];
     if (slot->rtag != TLB_TAG_NONE && slot->rtag != vaddr_page(va).v)
         newest = slot->stamp;
+    if (tlb->recent)
+        newest = tlb_newer(newest, tlb_recent_victim_stamp(tlb, va));
     unsigned set = tlb_level_set(level, key);
     if (tlb_find_first(side, va, key, set, tlb->is_general))
         return newest;
@@ -584,6 +591,8 @@ static ON_PATH bool look_up_fetch(struct tlb *tlb, vaddr_t va, const bool genera
     out->victim_stamp = tlb_newer(out->victim_stamp, displaced);
     out->host = ram_frame(tlb->ram, out->pfn) + (va.v & PAGE_MASK);
     out->error = 0;
+    if (tlb->recent)
+        tlb_recent_use(tlb, side, va, MMU_FETCH, out);
     return true;
 }
 

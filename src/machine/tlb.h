@@ -236,6 +236,27 @@ void tlb_front_protect(struct tlb *tlb, pfn_t pfn);
 /* Empties the instruction front array only; the modelled levels keep their entries. */
 void tlb_ifront_clear(struct tlb *tlb);
 
+/*
+ * A watcher of the order in which pages are used (tlb_watch.c). It is told when a page is used that
+ * is not among the TLB_RECENT used last (of 4 KiB, of any space, by data accesses and fetches
+ * together), and which page is one of them no more, having been used least recently.
+ */
+enum { TLB_RECENT = 128 };
+struct tlb_watch {
+    /* `access` is what the TLB was asked for: MMU_STORE also of a load whose instruction stores to
+     * the same place. */
+    void (*enter)(void *context, uint16_t space, vaddr_t page, enum mmu_access access);
+    void (*leave)(void *context, uint16_t space, vaddr_t page); /* after enter() */
+    void *context;
+};
+/* From now on; `watch` is copied. NULL: no more. */
+void tlb_watch(struct tlb *tlb, const struct tlb_watch *watch);
+/* A use of a page that is no lookup: the kernel's. => watched */
+void tlb_watch_use(struct tlb *tlb, uint16_t space, vaddr_t va, enum mmu_access access);
+/* Pages that cease to exist. Result: how many of them were among those used last, of which they are
+ * no more, without the watcher being told. => watched */
+unsigned tlb_watch_gone(struct tlb *tlb, uint16_t space, vaddr_t first, uint64_t npages);
+
 /* Invalidations, as INVLPG, INVPCID and CR3 writes do; counted in tlb_flushes and by kind. Without
  * tags those of a space that is not current have no effect. */
 void tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va);

@@ -84,7 +84,8 @@ bool tlb_is_valid(const struct tlb *tlb)
             return false;
     }
     return side_is_valid(&tlb->data) && side_is_valid(&tlb->fetch) && second_is_valid(&tlb->l2) &&
-           second_is_valid(&tlb->l2i) && walkcache_is_valid(&tlb->walkcache);
+           second_is_valid(&tlb->l2i) && walkcache_is_valid(&tlb->walkcache) &&
+           (!tlb->recent || tlb_recent_is_valid(tlb->recent));
 }
 
 static int newest_first(const void *a, const void *b)

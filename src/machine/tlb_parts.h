@@ -8,6 +8,7 @@
 #define MACHINE_TLB_PARTS_H
 
 #include "machine/tlb_level.h"
+#include "machine/tlb_recent.h"
 #include "machine/walkcache.h"
 
 /* Where one level of the hierarchy keeps what it holds of large pages. */
@@ -50,6 +51,7 @@ struct tlb {
     struct counters *const *now;
     uint64_t *frame_stamps; /* NULL: not asked for */
     struct tlb_served served;
+    struct tlb_recent *recent; /* NULL: nobody watches */
     bool is_general;   /* large pages are to be expected, or the second level is inclusive */
     bool is_inclusive; /* as in the specification */
     bool has_asids;
@@ -115,6 +117,8 @@ static inline bool tlb_suffices(uint64_t value, enum mmu_access access)
 /* The last dues of an entry of a first level, before it is dropped or replaced. Result: its stamp;
  * 0 if the way is empty. */
 uint64_t tlb_retire(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way);
+/* A slot that has an owner loses it. */
+void tlb_leave_slot(struct tlb *tlb, struct tlb_side *side, unsigned slot);
 /* All entries of a side leave the front array. */
 void tlb_empty_front(struct tlb *tlb, struct tlb_side *side);
 
@@ -135,6 +139,21 @@ uint64_t tlb_covered_stamp(const struct tlb *tlb, const struct tlb_way *way);
 void tlb_stamp_frame(struct tlb *tlb, const struct tlb_side *side, pfn_t pfn, uint64_t stamp);
 /* A slot leaves its large entry, which stays. => stamps are asked for */
 void tlb_stamp_piece(struct tlb *tlb, const struct tlb_side *side, unsigned slot);
+
+/* ---- tlb_watch.c ---- */
+
+static inline enum tlb_recent_side tlb_recent_side_of(const struct tlb *tlb,
+                                                      const struct tlb_side *side)
+{
+    return side == &tlb->data ? TLB_RECENT_DATA : TLB_RECENT_CODE;
+}
+
+/* The page of va has just been put in front. Effect: may take another out, whose stamp counts as
+ * displaced in *out. => watched */
+void tlb_recent_use(struct tlb *tlb, const struct tlb_side *side, vaddr_t va,
+                    enum mmu_access access, struct tlb_hit *out);
+/* The newest stamp that tlb_recent_use() would displace now. => watched */
+uint64_t tlb_recent_victim_stamp(const struct tlb *tlb, vaddr_t va);
 
 /* ---- tlb_large.c ---- */
 

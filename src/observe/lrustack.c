@@ -36,7 +36,8 @@ enum { TOP = 16, WORD = 64, PLACES_MIN = 1 << 12 };
 #define NOWHERE UINT64_MAX /* instead of a place: the page is new */
 
 struct lrustack {
-    unsigned ntop;
+    unsigned ntop, most_top;
+    bool is_below;     /* its user keeps those on top: `top` is not used */
     uint64_t top[TOP]; /* keys */
     struct hashmap places;
     uint64_t nplaces, room; /* used so far, holes included, and there are; a multiple of WORD */
@@ -64,11 +65,20 @@ static void make_row(struct lrustack *stack, uint64_t room)
 struct lrustack *lrustack_create(void)
 {
     struct lrustack *stack = x_calloc(1, sizeof(*stack));
+    stack->most_top = TOP;
     hashmap_create(&stack->places);
     make_row(stack, PLACES_MIN);
     stack->depths = PLACES_MIN;
     for (unsigned kind = 0; kind < LRUSTACK_KINDS; kind++)
         stack->counts[kind] = x_calloc(stack->depths, sizeof(uint64_t));
+    return stack;
+}
+
+struct lrustack *lrustack_create_below(unsigned ntop)
+{
+    struct lrustack *stack = lrustack_create();
+    stack->most_top = ntop;
+    stack->is_below = true;
     return stack;
 }
 
@@ -214,44 +224,50 @@ static void use_top(struct lrustack *stack, uint64_t key, unsigned found)
 }
 
 /* What was last on top goes to the row. */
-static void overflow(struct lrustack *stack)
+static void overflow(struct lrustack *stack, uint64_t key)
 {
     if (stack->nplaces == stack->room)
         move_together(stack);
-    append(stack, stack->top[TOP - 1]);
+    append(stack, key);
+}
+
+/* A page that was not on top, but at a place of the row or nowhere, will be: fills a hole, or
+ * there is one more on top, or the last of those has to leave. */
+static void take_from_row(struct lrustack *stack, uint64_t key, uint64_t place)
+{
+    bool was_filled = stack->top_holes > 0;
+    if (was_filled)
+        stack->top_holes--;
+    else if (stack->ntop < stack->most_top)
+        stack->ntop++;
+    else
+        was_filled = fill_hole_behind(stack, place);
+    if (place == NOWHERE)
+        return;
+    hashmap_remove(&stack->places, key);
+    if (was_filled)
+        make_hole(stack, place);
+    else
+        free_place(stack, place);
 }
 
 /* A page comes to the front that was not on top: it was at a place of the row, or nowhere. */
 static void bring_to_top(struct lrustack *stack, uint64_t key, uint64_t place)
 {
     unsigned hole = stack->top_holes ? top_hole(stack, stack->ntop) : stack->ntop;
-    bool was_filled = hole < stack->ntop;
-    if (was_filled)
-        stack->top_holes--;
-    else if (stack->ntop < TOP)
-        hole = stack->ntop++;
-    else
-        was_filled = fill_hole_behind(stack, place);
-    if (place != NOWHERE) {
-        hashmap_remove(&stack->places, key);
-        if (was_filled)
-            make_hole(stack, place);
-        else
-            free_place(stack, place);
-    }
-    if (hole == TOP) {
-        overflow(stack);
-        hole = TOP - 1;
-    }
+    take_from_row(stack, key, place);
+    if (hole == TOP)
+        overflow(stack, stack->top[--hole]);
     shift_top(stack, key, hole);
 }
 
-static void use_below(struct lrustack *stack, const struct trace_ref *ref, uint64_t key)
+/* Where the page of a reference that was not found on top is in the row; counts it. */
+static uint64_t find_in_row(struct lrustack *stack, const struct trace_ref *ref, uint64_t key)
 {
     const uint64_t *found = hashmap_find(&stack->places, key);
     uint64_t place = found ? *found : NOWHERE;
-    count(stack, ref->kind, found ? TOP + depth_of(stack, place) : 0, 1);
-    bring_to_top(stack, key, place);
+    count(stack, ref->kind, found ? stack->ntop + depth_of(stack, place) : 0, 1);
+    return place;
 }
 
 static void leave_hole(void *context, uint64_t place)
@@ -282,7 +298,7 @@ void lrustack_use(struct lrustack *stack, const struct trace_ref *ref)
     while (found < stack->ntop && stack->top[found] != key)
         found++;
     if (found == stack->ntop) {
-        use_below(stack, ref, key);
+        bring_to_top(stack, key, find_in_row(stack, ref, key));
     } else {
         count(stack, ref->kind, found + 1, 1);
         if (found > 0)
@@ -290,6 +306,28 @@ void lrustack_use(struct lrustack *stack, const struct trace_ref *ref)
     }
     if (ref->count > 1)
         count(stack, ref->kind, 1, ref->count - 1);
+}
+
+/* ---- without those on top ---- */
+
+void lrustack_enter(struct lrustack *stack, const struct trace_ref *ref)
+{
+    DCHECK(stack->is_below);
+    uint64_t key = pagekey(ref);
+    take_from_row(stack, key, find_in_row(stack, ref, key));
+}
+
+void lrustack_leave(struct lrustack *stack, const struct trace_ref *ref)
+{
+    CHECK(stack->ntop == stack->most_top && stack->top_holes == 0);
+    overflow(stack, pagekey(ref));
+}
+
+void lrustack_gone(struct lrustack *stack, const struct trace_ref *ref, unsigned on_top)
+{
+    stack->top_holes += on_top;
+    CHECK(stack->top_holes <= stack->ntop);
+    pagekey_remove_range(&stack->places, pagekey(ref), ref->count, leave_hole, stack);
 }
 
 /* ---- results ---- */
@@ -324,8 +362,9 @@ bool lrustack_is_valid(const struct lrustack *stack)
         ntaken++;
         nholes += stack->keys[place] == HOLE;
     }
-    for (unsigned at = 0; at < stack->ntop; at++)
+    for (unsigned at = 0; at < stack->ntop && !stack->is_below; at++)
         top_holes += stack->top[at] == HOLE;
-    return ntaken == stack->ntaken && nholes == stack->nholes && top_holes == stack->top_holes &&
+    return ntaken == stack->ntaken && nholes == stack->nholes &&
+           (stack->is_below || top_holes == stack->top_holes) &&
            ntaken - nholes == stack->places.count && /* D1 */ hashmap_is_valid(&stack->places);
 }

@@ -21,6 +21,18 @@ void lrustack_destroy(struct lrustack *stack);
 /* TRACE_GONE is no reference: the pages leave the stack. */
 void lrustack_use(struct lrustack *stack, const struct trace_ref *ref);
 
+/*
+ * For one who knows by other means which `ntop` pages are on top and which of them was used least
+ * recently (a machine that watches only what goes beyond those): enter() is told of references to
+ * pages that are not, and counts them; if as many were on top, leave() follows with the one that is
+ * no more. gone() is told of pages that cease to exist, how many of them being on top.
+ * => a stack is created for this, and then used for nothing else
+ */
+struct lrustack *lrustack_create_below(unsigned ntop);
+void lrustack_enter(struct lrustack *stack, const struct trace_ref *ref);
+void lrustack_leave(struct lrustack *stack, const struct trace_ref *ref);
+void lrustack_gone(struct lrustack *stack, const struct trace_ref *ref, unsigned on_top);
+
 /* The most pages that existed at once: more RAM than that changes nothing. */
 uint64_t lrustack_pages(const struct lrustack *stack);
 /* References of a kind whose page was found at the depth (1: on top); depth 0: that found it not in

@@ -86,7 +86,7 @@ PY
     pagewalk run -q --reproducible --json run.json -- \
         sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; echo $i; exit 3'
     [ "$(counter live.json instructions)" = "$(counter run.json instructions)" ]
-    pagewalk curve -q --reproducible --csv live.csv -- \
+    pagewalk curve -q --every-access --reproducible --csv live.csv -- \
         sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; echo $i; exit 3'
     [ "$status" -eq 3 ]
     pagewalk curve -q --csv trace.csv --trace trace

@@ -30,3 +30,22 @@ PY
     same_as_replay python3 -I -S -c pass
     same_as_replay sh -c 'ls | wc -l; true & wait'
 }
+
+@test "a curve watched beyond the pages used last is that of every access, but for four frames" {
+    seq 30000 | awk '{ print $1 * 7919 % 30011 }' >numbers
+    pagewalk curve -q --reproducible --csv fast.csv -- sort numbers
+    [ "$status" -eq 0 ]
+    pagewalk curve -q --reproducible --every-access --csv every.csv -- sort numbers
+    [ "$status" -eq 0 ]
+    python3 - <<'PY'
+import csv
+fast, every = ({int(row["ram_bytes"]): int(row["faults"]) for row in csv.DictReader(open(name))}
+               for name in ("fast.csv", "every.csv"))
+def at(curve, size):
+    return curve[max(s for s in curve if s <= size)]
+assert min(fast) == 128 * 4096 and max(fast) > 2 * min(fast)
+for size in fast:
+    least, most = at(every, size + 4 * 4096), at(every, size - 4 * 4096)
+    assert 0.999 * least - 1 <= at(fast, size) <= 1.001 * most + 1, size
+PY
+}

@@ -158,11 +158,83 @@ static void pages_that_cease_to_exist_free_their_frames(void **state)
     run_rams(300, 20000, 300);
 }
 
+/* Who keeps the pages on top himself: those used last, the newest first. */
+struct keeper {
+    unsigned most, count;
+    unsigned pages[PAGES_MAX];
+};
+
+static void keeper_use(struct keeper *keeper, struct lrustack *stack, const struct trace_ref *ref)
+{
+    unsigned at = 0;
+    while (at < keeper->count && keeper->pages[at] != ref->page)
+        at++;
+    if (at == keeper->count) {
+        lrustack_enter(stack, ref);
+        if (keeper->count == keeper->most) {
+            struct trace_ref last = {.page = keeper->pages[--at], .count = 1};
+            lrustack_leave(stack, &last);
+        } else {
+            keeper->count++;
+        }
+    }
+    memmove(&keeper->pages[1], &keeper->pages[0], at * sizeof(keeper->pages[0]));
+    keeper->pages[0] = (unsigned)ref->page;
+}
+
+static void keeper_drop(struct keeper *keeper, struct lrustack *stack, const struct trace_ref *ref)
+{
+    unsigned left = 0;
+    for (unsigned at = 0; at < keeper->count; at++)
+        if (keeper->pages[at] - ref->page >= ref->count)
+            keeper->pages[left++] = keeper->pages[at];
+    lrustack_gone(stack, ref, keeper->count - left);
+    keeper->count = left;
+}
+
+static void run_below(unsigned most, unsigned npages, unsigned steps)
+{
+    struct keeper *keeper = calloc(1, sizeof(*keeper));
+    struct lrustack *whole = lrustack_create(), *below = lrustack_create_below(most);
+    keeper->most = most;
+    for (unsigned step = 1; step <= steps; step++) {
+        unsigned page = next_page(npages, step);
+        struct trace_ref ref = {.page = page, .count = 1, .kind = (uint8_t)(rand() % KINDS)};
+        if (rand() % 60 == 0) {
+            ref.kind = TRACE_GONE;
+            ref.count = 1 + (uint32_t)rand() % 20;
+        }
+        lrustack_use(whole, &ref);
+        if (ref.kind == TRACE_GONE)
+            keeper_drop(keeper, below, &ref);
+        else
+            keeper_use(keeper, below, &ref);
+        if (step % 512 == 0)
+            assert_true(lrustack_is_valid(below));
+    }
+    for (unsigned frames = most; frames < PAGES_MAX; frames++)
+        assert_int_equal(faults_in(below, frames), faults_in(whole, frames));
+    assert_int_equal(lrustack_pages(below), lrustack_pages(whole));
+    lrustack_destroy(whole);
+    lrustack_destroy(below);
+    free(keeper);
+}
+
+static void what_lies_below_is_known_without_the_top(void **state)
+{
+    srand(13);
+    run_below(1, 20, 5000);
+    run_below(16, 40, 20000);
+    run_below(128, 300, 30000);
+    run_below(128, 100, 5000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(depths_equal_the_naive_stacks),
         cmocka_unit_test(pages_that_cease_to_exist_free_their_frames),
+        cmocka_unit_test(what_lies_below_is_known_without_the_top),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -550,6 +550,86 @@ static void test_validity_is_checked(void **state)
     assert_true(tlb_is_valid(f->tlb));
 }
 
+/* The pages used last, the newest first, as a watcher is to be told of them. */
+struct watched {
+    unsigned count, entered, left;
+    unsigned pages[TLB_RECENT + 1];
+    bool was_there;
+};
+
+static void page_enters(void *context, uint16_t space, vaddr_t page, enum mmu_access access)
+{
+    struct watched *watched = context;
+    assert_int_equal(space, 1);
+    assert_false(watched->was_there);
+    assert_int_equal(page.v, (uint64_t)watched->pages[0] * PAGE_SIZE);
+    watched->entered++;
+}
+
+static void page_leaves(void *context, uint16_t space, vaddr_t page)
+{
+    struct watched *watched = context;
+    assert_int_equal(page.v, (uint64_t)watched->pages[TLB_RECENT] * PAGE_SIZE);
+    watched->left++;
+}
+
+static void watched_use(struct watched *watched, unsigned page)
+{
+    unsigned at = 0;
+    while (at < watched->count && watched->pages[at] != page)
+        at++;
+    watched->was_there = at < watched->count;
+    if (!watched->was_there && watched->count < TLB_RECENT)
+        watched->count++;
+    memmove(&watched->pages[1], &watched->pages[0], at * sizeof(watched->pages[0]));
+    watched->pages[0] = page;
+}
+
+static void watched_drop(struct watched *watched, unsigned first, unsigned npages)
+{
+    unsigned left = 0;
+    for (unsigned at = 0; at < watched->count; at++)
+        if (watched->pages[at] - first >= npages)
+            watched->pages[left++] = watched->pages[at];
+    watched->count = left;
+}
+
+/* Data accesses, most of them answered by the front array, the kernel's, and pages that go. */
+static void test_watched(void **state)
+{
+    struct fixture *f = *state;
+    struct watched watched = {0};
+    const struct tlb_watch watch = {page_enters, page_leaves, &watched};
+    unsigned uses = 0;
+    srand(3);
+    make_tlb(f, "skylake");
+    tlb_watch(f->tlb, &watch);
+    for (unsigned step = 0; step < 60000; step++) {
+        unsigned span = step / 1000 % 2 ? 100 : 2000, page = (unsigned)rand() % span;
+        unsigned entered = watched.entered;
+        if (step % 500 == 499) {
+            unsigned before = watched.count;
+            watched_drop(&watched, page, 30);
+            assert_int_equal(tlb_watch_gone(f->tlb, 1, vaddr((uint64_t)page * PAGE_SIZE), 30),
+                             before - watched.count);
+            continue;
+        }
+        watched_use(&watched, page);
+        if (rand() % 16 == 0)
+            tlb_watch_use(f->tlb, 1, vaddr((uint64_t)page * PAGE_SIZE), MMU_LOAD);
+        else
+            assert_true(touch(f, page, rand() % 2 ? MMU_LOAD : MMU_STORE));
+        uses++;
+        assert_int_equal(watched.entered - entered, !watched.was_there);
+        if (step % 64 == 0)
+            assert_true(tlb_is_valid(f->tlb));
+    }
+    assert_in_range(watched.left, 1000, watched.entered);
+    assert_in_range(watched.entered, 1000, uses - 1000);
+    tlb_watch(f->tlb, NULL);
+    assert_true(touch(f, 1, MMU_LOAD));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -575,6 +655,7 @@ int main(void)
         TEST(test_stamps_of_code),
         TEST(test_list),
         TEST(test_validity_is_checked),
+        TEST(test_watched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
