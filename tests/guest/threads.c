@@ -279,13 +279,14 @@ static struct timespec in_milliseconds(clockid_t clock, long ms)
 
 static void timed_waits(void)
 {
-    struct timespec until = in_milliseconds(CLOCK_REALTIME, 4), begin, end;
+    struct timespec until, begin, end;
     struct timespec past = {1, 0}, bad = {1, 1000000000};
     sem_t none;
 
     sem_init(&none, 0, 0);
-    clock_gettime(CLOCK_MONOTONIC, &begin);
     pthread_mutex_lock(&lock);
+    clock_gettime(CLOCK_MONOTONIC, &begin); /* before the times to wait for are taken */
+    until = in_milliseconds(CLOCK_REALTIME, 4);
     printf("timedwait: %s\n", strerrorname_np(pthread_cond_timedwait(&changed, &lock, &until)));
     until = in_milliseconds(CLOCK_MONOTONIC, 4);
     printf("clockwait: %s\n",
