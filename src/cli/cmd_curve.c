@@ -243,18 +243,7 @@ static int run_with(const struct options *options, int argc, char **argv)
 
 static int run_curve(int argc, char **argv)
 {
-    struct options options;
-    if (options_create(argc, argv, PW_CURVE, &options) < 0)
-        return EXIT_PAGEWALK;
-    int status = 0;
-    if (options.help)
-        print_help(stdout);
-    else if (options.version)
-        printf("pagewalk %s\n", pw_version());
-    else
-        status = run_with(&options, argc, argv);
-    options_destroy(&options);
-    return status;
+    return options_run(argc, argv, PW_CURVE, print_help, run_with);
 }
 
 const struct command cmd_curve = {"curve", "[OPTIONS] [--] PROGRAM [ARG...]",

@@ -50,25 +50,19 @@ static int record_with(const struct options *options, char **argv)
     return program_run(&others, &work, argv);
 }
 
+static int run_with(const struct options *options, int argc, char **argv)
+{
+    if (!options->output_path)
+        return message_error("record: where should the trace go? -o FILE");
+    if (options->first >= argc)
+        return message_error("record: no program given: pagewalk record -o FILE [OPTIONS] [--] "
+                             "PROGRAM [ARG...]");
+    return record_with(options, argv + options->first);
+}
+
 static int run_record(int argc, char **argv)
 {
-    struct options options;
-    if (options_create(argc, argv, PW_RECORD, &options) < 0)
-        return EXIT_PAGEWALK;
-    int status = 0;
-    if (options.help)
-        print_help(stdout);
-    else if (options.version)
-        printf("pagewalk %s\n", pw_version());
-    else if (!options.output_path)
-        status = message_error("record: where should the trace go? -o FILE");
-    else if (options.first >= argc)
-        status = message_error("record: no program given: pagewalk record -o FILE [OPTIONS] [--] "
-                               "PROGRAM [ARG...]");
-    else
-        status = record_with(&options, argv + options.first);
-    options_destroy(&options);
-    return status;
+    return options_run(argc, argv, PW_RECORD, print_help, run_with);
 }
 
 const struct command cmd_record = {"record", "-o FILE [OPTIONS] [--] PROGRAM [ARG...]",

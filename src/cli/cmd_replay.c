@@ -45,22 +45,16 @@ static void print_help(FILE *out)
           out);
 }
 
+static int run_with(const struct options *options, int argc, char **argv)
+{
+    if (options->first + 1 != argc)
+        return message_error("replay: one trace is wanted: pagewalk replay [OPTIONS] TRACE");
+    return replay_with(options, argv + options->first);
+}
+
 static int run_replay(int argc, char **argv)
 {
-    struct options options;
-    if (options_create(argc, argv, PW_REPLAY, &options) < 0)
-        return EXIT_PAGEWALK;
-    int status = 0;
-    if (options.help)
-        print_help(stdout);
-    else if (options.version)
-        printf("pagewalk %s\n", pw_version());
-    else if (options.first + 1 != argc)
-        status = message_error("replay: one trace is wanted: pagewalk replay [OPTIONS] TRACE");
-    else
-        status = replay_with(&options, argv + options.first);
-    options_destroy(&options);
-    return status;
+    return options_run(argc, argv, PW_REPLAY, print_help, run_with);
 }
 
 const struct command cmd_replay = {"replay", "[OPTIONS] TRACE",

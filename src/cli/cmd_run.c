@@ -38,24 +38,17 @@ static int end(const struct options *options, struct pw_system *system, const st
     return report_write(options, report);
 }
 
-static int run_run(int argc, char **argv)
+static int run_with(const struct options *options, int argc, char **argv)
 {
     static const struct program_work work = {.end = end};
-    struct options options;
-    if (options_create(argc, argv, PW_RUN, &options) < 0)
-        return EXIT_PAGEWALK;
-    int status = 0;
-    if (options.help)
-        print_help(stdout);
-    else if (options.version)
-        printf("pagewalk %s\n", pw_version());
-    else if (options.first >= argc)
-        status =
-            message_error("run: no program given: pagewalk run [OPTIONS] [--] PROGRAM [ARG...]");
-    else
-        status = program_run(&options, &work, argv + options.first);
-    options_destroy(&options);
-    return status;
+    if (options->first >= argc)
+        return message_error("run: no program given: pagewalk run [OPTIONS] [--] PROGRAM [ARG...]");
+    return program_run(options, &work, argv + options->first);
+}
+
+static int run_run(int argc, char **argv)
+{
+    return options_run(argc, argv, PW_RUN, print_help, run_with);
 }
 
 const struct command cmd_run = {"run", "[OPTIONS] [--] PROGRAM [ARG...]",

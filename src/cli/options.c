@@ -361,3 +361,20 @@ void options_destroy(struct options *options)
     pw_config_destroy(options->config);
     wordsplit_destroy(&options->words);
 }
+
+int options_run(int argc, char **argv, enum pw_use use, void (*help)(FILE *out),
+                int (*run)(const struct options *options, int argc, char **argv))
+{
+    struct options options;
+    if (options_create(argc, argv, use, &options) < 0)
+        return EXIT_PAGEWALK;
+    int status = 0;
+    if (options.help)
+        help(stdout);
+    else if (options.version)
+        printf("pagewalk %s\n", pw_version());
+    else
+        status = run(&options, argc, argv);
+    options_destroy(&options);
+    return status;
+}

@@ -50,4 +50,9 @@ struct options {
 int options_create(int argc, char **argv, enum pw_use use, struct options *out);
 void options_destroy(struct options *options);
 
+/* What commands with options begin with: reads them and shows help or the version if that is asked
+ * for, else calls `run`. Result: the exit status. */
+int options_run(int argc, char **argv, enum pw_use use, void (*help)(FILE *out),
+                int (*run)(const struct options *options, int argc, char **argv));
+
 #endif
