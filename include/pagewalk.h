@@ -184,6 +184,36 @@ bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_work
 int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,
                     const uint64_t *frames, size_t n, uint64_t *faults, struct pw_error *error);
 
+/* ---- where it comes from ---- */
+
+/* The page faults and TLB misses of a system with the option "attribute": which program, code and
+ * source line caused them, in which region of its memory. */
+struct pw_attribution;
+
+/* After pw_run(); reads the names of functions and lines out of the host's files, which may take a
+ * while. NULL: the option was not set. => destroyed before the system */
+struct pw_attribution *pw_attribution_create(const struct pw_system *system);
+void pw_attribution_destroy(struct pw_attribution *attribution);
+
+enum { PW_ATTRIBUTED = 7 };
+/* The events by index; each is the name of a counter, to which the rows' counts add up, to the
+ * last one. NULL beyond the last, which is PW_ATTRIBUTED - 1. */
+const char *pw_attribution_event(size_t i);
+
+struct pw_attribution_row {
+    const char *program;  /* path */
+    const char *object;   /* path of the file that the code is in; "[anon]" and the like: none */
+    uint64_t address;     /* of the instruction, as the file's tools count; else virtual */
+    const char *function; /* NULL: not known */
+    const char *source;   /* path of the file that it was made from; NULL: not known */
+    unsigned line;        /* 0: not known */
+    const char *region;   /* what the memory accessed was: "[heap]", "[anon]", path of a file */
+    uint64_t counts[PW_ATTRIBUTED];
+};
+/* The rows in the order of their objects and addresses. Result: false beyond the last. */
+bool pw_attribution_row(const struct pw_attribution *attribution, size_t i,
+                        struct pw_attribution_row *out);
+
 /* ---- results ---- */
 
 /* A counter's meaning. `per_process`: pw_process_counter() has it too. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/attribute.h"
 #include "api/config.h"
 #include "api/error.h"
 #include "api/program.h"
@@ -135,6 +136,8 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (system->recorder)
         system->kernel->watch =
             (struct kernel_watch){recorder_kernel_access, recorder_gone, system->recorder};
+    if (config->attribute)
+        system->attributor = attributor_create(system);
     *out = system;
     return 0;
 }
@@ -150,6 +153,7 @@ void pw_system_destroy(struct pw_system *system)
     if (system->machine)
         machine_destroy(system->machine);
     recorder_destroy(system->recorder);
+    attributor_destroy(system->attributor);
     pw_curve_destroy(system->curve);
     if (system->strace)
         fclose(system->strace);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Attribution while a system runs. An event is about an address, which lies in a region; it was
+ * caused by an instruction of the process that runs, whose code lies in another. Both are looked up
+ * at once, as memory may be mapped anew in the next moment; what was found is kept for as long as
+ * the space's map_version stays.
+ *
+ * The instruction of a TLB miss is the one that the CPU says it made the lookup for. That of a page
+ * fault is where the task will go on: an instruction that faulted runs again, and memory that a
+ * system call used is the business of the instruction behind it. The first process has none before
+ * it runs: what its making takes is "[exec]".
+ */
+#include "api/attribute.h"
+
+#include <stdlib.h>
+
+#include "api/system.h"
+#include "base/xalloc.h"
+#include "observe/attribution.h"
+
+enum { PLACES = 1024 };
+
+/* What is known of a range of addresses. */
+struct place {
+    uint64_t version; /* of the space; 0: nothing is known */
+    uint64_t start, len;
+    uint64_t to_file;        /* to be added to an address to get its place in the file, or 0 */
+    uint32_t region, object; /* attribution's numbers; object 0: nobody asked */
+};
+
+struct attributor {
+    const struct pw_system *system;
+    struct attribution *attribution;
+    struct place places[PLACES]; /* by number of the page that was asked for */
+    uint32_t unmapped, unmapped_code, none;
+    uint64_t program_version; /* of the space of `process` when its program was looked up */
+    const struct process *process;
+    uint32_t program;
+    uint32_t site; /* of the last event */
+};
+
+/* ---- where an address lies ---- */
+
+static const char *name_of(const struct region *region)
+{
+    if (region->name)
+        return region->name;
+    if (region->flags & (REGION_STACK | REGION_GROWSDOWN))
+        return "[stack]";
+    if (region->flags & REGION_HEAP)
+        return "[heap]";
+    return region->object ? "[shared]" : "[anon]";
+}
+
+static uint32_t object_of(struct attributor *attributor, const struct region *region,
+                          uint64_t *to_file)
+{
+    uint64_t dev = 0, ino = 0;
+    *to_file = 0;
+    if (region->object && object_is_file(region->object, &dev, &ino))
+        *to_file = (region->object_page << PAGE_SHIFT) - region->range.start;
+    return attribution_object(attributor->attribution, name_of(region), dev, ino);
+}
+
+/* NULL: nothing is mapped there. */
+static struct place *place_of(struct attributor *attributor, const struct space *space, vaddr_t va)
+{
+    uint64_t vpn = vaddr_vpn(va);
+    struct place *place = &attributor->places[(vpn ^ vpn >> 10) % PLACES];
+    if (place->version == space->map_version && va.v - place->start < place->len)
+        return place;
+    const struct region *region = space_region_at(space, va);
+    if (!region)
+        return NULL;
+    *place = (struct place){.version = space->map_version,
+                            .start = region->range.start,
+                            .len = region->range.end - region->range.start,
+                            .region = attribution_region(attributor->attribution, name_of(region))};
+    return place;
+}
+
+static uint32_t region_at(struct attributor *attributor, const struct space *space, vaddr_t va)
+{
+    const struct place *place = space ? place_of(attributor, space, va) : NULL;
+    return place ? place->region : attributor->unmapped;
+}
+
+/* Sets object and address of a key. */
+static void find_code(struct attributor *attributor, const struct space *space, vaddr_t pc,
+                      struct attribution_key *key)
+{
+    struct place *place = space ? place_of(attributor, space, pc) : NULL;
+    key->address = pc.v;
+    key->object = attributor->unmapped_code;
+    if (!place)
+        return;
+    if (!place->object)
+        place->object = object_of(attributor, space_region_at(space, pc), &place->to_file);
+    key->address += place->to_file;
+    key->object = place->object;
+}
+
+/* ---- events ---- */
+
+static uint32_t program_of(struct attributor *attributor, const struct process *process)
+{
+    uint64_t version = process->space ? process->space->map_version : 0;
+    if (version && process == attributor->process && version == attributor->program_version)
+        return attributor->program;
+    attributor->process = process;
+    attributor->program_version = version;
+    attributor->program =
+        attribution_program(attributor->attribution, process->exe ? process->exe : "[exec]");
+    return attributor->program;
+}
+
+static uint64_t *counts_of(struct attributor *attributor, const struct attribution_key *key)
+{
+    struct attribution *attribution = attributor->attribution;
+    if (attributor->site < attribution->count) { /* for speed: events come in groups */
+        struct attribution_site *last = &attribution->sites[attributor->site];
+        if (last->key.address == key->address && last->key.region == key->region &&
+            last->key.object == key->object && last->key.program == key->program)
+            return last->counts;
+    }
+    struct attribution_site *site = attribution_at(attribution, key);
+    attributor->site = (uint32_t)(site - attribution->sites);
+    return site->counts;
+}
+
+static void tlb_event(void *context, enum tlb_event event, vaddr_t va)
+{
+    static const enum attribution_event events[] = {
+        [TLB_EVENT_L1D_MISS] = ATTRIBUTION_L1D_MISSES,
+        [TLB_EVENT_L1I_MISS] = ATTRIBUTION_L1I_MISSES,
+        [TLB_EVENT_WALK] = ATTRIBUTION_WALKS,
+    };
+    struct attributor *attributor = context;
+    const struct process *process = linux_running(attributor->system->linux_system);
+    struct attribution_key key = {.program = program_of(attributor, process)};
+    find_code(attributor, process->space, attributor->system->machine->pc, &key);
+    key.region = region_at(attributor, process->space, va);
+    counts_of(attributor, &key)[events[event]]++;
+}
+
+static void fault_event(void *context, const struct space *space, vaddr_t va, unsigned kinds)
+{
+    struct attributor *attributor = context;
+    const struct linux_system *system = attributor->system->linux_system;
+    const struct process *process = linux_running(system);
+    if (!process) /* nobody's faults are in no counter either */
+        return;
+    const struct task *task = system->current;
+    struct attribution_key key = {.program = program_of(attributor, process),
+                                  .region = region_at(attributor, space, va)};
+    if (task && task->process == process)
+        find_code(attributor, process->space, vaddr(cpu_pc(task->cpu)), &key);
+    else
+        key.object = attributor->none;
+    uint64_t *counts = counts_of(attributor, &key);
+    counts[ATTRIBUTION_FAULTS]++;
+    counts[ATTRIBUTION_FAULTS_MINOR] += (kinds & KERNEL_FAULT_MAJOR) == 0 && kinds != 0;
+    counts[ATTRIBUTION_FAULTS_MAJOR] += (kinds & KERNEL_FAULT_MAJOR) != 0;
+    counts[ATTRIBUTION_FAULTS_COW] += (kinds & KERNEL_FAULT_COW) != 0;
+}
+
+/* ---- */
+
+struct attributor *attributor_create(const struct pw_system *system)
+{
+    struct attributor *attributor = x_calloc(1, sizeof(*attributor));
+    struct attribution *attribution = attribution_create();
+    attributor->system = system;
+    attributor->attribution = attribution;
+    attributor->unmapped = attribution_region(attribution, "[unmapped]");
+    attributor->unmapped_code = attribution_object(attribution, "[unmapped]", 0, 0);
+    attributor->none = attribution_object(attribution, "[exec]", 0, 0);
+    tlb_listen(system->machine->tlb, &(struct tlb_listener){tlb_event, attributor});
+    system->kernel->listener = (struct kernel_listener){fault_event, attributor};
+    return attributor;
+}
+
+void attributor_destroy(struct attributor *attributor)
+{
+    if (!attributor)
+        return;
+    attribution_destroy(attributor->attribution);
+    free(attributor);
+}
+
+const struct attribution *attributor_result(const struct attributor *attributor)
+{
+    return attributor->attribution;
+}
