@@ -303,7 +303,7 @@ static bool are_several_programs(const struct pw_attribution *attribution)
 
 static void put_event(FILE *out, const struct pw_attribution *attribution, size_t event)
 {
-    char total[HUMAN_LEN];
+    char total[HUMAN_LEN], head[256];
     struct pw_counter_info info;
     struct attribution_groups functions, lines, regions;
     const unsigned function =
@@ -313,8 +313,10 @@ static void put_event(FILE *out, const struct pw_attribution *attribution, size_
     attribution_groups_create(attribution, ATTRIBUTION_BY_REGION, &regions);
     pw_counter_info(pw_counter_find(pw_attribution_event(event)), &info);
     uint64_t count = attribution_total(&functions, event);
-    fprintf(out, "  where %s come from: %s %s\n", info.name, human_count(count, total),
-            info.meaning);
+    snprintf(head, sizeof(head), "where %s come from: %s %s", info.name, human_count(count, total),
+             info.meaning);
+    fputs("  ", out);
+    human_wrap(out, 2, 4, head);
     if (count > 0) {
         put_functions(out, &functions, &lines, event, are_several_programs(attribution));
         put_regions(out, &regions, event);

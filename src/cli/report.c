@@ -160,8 +160,10 @@ static int write_all(const struct options *options, const struct report *report)
 
 int report_write(const struct options *options, const struct report *report)
 {
+    bool is_shown = !options->quiet || options->json_path || options->folded_path ||
+                    options->speedscope_path;
     struct pw_attribution *attribution =
-        report->system ? pw_attribution_create(report->system) : NULL;
+        report->system && is_shown ? pw_attribution_create(report->system) : NULL;
     struct report whole = *report;
     whole.attribution = attribution;
     int status = write_all(options, &whole);

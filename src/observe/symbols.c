@@ -19,6 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef HAVE_DEMANGLE
+#include <libiberty/demangle.h>
+#endif
+
 #include "base/xalloc.h"
 
 enum { SECONDS_MAX = 10, TEXT_MAX = 4096 };
@@ -30,6 +34,7 @@ struct symbol {
     uint64_t start, end;
     unsigned rank; /* the lowest is preferred */
     const char *name;
+    const char *plain; /* as its source has it; NULL: nobody asked */
 };
 
 struct file {
@@ -126,14 +131,14 @@ static void read_symbols(struct file *file)
         if (!is_code(&sym, name))
             continue;
         uint64_t end = sym.st_size ? at + sym.st_size : section_end(elf, &sym, at);
-        file->symbols[file->nsymbols++] = (struct symbol){at, end, rank_of(&sym), name};
+        file->symbols[file->nsymbols++] = (struct symbol){at, end, rank_of(&sym), name, NULL};
     }
     qsort(file->symbols, file->nsymbols, sizeof(*file->symbols), compare);
 }
 
 /* The last symbol that begins at or before the address, and of several there the preferred one, if
  * it does not end before. */
-static const struct symbol *symbol_at(const struct file *file, uint64_t at)
+static struct symbol *symbol_at(const struct file *file, uint64_t at)
 {
     size_t low = 0, high = file->nsymbols;
     while (low < high) {
@@ -148,7 +153,7 @@ static const struct symbol *symbol_at(const struct file *file, uint64_t at)
     uint64_t start = file->symbols[low - 1].start;
     while (low > 1 && file->symbols[low - 2].start == start)
         low--;
-    const struct symbol *symbol = &file->symbols[low - 1];
+    struct symbol *symbol = &file->symbols[low - 1];
     return at < symbol->end ? symbol : NULL;
 }
 
@@ -169,6 +174,18 @@ static bool address_of(const struct file *file, uint64_t offset, uint64_t *out)
     return false;
 }
 
+/* Without the parameters. */
+static const char *plain_name(struct symbol *symbol)
+{
+#ifdef HAVE_DEMANGLE
+    if (!symbol->plain)
+        symbol->plain = cplus_demangle(symbol->name, DMGL_AUTO);
+#endif
+    if (!symbol->plain)
+        symbol->plain = symbol->name;
+    return symbol->plain;
+}
+
 struct answer {
     uint64_t address;
     uint32_t line, function_len, source_len; /* texts follow */
@@ -179,18 +196,46 @@ static uint32_t length_of(const char *text)
     return text ? (uint32_t)strnlen(text, TEXT_MAX - 1) : 0;
 }
 
+/* NULL, or a path that is whole if its compiler said where it was. */
+static const char *source_of(Dwfl_Line *line, char path[TEXT_MAX], uint32_t *number)
+{
+    int n = 0;
+    const char *name = line ? dwfl_lineinfo(line, NULL, &n, NULL, NULL, NULL) : NULL;
+    const char *dir = name && *name != '/' ? dwfl_line_comp_dir(line) : NULL;
+    *number = name && n > 0 ? (uint32_t)n : 0;
+    if (!dir)
+        return name;
+    snprintf(path, TEXT_MAX, "%s/%s", dir, name);
+    return path;
+}
+
+/* What code that no symbol covers may be called: jumps to other objects, by their section. */
+static const char *section_of(const struct file *file, uint64_t address)
+{
+    size_t names;
+    if (elf_getshdrstrndx(file->elf, &names) != 0)
+        return NULL;
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(file->elf, section));) {
+        GElf_Shdr header;
+        if (!gelf_getshdr(section, &header) || address - header.sh_addr >= header.sh_size ||
+            !(header.sh_flags & SHF_EXECINSTR))
+            continue;
+        const char *name = elf_strptr(file->elf, names, header.sh_name);
+        return name && strncmp(name, ".plt", 4) == 0 ? "[plt]" : NULL;
+    }
+    return NULL;
+}
+
 static void answer(const struct file *file, uint64_t offset, FILE *out)
 {
     struct answer answer = {.address = offset};
     const char *function = NULL, *source = NULL;
+    char path[TEXT_MAX];
     if (address_of(file, offset, &answer.address)) {
         GElf_Addr at = answer.address + file->bias;
-        const struct symbol *symbol = symbol_at(file, at);
-        Dwfl_Line *line = dwfl_module_getsrc(file->module, at);
-        int number = 0;
-        function = symbol ? symbol->name : NULL;
-        source = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
-        answer.line = source && number > 0 ? (uint32_t)number : 0;
+        struct symbol *symbol = symbol_at(file, at);
+        function = symbol ? plain_name(symbol) : section_of(file, answer.address);
+        source = source_of(dwfl_module_getsrc(file->module, at), path, &answer.line);
     }
     answer.function_len = length_of(function);
     answer.source_len = length_of(source);
