@@ -438,8 +438,8 @@ static const struct option options[] = {
       "Kill the program (SIGSYS) at a system call that pagewalk does not know.", PROGRAMS},
      read_strict},
     {{"attribute", "[EVENT,...]", "no",
-      "Say which code, source line and memory these events come from (default: faults and walks): "
-      "faults, faults_minor, faults_major, faults_cow, walks, tlb_l1d_misses, tlb_l1i_misses.",
+      "Say which code, source line and memory events come from: faults, faults_minor, faults_major, "
+      "faults_cow, walks, tlb_l1d_misses, tlb_l1i_misses. None given: faults,walks.",
       PW_RUN | PW_RECORD},
      read_attribute},
     {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PROGRAMS},

@@ -257,6 +257,13 @@ static void put_rest(FILE *out, const struct attribution_groups *groups, size_t 
     put_line(out, line);
 }
 
+/* A row of its own, if the one before had one: a thousandth of all. */
+static bool is_worth(const struct attribution_groups *groups, size_t i, size_t event,
+                     uint64_t total)
+{
+    return i == 0 || groups->rows[i].counts[event] >= total / 1000 + 1;
+}
+
 /* By function, the first ROWS. */
 static void put_functions(FILE *out, struct attribution_groups *functions,
                           struct attribution_groups *lines, size_t event, bool several)
@@ -267,7 +274,7 @@ static void put_functions(FILE *out, struct attribution_groups *functions,
     attribution_groups_sort(functions, event);
     attribution_groups_sort(lines, event);
     put_head(out, columns);
-    for (; i < functions->count && i < ROWS && functions->rows[i].counts[event]; i++) {
+    for (; i < functions->count && i < ROWS && is_worth(functions, i, event, total); i++) {
         const struct pw_attribution_row *row = &functions->rows[i];
         put_code(out, row, hottest(lines, row), event, total, columns);
     }
@@ -282,7 +289,7 @@ static void put_regions(FILE *out, struct attribution_groups *groups, size_t eve
     attribution_groups_sort(groups, event);
     sprintf(line, "  %8s %11s  memory", "share", "count");
     put_line(out, line);
-    for (; i < groups->count && i < REGION_ROWS && groups->rows[i].counts[event]; i++) {
+    for (; i < groups->count && i < REGION_ROWS && is_worth(groups, i, event, total); i++) {
         add_share(line, groups->rows[i].counts[event], total);
         add_name(line, groups->rows[i].region, 54);
         put_line(out, line);
