@@ -45,6 +45,18 @@ double curve_seconds(const struct curve_view *view, uint64_t frames);
 /* The sentence. Result: buf. */
 const char *curve_advice(const struct curve_view *view, char *buf, size_t len);
 
+/* Uses of pages that were used before, at a distance of more than half of `to` pages (the first
+ * bucket: any) up to `to`. */
+struct curve_bucket {
+    uint64_t to;
+    uint64_t count;
+    bool is_split; /* whether these are known, which add up to `count` */
+    uint64_t loads, stores, fetches;
+};
+/* Result: false beyond the last. */
+bool curve_bucket(const struct curve_view *view, size_t i, struct curve_bucket *out);
+void curve_reuse_table(FILE *out, const struct curve_view *view);
+
 void curve_table(FILE *out, const struct curve_view *view, bool colour);
 void curve_csv(FILE *out, const struct curve_view *view);
 void curve_working_set(FILE *out, const struct curve_view *view); /* CSV */

@@ -92,6 +92,8 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
     put_head(out, view);
     for (size_t row = 0; row < view->nrows; row++)
         put_row(out, view, row);
+    if (view->options->reuse)
+        curve_reuse_table(out, view);
     fputs("  ", out);
     human_wrap(out, 2, 2, curve_advice(view, text, sizeof(text)));
     describe_working_set(view, text, sizeof(text));

@@ -23,6 +23,7 @@ enum own_option {
     OWN_CSV,
     OWN_SVG,
     OWN_WORKING_SET,
+    OWN_REUSE,
     OWN_FOLDED,
     OWN_SPEEDSCOPE,
     OWN_HELP,
@@ -64,6 +65,10 @@ static const struct own own[OWN_COUNT] = {
     [OWN_WORKING_SET] = {{"working-set", '\0', "FILE", NULL,
                           "Write the working set over time to FILE, as a table with commas."},
                          PW_CURVE},
+    [OWN_REUSE] = {{"reuse", '\0', NULL, NULL,
+                    "Show the reuse distances too: how much other memory is used between two uses "
+                    "of a page."},
+                   PW_CURVE},
     [OWN_FOLDED] = {{"folded", '\0', "FILE", NULL,
                      "Write where the first of the events of --attribute comes from to FILE, as "
                      "folded stacks for flame graphs."},
@@ -263,6 +268,9 @@ static int set_own(struct options *options, enum own_option option, const char *
         break;
     case OWN_WORKING_SET:
         options->working_set_path = optarg;
+        break;
+    case OWN_REUSE:
+        options->reuse = true;
         break;
     case OWN_FOLDED:
         options->folded_path = optarg;

@@ -160,8 +160,8 @@ static int write_all(const struct options *options, const struct report *report)
 
 int report_write(const struct options *options, const struct report *report)
 {
-    bool is_shown = !options->quiet || options->json_path || options->folded_path ||
-                    options->speedscope_path;
+    bool is_shown =
+        !options->quiet || options->json_path || options->folded_path || options->speedscope_path;
     struct pw_attribution *attribution =
         report->system && is_shown ? pw_attribution_create(report->system) : NULL;
     struct report whole = *report;

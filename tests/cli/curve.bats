@@ -151,3 +151,35 @@ refuses() {
 stdout
 trace" ]
 }
+
+@test "the reuse distances are those of a plain LRU stack" {
+    a_trace >trace
+    pagewalk curve --reuse --json curve.json --trace trace
+    [ "$status" -eq 0 ]
+    [ "$(awk 'length > 80' stderr)" = "" ]
+    python3 - <<'PY'
+import json
+stack, uses, first = [], {}, 0
+for line in open("trace"):
+    kind, page = line[0], int(line[2:]) // 4096
+    if page in stack:
+        depth = len(stack) - stack.index(page)
+        stack.remove(page)
+        to = 1 << (depth - 1).bit_length()
+        count = uses.setdefault(to * 4096, {"loads": 0, "stores": 0, "fetches": 0})
+        count[{"L": "loads", "S": "stores", "I": "fetches"}[kind]] += 1
+    else:
+        first += 1
+    stack.append(page)
+report = json.load(open("curve.json"))
+for bucket in report["reuse"]:
+    expected = uses.pop(bucket["to_bytes"], {"loads": 0, "stores": 0, "fetches": 0})
+    assert {k: bucket[k] for k in expected} == expected, (bucket, expected)
+    assert bucket["uses"] == sum(expected.values())
+assert not uses and first == report["points"][-1][1]
+PY
+    grep -qE '^ +to 128 KiB +[0-9,]+ ' stderr
+    grep -qE '^ +first use +221 ' stderr
+    pagewalk curve --reuse --json curve.json -- "$PAGES" 40
+    grep -qE '^ +to 512 KiB +[0-9,]+ +99[.0-9]* %$' stderr
+}
