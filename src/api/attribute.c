@@ -14,105 +14,56 @@
 
 #include <stdlib.h>
 
+#include "api/places.h"
 #include "api/system.h"
 #include "base/xalloc.h"
 #include "observe/attribution.h"
 
-enum { PLACES = 1024 };
-
-/* What is known of a range of addresses. */
-struct place {
-    uint64_t version; /* of the space; 0: nothing is known */
-    uint64_t start, len;
-    uint64_t to_file;        /* to be added to an address to get its place in the file, or 0 */
-    uint32_t region, object; /* attribution's numbers; object 0: nobody asked */
-};
+enum { REGION, OBJECT }; /* a place's numbers */
 
 struct attributor {
     const struct pw_system *system;
     struct attribution *attribution;
-    struct place places[PLACES]; /* by number of the page that was asked for */
+    struct places places;
     uint32_t unmapped, unmapped_code, none;
-    uint64_t program_version; /* of the space of `process` when its program was looked up */
-    const struct process *process;
-    uint32_t program;
-    uint32_t site; /* of the last event */
+    uint32_t program; /* of places.process */
+    uint32_t site;    /* of the last event */
 };
-
-/* ---- where an address lies ---- */
-
-static const char *name_of(const struct region *region)
-{
-    if (region->name)
-        return region->name;
-    if (region->flags & (REGION_STACK | REGION_GROWSDOWN))
-        return "[stack]";
-    if (region->flags & REGION_HEAP)
-        return "[heap]";
-    return region->object ? "[shared]" : "[anon]";
-}
-
-static uint32_t object_of(struct attributor *attributor, const struct region *region,
-                          uint64_t *to_file)
-{
-    uint64_t dev = 0, ino = 0;
-    *to_file = 0;
-    if (region->object && object_is_file(region->object, &dev, &ino))
-        *to_file = (region->object_page << PAGE_SHIFT) - region->range.start;
-    return attribution_object(attributor->attribution, name_of(region), dev, ino);
-}
-
-/* NULL: nothing is mapped there. */
-static struct place *place_of(struct attributor *attributor, const struct space *space, vaddr_t va)
-{
-    uint64_t vpn = vaddr_vpn(va);
-    struct place *place = &attributor->places[(vpn ^ vpn >> 10) % PLACES];
-    if (place->version == space->map_version && va.v - place->start < place->len)
-        return place;
-    const struct region *region = space_region_at(space, va);
-    if (!region)
-        return NULL;
-    *place = (struct place){.version = space->map_version,
-                            .start = region->range.start,
-                            .len = region->range.end - region->range.start,
-                            .region = attribution_region(attributor->attribution, name_of(region))};
-    return place;
-}
 
 static uint32_t region_at(struct attributor *attributor, const struct space *space, vaddr_t va)
 {
-    const struct place *place = space ? place_of(attributor, space, va) : NULL;
-    return place ? place->region : attributor->unmapped;
+    struct place *place = space ? places_find(&attributor->places, space, va) : NULL;
+    if (!place)
+        return attributor->unmapped;
+    if (!place->numbers[REGION])
+        place->numbers[REGION] = attribution_region(attributor->attribution, place->name);
+    return place->numbers[REGION];
 }
 
 /* Sets object and address of a key. */
 static void find_code(struct attributor *attributor, const struct space *space, vaddr_t pc,
                       struct attribution_key *key)
 {
-    struct place *place = space ? place_of(attributor, space, pc) : NULL;
+    struct place *place = space ? places_find(&attributor->places, space, pc) : NULL;
     key->address = pc.v;
     key->object = attributor->unmapped_code;
     if (!place)
         return;
-    if (!place->object)
-        place->object = object_of(attributor, space_region_at(space, pc), &place->to_file);
+    if (!place->numbers[OBJECT])
+        place->numbers[OBJECT] =
+            attribution_object(attributor->attribution, place->name, place->dev, place->ino);
     key->address += place->to_file;
-    key->object = place->object;
+    key->object = place->numbers[OBJECT];
 }
-
-/* ---- events ---- */
 
 static uint32_t program_of(struct attributor *attributor, const struct process *process)
 {
-    uint64_t version = process->space ? process->space->map_version : 0;
-    if (version && process == attributor->process && version == attributor->program_version)
-        return attributor->program;
-    attributor->process = process;
-    attributor->program_version = version;
-    attributor->program =
-        attribution_program(attributor->attribution, process->exe ? process->exe : "[exec]");
+    if (places_is_new_program(&attributor->places, process))
+        attributor->program = attribution_program(attributor->attribution, places_program(process));
     return attributor->program;
 }
+
+/* ---- events ---- */
 
 static uint64_t *counts_of(struct attributor *attributor, const struct attribution_key *key)
 {

@@ -360,7 +360,16 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
-/* Digits and K, M or G, of 1000 here. */
+static int read_regions(struct pw_config *config, const char *value, struct reading *reading)
+{
+    int on = read_switch(value);
+    if (on < 0)
+        return refuse(reading, "'%.80s' is not yes or no", value);
+    config->regions = on;
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
 static int read_every_access(struct pw_config *config, const char *value, struct reading *reading)
 {
     int on = read_switch(value);
@@ -371,6 +380,7 @@ static int read_every_access(struct pw_config *config, const char *value, struct
     return 0;
 }
 
+/* Digits and K, M or G, of 1000 here. */
 static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
 {
     size_t digits = strspn(value, "0123456789");
@@ -438,7 +448,8 @@ static const struct option options[] = {
       "Kill the program (SIGSYS) at a system call that pagewalk does not know.", PROGRAMS},
      read_strict},
     {{"attribute", "[EVENT,...]", "no",
-      "Say which code, source line and memory events come from: faults, faults_minor, faults_major, "
+      "Say which code, source line and memory events come from: faults, faults_minor, "
+      "faults_major, "
       "faults_cow, walks, tlb_l1d_misses, tlb_l1i_misses. None given: faults,walks.",
       PW_RUN | PW_RECORD},
      read_attribute},
@@ -453,6 +464,10 @@ static const struct option options[] = {
       "1000.",
       PW_CURVE},
      read_tau},
+    {{"regions", NULL, "no",
+      "Of a program: show how much each mapping is in use too, and how much of it is hot and cold.",
+      PW_CURVE},
+     read_regions},
     {{"every-access", NULL, "no",
       "Of a program: watch every access, not only what goes beyond the 128 pages used last. About "
       "twenty times slower; for sizes below 512K and the working set.",

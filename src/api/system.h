@@ -14,6 +14,7 @@ struct pw_system {
     struct attributor *attributor; /* NULL: nothing is attributed */
     struct pw_curve *curve;        /* being made of what runs; else NULL */
     uint64_t tau;                  /* of its working set, in instructions */
+    bool regions;                  /* it is to tell of them */
     FILE *strace;                  /* NULL: no tracing */
     struct machine *machine;
     struct kernel *kernel;

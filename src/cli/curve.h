@@ -6,6 +6,8 @@
 #ifndef CLI_CURVE_H
 #define CLI_CURVE_H
 
+#include <jansson.h>
+
 #include "cli/options.h"
 #include "pagewalk.h"
 
@@ -56,6 +58,10 @@ struct curve_bucket {
 /* Result: false beyond the last. */
 bool curve_bucket(const struct curve_view *view, size_t i, struct curve_bucket *out);
 void curve_reuse_table(FILE *out, const struct curve_view *view);
+
+void curve_regions_table(FILE *out, const struct curve_view *view);
+/* With the ranges of pages. */
+json_t *curve_regions_json(const struct curve_view *view);
 
 void curve_table(FILE *out, const struct curve_view *view, bool colour);
 void curve_csv(FILE *out, const struct curve_view *view);

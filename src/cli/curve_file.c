@@ -104,6 +104,9 @@ char *curve_json(const struct curve_view *view)
         "instruction", view->cost.instruction, "minor", view->cost.minor, "major", view->cost.major,
         "modelled_best_bytes", integer(view->best * page_bytes), "modelled_cliff_bytes",
         integer(view->cliff * page_bytes), "advice", curve_advice(view, advice, sizeof(advice)));
+    struct pw_curve_part part;
+    if (pw_curve_part(view->curve, 0, &part))
+        json_object_set_new(root, "regions", curve_regions_json(view));
     return json_text(root);
 }
 

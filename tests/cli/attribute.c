@@ -4,6 +4,7 @@
  *   walk PAGES ROUNDS   walk_pages() uses one word of each page, all pages one after the other,
  *                       after fill_pages() has stored to them
  *   file FILE           reads FILE's pages through a mapping, in read_file()
+ *   once FILE           the same, and then walks 300 pages 2000 times
  *   library LIB...      opens each library, calls its use_pages(), which touches 64 fresh pages,
  *                       and closes it: the next may lie where it was
  *   jit                 the same from code in anonymous memory
@@ -106,6 +107,8 @@ int main(int argc, char **argv)
         walk(atol(argv[2]), atol(argv[3]));
     else if (argc == 3 && strcmp(argv[1], "file") == 0)
         map_file(argv[2]);
+    else if (argc == 3 && strcmp(argv[1], "once") == 0)
+        map_file(argv[2]), walk(300, 2000);
     else if (argc > 2 && strcmp(argv[1], "library") == 0)
         for (int i = 2; i < argc; i++)
             call_library(argv[i]);

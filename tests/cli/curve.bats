@@ -183,3 +183,35 @@ PY
     pagewalk curve --reuse --json curve.json -- "$PAGES" 40
     grep -qE '^ +to 512 KiB +[0-9,]+ +99[.0-9]* %$' stderr
 }
+
+@test "regions: what is used all the time is hot, what was used once is cold" {
+    head -c 400000 /dev/zero >data
+    pagewalk curve --regions --tau 100K --json curve.json -- "$ATTRIBUTE" once data
+    [ "$status" -eq 0 ]
+    [ "$(awk 'length > 80' stderr)" = "" ]
+    python3 - <<'PY'
+import json, os
+parts = json.load(open("curve.json"))["regions"]
+data, = [p for p in parts if os.path.basename(p["region"]) == "data"]
+assert data["file"] and data["used_bytes"] == data["cold_bytes"] == 98 * 4096, data
+assert data["idle"] > 0.9 and data["hot_bytes"] == data["returns"] == 0, data
+assert data["ranges"] == [[0, 98 * 4096, "cold"]], data
+anon, = [p for p in parts if p["region"] == "[anon]" and p["program"].endswith("test_cli_attribute")]
+assert not anon["file"] and anon["hot_bytes"] >= 300 * 4096 > anon["used_bytes"] - 100000, anon
+assert anon["idle"] < 0.1 and anon["returns"] >= 300 * 1990, anon
+assert any(r[1] >= 300 * 4096 and r[2] == "hot" for r in anon["ranges"]), anon
+assert 270 * 4096 < anon["in_use_bytes"] < 330 * 4096, anon
+for p in parts:
+    assert sum(r[1] for r in p["ranges"]) == p["used_bytes"] >= p["hot_bytes"] + p["cold_bytes"]
+    for heat in "hot", "cold":
+        assert sum(r[1] for r in p["ranges"] if r[2] == heat) == p[heat + "_bytes"]
+PY
+    grep -qE '^  data +392 KiB +0 B +392 KiB ' stderr
+    grep -qE '^  all +' stderr
+    pagewalk curve -q --json curve.json -- /bin/true
+    lacks -q '"regions"' curve.json
+    pagewalk curve --regions --every-access -- /bin/true
+    [ "$err" = "pagewalk: --regions: not with --every-access, --policies or --working-set" ]
+    pagewalk curve --regions --trace data
+    [ "$status" -eq 125 ]
+}
