@@ -63,6 +63,8 @@ void curve_regions_table(FILE *out, const struct curve_view *view);
 /* With the ranges of pages. */
 json_t *curve_regions_json(const struct curve_view *view);
 
+void curve_plot(FILE *out, const struct curve_view *view);
+
 void curve_table(FILE *out, const struct curve_view *view, bool colour);
 void curve_csv(FILE *out, const struct curve_view *view);
 void curve_working_set(FILE *out, const struct curve_view *view); /* CSV */

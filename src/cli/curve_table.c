@@ -96,6 +96,8 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
     put_head(out, view);
     for (size_t row = 0; row < view->nrows; row++)
         put_row(out, view, row);
+    if (view->options->plot)
+        curve_plot(out, view);
     if (view->options->reuse)
         curve_reuse_table(out, view);
     if (is_switched_on(view, "regions"))

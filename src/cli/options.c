@@ -24,6 +24,7 @@ enum own_option {
     OWN_SVG,
     OWN_WORKING_SET,
     OWN_REUSE,
+    OWN_PLOT,
     OWN_FOLDED,
     OWN_SPEEDSCOPE,
     OWN_HELP,
@@ -69,6 +70,8 @@ static const struct own own[OWN_COUNT] = {
                     "Show the reuse distances too: how much other memory is used between two uses "
                     "of a page."},
                    PW_CURVE},
+    [OWN_PLOT] = {{"plot", '\0', NULL, NULL, "Draw the curve here too, as wide as the terminal."},
+                  PW_CURVE},
     [OWN_FOLDED] = {{"folded", '\0', "FILE", NULL,
                      "Write where the first of the events of --attribute comes from to FILE, as "
                      "folded stacks for flame graphs."},
@@ -271,6 +274,9 @@ static int set_own(struct options *options, enum own_option option, const char *
         break;
     case OWN_REUSE:
         options->reuse = true;
+        break;
+    case OWN_PLOT:
+        options->plot = true;
         break;
     case OWN_FOLDED:
         options->folded_path = optarg;
