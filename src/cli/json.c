@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/attribution.h"
+#include "cli/cost.h"
 
 /* Length of the UTF-8 sequence at s, 0 if it is none (RFC 3629: shortest form, no surrogates). */
 static size_t utf8_length(const unsigned char *s)
@@ -163,6 +164,13 @@ static json_t *folded_object(const struct pw_system *system)
                      folded_counters(system));
 }
 
+static json_t *modelled_object(const struct report *report)
+{
+    struct cost_time time;
+    cost_of_report(report, report->cost, &time);
+    return cost_json(report->cost, &time);
+}
+
 static json_t *run_object(const struct report *report)
 {
     struct pw_process_info first = {0};
@@ -172,6 +180,7 @@ static json_t *run_object(const struct report *report)
         "command", json_command(report->argv), "config", config_object(report->config), "exit",
         exit_object(&first), "counters", counters_object(report), "processes",
         processes_array(report->system), "folded", folded_object(report->system));
+    json_object_set_new(root, "modelled", modelled_object(report));
     if (report->attribution)
         json_object_set_new(root, "attribution", attribution_json(report->attribution));
     return root;
@@ -179,10 +188,10 @@ static json_t *run_object(const struct report *report)
 
 static json_t *replay_object(const struct report *report)
 {
-    return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "schema", "pagewalk.replay/1", "version",
+    return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:o}", "schema", "pagewalk.replay/1", "version",
                      pw_version(), "trace", json_text_of(report->argv[0]), "format",
                      pw_replay_format(report->replay), "config", config_object(report->config),
-                     "counters", counters_object(report));
+                     "counters", counters_object(report), "modelled", modelled_object(report));
 }
 
 char *json_report(const struct report *report)

@@ -47,11 +47,11 @@ static const struct own own[OWN_COUNT] = {
     [OWN_POLICIES] = {{"policies", '\0', "NAME,...", NULL,
                        "Show the faults of these policies beside those of LRU."},
                       PW_CURVE},
-    [OWN_COST] = {{"cost", '\0', "DEVICE|KEY=TIME,...", "nvme",
-                   "What the modelled time is made of: a swap device (nvme, sata-ssd, disk, zram, "
-                   "far-memory), or times of an instruction, a minor and a major fault as in "
-                   "instruction=0.4ns,minor=500ns,major=90us."},
-                  PW_CURVE},
+    [OWN_COST] = {{"cost", '\0', "DEVICE|KEY=TIME|FILE,...", NULL,
+                   "What modelled times are made of: a swap device (nvme, sata-ssd, disk, zram, "
+                   "far-memory), times as in minor=500ns,read=90us, or a file of them; \"pagewalk "
+                   "help cost\" shows all."},
+                  ALL},
     [OWN_OUTPUT] = {{"output", 'o', "FILE", NULL,
                      "Write the summary to FILE; of record, the trace."},
                     ALL},
