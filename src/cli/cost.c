@@ -192,11 +192,10 @@ static void put_entry(FILE *out, const char *name, const char *values, const cha
 void cost_print(FILE *out)
 {
     char value[64], read[HUMAN_LEN], write[HUMAN_LEN];
-    fputs(
-        "Modelled times are made of these. --cost changes them: it takes devices,\n"
-        "KEY=TIME with ns, us, ms or s, and files of such items (with a slash in the name), with\n"
-        "commas between them.\n\n",
-        out);
+    fputs("Modelled times are made of these. --cost changes them: it takes devices,\n"
+          "KEY=TIME with ns, us, ms or s, and files of such items (with a slash in their\n"
+          "names), with commas between them.\n\n",
+          out);
     for (size_t i = 0; i < COST_READ; i++) {
         snprintf(value, sizeof(value), "%7s", human_time(keys[i].initial / 1e9, read));
         put_entry(out, keys[i].name, value, keys[i].meaning, keys[i].source);

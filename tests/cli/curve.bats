@@ -138,7 +138,7 @@ refuses() {
     refuses "not both" curve --trace trace -- touch ran
     refuses "there is no policy 'clocks'" curve --policies lru,clocks -- touch ran
     refuses "--cost: 'tape' is neither a device" curve --cost tape -- touch ran
-    refuses "--cost: 'major=-1us' is neither" curve --cost major=-1us -- touch ran
+    refuses "--cost: 'read=-1us' is neither" curve --cost read=-1us -- touch ran
     refuses "--csv: cannot write /no/such/c: No such file" curve --csv /no/such/c -- touch ran
     refuses "--trace: not an option of this command" run --trace x -- touch ran
     refuses "needs a trace that can be read again" curve --policies lru --trace -
