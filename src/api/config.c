@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "api/error.h"
+#include "api/policy_file.h"
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "kernel/replay.h"
@@ -167,18 +168,29 @@ static bool has_policy(const struct pw_config *config, const struct policy_ops *
     return !ops->needs_future || config->use == PW_REPLAY;
 }
 
+static int refuse_policy(const struct pw_config *config, const char *value, bool is_known,
+                         struct reading *reading)
+{
+    char names[256] = "";
+    for (const struct policy_ops *const *p = policy_all(); *p; p++)
+        if (has_policy(config, *p))
+            snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+                     *names ? ", " : "", (*p)->name);
+    return refuse(reading, "there is no policy '%.80s'%s: choose one of %s", value,
+                  is_known ? " but in replay" : "", names);
+}
+
 static int read_policy(struct pw_config *config, const char *value, struct reading *reading)
 {
-    const struct policy_ops *ops = policy_find(value);
+    char why[400];
+    const struct policy_ops *ops = policy_choose(value, why, sizeof(why));
+    if (!ops && why[0])
+        return refuse(reading, "%s", why);
     if (!ops || !has_policy(config, ops)) {
-        char names[256] = "";
-        for (const struct policy_ops *const *p = policy_all(); *p; p++)
-            if (has_policy(config, *p))
-                snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-                         *names ? ", " : "", (*p)->name);
-        return refuse(reading, "there is no policy '%.80s'%s: choose one of %s", value,
-                      ops ? " but in replay" : "", names);
+        policy_put(ops);
+        return refuse_policy(config, value, ops != NULL, reading);
     }
+    policy_put(config->policy);
     config->policy = ops;
     snprintf(reading->text, TEXT_MAX, "%s", ops->name);
     return 0;
@@ -369,7 +381,9 @@ static const struct option options[] = {
     {{"swap", "none|SIZE|PATH:SIZE", "4G",
       "Swap device: none, a temporary file of SIZE, or the file or block device PATH.", PROGRAMS},
      read_swap},
-    {{"policy", "NAME", "clock", "Page replacement policy; \"pagewalk help policy\" lists them.",
+    {{"policy", "NAME|FILE.so", "clock",
+      "Page replacement policy; \"pagewalk help policy\" lists them, or one of your own from a "
+      "shared object.",
       ANY},
      read_policy},
     {{"tlb", "PRESET|SPEC", "skylake",
@@ -455,6 +469,7 @@ void pw_config_destroy(struct pw_config *config)
         return;
     for (int i = 0; i < NOPTIONS; i++)
         free(config->texts[i]);
+    policy_put(config->policy);
     free(config->swap_path);
     free(config->strace_path);
     free(config->format);

@@ -19,9 +19,9 @@ struct pw_config {
     enum pw_use use;
     uint64_t ram_len; /* bytes, whole pages */
     enum config_swap swap;
-    uint64_t swap_len; /* bytes */
-    char *swap_path;   /* CONFIG_SWAP_PATH only, else NULL */
-    const struct policy_ops *policy;
+    uint64_t swap_len;               /* bytes */
+    char *swap_path;                 /* CONFIG_SWAP_PATH only, else NULL */
+    const struct policy_ops *policy; /* a reference (policy_file.h) */
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
     bool large_pages;

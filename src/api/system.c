@@ -13,6 +13,7 @@
 
 #include "api/config.h"
 #include "api/error.h"
+#include "api/policy_file.h"
 #include "api/program.h"
 #include "api/record.h"
 #include "base/xalloc.h"
@@ -92,7 +93,7 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
 static int create_kernel(const struct pw_config *config, struct machine *machine,
                          struct kernel **out, struct pw_error *error)
 {
-    struct kernel_options options = {.policy = config->policy->name,
+    struct kernel_options options = {.policy = config->policy,
                                      .seed = config->seed,
                                      .overcommit = config->overcommit,
                                      .large_pages = config->large_pages};
@@ -103,6 +104,8 @@ static int create_kernel(const struct pw_config *config, struct machine *machine
         return 0;
     if (options.swap)
         swapdisk_destroy(options.swap);
+    if (policy_refused(config->policy, result, error) < 0)
+        return -1;
     return error_set(error, -result, "cannot create the kernel: %s", strerror(-result));
 }
 

@@ -77,15 +77,14 @@ static void create_zero_frame(struct kernel *kernel)
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out)
 {
-    const struct policy_ops *ops = policy_find(options->policy);
-    if (!ops || ops->needs_future)
+    if (options->policy->needs_future)
         return -EINVAL;
     struct kernel *kernel = x_calloc(1, sizeof(*kernel));
     uint64_t nframes = machine->ram->nframes;
     kernel->machine = machine;
     int error = frame_table_create(nframes, &kernel->frames);
     if (!error) {
-        error = create_policy(kernel, ops, options->seed);
+        error = create_policy(kernel, options->policy, options->seed);
         if (error)
             frame_table_destroy(&kernel->frames);
     }

@@ -65,15 +65,15 @@ struct kernel {
 };
 
 struct kernel_options {
-    const char *policy;    /* name */
+    const struct policy_ops *policy;
     uint64_t seed;         /* of random choices */
     struct swapdisk *swap; /* NULL: none; becomes the kernel's */
     enum commit_mode overcommit;
     bool large_pages; /* page faults make pages of 2 MiB where they can */
 };
 
-/* Errors: -EINVAL (a policy that is unknown or needs the future), -ENOMEM. On error the swap disk
- * stays the caller's. */
+/* Errors: -EINVAL (a policy that needs the future), -ENOMEM, or those of the policy. On error the
+ * swap disk stays the caller's. */
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out);
 /* => all spaces and objects are gone */

@@ -51,7 +51,8 @@ static inline struct rig *rig_create(struct rig_options options)
                      0);
     if (options.nslots)
         assert_int_equal(swapdisk_create(options.path, options.nslots * PAGE_SIZE, &swap), 0);
-    struct kernel_options kernel = {.policy = options.policy ? options.policy : "clock",
+    struct kernel_options kernel = {.policy =
+                                        policy_find(options.policy ? options.policy : "clock"),
                                     .seed = 1,
                                     .swap = swap,
                                     .large_pages = options.large_pages};
