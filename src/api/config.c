@@ -228,6 +228,21 @@ static int read_page_size(struct pw_config *config, const char *value, struct re
     return 0;
 }
 
+static int read_readahead(struct pw_config *config, const char *value, struct reading *reading)
+{
+    static const char *const names[] = {[READAHEAD_NONE] = "none",
+                                        [READAHEAD_CLUSTER] = "cluster",
+                                        [READAHEAD_ADAPTIVE] = "adaptive"};
+    for (int kind = READAHEAD_NONE; kind <= READAHEAD_ADAPTIVE; kind++) {
+        if (strcmp(value, names[kind]) == 0) {
+            config->readahead = (enum readahead_kind)kind;
+            snprintf(reading->text, TEXT_MAX, "%s", value);
+            return 0;
+        }
+    }
+    return refuse(reading, "'%.80s' is not none, cluster or adaptive", value);
+}
+
 static int read_overcommit(struct pw_config *config, const char *value, struct reading *reading)
 {
     static const char *const names[] = {
@@ -386,6 +401,11 @@ static const struct option options[] = {
       "shared object.",
       ANY},
      read_policy},
+    {{"swap-readahead", "none|cluster|adaptive", "none",
+      "Pages read from swap beside the one that is needed: none; those in the same 8 slots; or up "
+      "to 8 around it in memory, as many as turned out useful.",
+      PROGRAMS},
+     read_readahead},
     {{"tlb", "PRESET|SPEC", "skylake",
       "TLB: a preset, or entries and ways of each part as in l1d=64:4,l1i=64:8,l2=1536:12; "
       "\"pagewalk help tlb\" shows the presets and what can be described.",

@@ -6,14 +6,13 @@
 #ifndef API_CONFIG_H
 #define API_CONFIG_H
 
-#include "kernel/commit.h"
-#include "kernel/policy.h"
+#include "kernel/kernel.h"
 #include "machine/tlb.h"
 #include "pagewalk.h"
 
 enum config_swap { CONFIG_SWAP_NONE, CONFIG_SWAP_TEMPORARY, CONFIG_SWAP_PATH };
 
-enum { CONFIG_OPTIONS_MAX = 16 };
+enum { CONFIG_OPTIONS_MAX = 24 };
 
 struct pw_config {
     enum pw_use use;
@@ -25,6 +24,7 @@ struct pw_config {
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
     bool large_pages;
+    enum readahead_kind readahead;
     enum commit_mode overcommit;
     bool reproducible;
     uint64_t seed;

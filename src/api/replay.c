@@ -163,8 +163,9 @@ const char *pw_replay_format(const struct pw_replay *replay)
  * system calls or processes. */
 bool pw_replay_has(const struct pw_replay *replay, int counter)
 {
-    static const char *const absent[] = {"faults_cow", "swap_pages_in", "swap_pages_out",
-                                         "syscalls",   "swap_peak",     "processes"};
+    static const char *const absent[] = {"faults_cow",      "swap_pages_in",  "swap_pages_out",
+                                         "syscalls",        "swap_peak",      "processes",
+                                         "readahead_pages", "readahead_hits", "readahead_wasted"};
     static const char *const of_code[] = {"instructions", "tlb_l1i_hits", "tlb_l1i_misses"};
     bool has_code = replay->counters.tlb_l1i_hits + replay->counters.tlb_l1i_misses > 0;
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)

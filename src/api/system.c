@@ -95,6 +95,7 @@ static int create_kernel(const struct pw_config *config, struct machine *machine
 {
     struct kernel_options options = {.policy = config->policy,
                                      .seed = config->seed,
+                                     .readahead = config->readahead,
                                      .overcommit = config->overcommit,
                                      .large_pages = config->large_pages};
     if (create_swap(config, &options.swap, error) < 0)

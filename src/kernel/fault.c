@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "kernel/readahead.h"
 #include "kernel/reclaim.h"
 #include "kernel/space_grow.h"
 #include "kernel/space_pages.h"
@@ -39,6 +40,7 @@ struct fault {
     /* what is to be mapped */
     struct frame *frame;
     unsigned prot;
+    struct readahead ahead; /* what comes in with it */
     /* what it took */
     bool was_read, was_copied;
 };
@@ -99,9 +101,12 @@ static void copy_anon(struct fault *fault, struct anon *anon, const struct frame
 static enum fault_result fault_upper(struct fault *fault, struct anon *anon)
 {
     fault->was_read = !anon_is_resident(anon);
+    readahead_read(fault->kernel, &fault->ahead); /* first, so that the page itself is the newest */
     int error = anon_load(fault->kernel, anon, &fault->frame);
     if (error)
         return read_failed(fault, error);
+    if (fault->frame->flags & FRAME_AHEAD)
+        readahead_hit(fault->kernel, fault->region, vaddr_vpn(fault->page), fault->frame);
     if (anon->refs == 1)
         return FAULT_DONE;
     if (fault->access == MMU_STORE)
@@ -176,6 +181,19 @@ static bool hold_frames(const struct fault *fault)
     return true;
 }
 
+/* What is read with a page from swap needs frames too; without them the page comes alone. */
+static void hold_ahead(struct fault *fault)
+{
+    struct kernel *kernel = fault->kernel;
+    uint64_t vpn = vaddr_vpn(fault->page);
+    const struct anon *anon = kernel->readahead ? amap_find(&fault->space->amap, vpn) : NULL;
+    if (!anon || anon_is_resident(anon) || anon->poisoned)
+        return;
+    readahead_choose(kernel, fault->space, fault->region, vpn, &fault->ahead);
+    if (!frame_reserve_more(kernel, fault->ahead.count))
+        fault->ahead.count = 0;
+}
+
 /* Where a large page for the fault would begin, if its place and its region allow one: private
  * memory without pages yet, or with none but those that map the frame of zeros. */
 static bool large_place(const struct fault *fault, vaddr_t *out)
@@ -238,6 +256,7 @@ enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access 
     }
     if (!hold_frames(&fault))
         return FAULT_OOM;
+    hold_ahead(&fault);
     struct anon *anon = amap_find(&space->amap, vaddr_vpn(fault.page));
     result = anon ? fault_upper(&fault, anon) : fault_lower(&fault);
     if (result == FAULT_DONE) {
