@@ -319,6 +319,43 @@ static int read_strict(struct pw_config *config, const char *value, struct readi
     return 0;
 }
 
+static bool is_event(const char *name, size_t len)
+{
+    const char *event;
+    for (size_t i = 0; (event = pw_attribution_event(i)); i++)
+        if (strlen(event) == len && strncmp(event, name, len) == 0)
+            return true;
+    return false;
+}
+
+static int refuse_event(const char *name, size_t len, struct reading *reading)
+{
+    char names[200] = "";
+    for (size_t i = 0; pw_attribution_event(i); i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? ", " : "",
+                 pw_attribution_event(i));
+    return refuse(reading, "there is no event '%.*s': choose from %s", (int)(len < 60 ? len : 60),
+                  name, names);
+}
+
+/* Names of events with commas between; it is kept as it is. */
+static int read_attribute(struct pw_config *config, const char *value, struct reading *reading)
+{
+    int on = read_switch(value);
+    const char *list = on == 1 ? "faults,walks" : value;
+    for (const char *name = list; on != 0;) {
+        size_t len = strcspn(name, ",");
+        if (!is_event(name, len))
+            return refuse_event(name, len, reading);
+        if (name[len] == '\0')
+            break;
+        name += len + 1;
+    }
+    config->attribute = on != 0;
+    snprintf(reading->text, TEXT_MAX, "%s", list);
+    return 0;
+}
+
 static int read_format(struct pw_config *config, const char *value, struct reading *reading)
 {
     const char *name, *summary;
@@ -350,7 +387,16 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
-/* Digits and K, M or G, of 1000 here. */
+static int read_regions(struct pw_config *config, const char *value, struct reading *reading)
+{
+    int on = read_switch(value);
+    if (on < 0)
+        return refuse(reading, "'%.80s' is not yes or no", value);
+    config->regions = on;
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
 static int read_every_access(struct pw_config *config, const char *value, struct reading *reading)
 {
     int on = read_switch(value);
@@ -361,6 +407,7 @@ static int read_every_access(struct pw_config *config, const char *value, struct
     return 0;
 }
 
+/* Digits and K, M or G, of 1000 here. */
 static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
 {
     size_t digits = strspn(value, "0123456789");
@@ -434,6 +481,12 @@ static const struct option options[] = {
     {{"strict", NULL, "no",
       "Kill the program (SIGSYS) at a system call that pagewalk does not know.", PROGRAMS},
      read_strict},
+    {{"attribute", "[EVENT,...]", "no",
+      "Say which code, source line and memory events come from: faults, faults_minor, "
+      "faults_major, "
+      "faults_cow, walks, tlb_l1d_misses, tlb_l1i_misses. None given: faults,walks.",
+      PW_RUN | PW_RECORD},
+     read_attribute},
     {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PROGRAMS},
      read_code_cache},
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
@@ -445,6 +498,10 @@ static const struct option options[] = {
       "1000.",
       PW_CURVE},
      read_tau},
+    {{"regions", NULL, "no",
+      "Of a program: show how much each mapping is in use too, and how much of it is hot and cold.",
+      PW_CURVE},
+     read_regions},
     {{"every-access", NULL, "no",
       "Of a program: watch every access, not only what goes beyond the 128 pages used last. About "
       "twenty times slower; for sizes below 512K and the working set.",

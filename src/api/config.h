@@ -30,6 +30,8 @@ struct pw_config {
     uint64_t seed;
     char *strace_path; /* NULL: no tracing; "-": standard error */
     bool strict;
+    bool attribute;                  /* programs only */
+    bool regions;                    /* curve only */
     bool every_access;               /* curve only */
     uint64_t tau;                    /* of the working set, instructions; curve only */
     char *format;                    /* of a trace; replay only, else NULL */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/attribute.h"
 #include "api/config.h"
 #include "api/error.h"
 #include "api/policy_file.h"
@@ -129,6 +130,7 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (config->use == PW_RECORD || (config->use == PW_CURVE && config->every_access))
         system->recorder = recorder_create();
     system->tau = config->tau;
+    system->regions = config->regions;
     if (open_strace(config, &system->strace, error) < 0 ||
         create_machine(config, system->recorder, &system->machine, error) < 0 ||
         create_kernel(config, system->machine, &system->kernel, error) < 0 ||
@@ -139,6 +141,8 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (system->recorder)
         system->kernel->watch =
             (struct kernel_watch){recorder_kernel_access, recorder_gone, system->recorder};
+    if (config->attribute)
+        system->attributor = attributor_create(system);
     *out = system;
     return 0;
 }
@@ -154,6 +158,7 @@ void pw_system_destroy(struct pw_system *system)
     if (system->machine)
         machine_destroy(system->machine);
     recorder_destroy(system->recorder);
+    attributor_destroy(system->attributor);
     pw_curve_destroy(system->curve);
     if (system->strace)
         fclose(system->strace);

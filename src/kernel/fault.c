@@ -42,7 +42,7 @@ struct fault {
     unsigned prot;
     struct readahead ahead; /* what comes in with it */
     /* what it took */
-    bool was_read, was_copied;
+    bool was_read, was_copied, is_served;
 };
 
 /* Finds the region, lets a stack grow, checks the access. */
@@ -161,8 +161,9 @@ static void fault_map(struct fault *fault)
         space->rss_peak = space_resident(space);
 }
 
-static void count_served(const struct fault *fault)
+static void count_served(struct fault *fault)
 {
+    fault->is_served = true;
     struct counters *now = fault->kernel->machine->now;
     now->faults_major += fault->was_read;
     now->faults_minor += !fault->was_read;
@@ -241,29 +242,48 @@ static bool fault_large(struct fault *fault)
     return true;
 }
 
-enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
+static enum fault_result serve(struct fault *fault)
 {
-    struct kernel *kernel = space->kernel;
-    struct fault fault = {
-        .space = space, .kernel = kernel, .page = vaddr_page(va), .access = access};
-    kernel->machine->now->faults++;
-    enum fault_result result = fault_check(&fault);
+    struct kernel *kernel = fault->kernel;
+    enum fault_result result = fault_check(fault);
     if (result != FAULT_DONE)
         return result;
-    if (fault_large(&fault)) {
-        count_served(&fault);
+    if (fault_large(fault)) {
+        count_served(fault);
         return FAULT_DONE;
     }
-    if (!hold_frames(&fault))
+    if (!hold_frames(fault))
         return FAULT_OOM;
-    hold_ahead(&fault);
-    struct anon *anon = amap_find(&space->amap, vaddr_vpn(fault.page));
-    result = anon ? fault_upper(&fault, anon) : fault_lower(&fault);
+    hold_ahead(fault);
+    struct anon *anon = amap_find(&fault->space->amap, vaddr_vpn(fault->page));
+    result = anon ? fault_upper(fault, anon) : fault_lower(fault);
     if (result == FAULT_DONE) {
-        fault_map(&fault);
-        count_served(&fault);
+        fault_map(fault);
+        count_served(fault);
     }
     frame_unreserve(kernel);
+    return result;
+}
+
+static void tell(const struct fault *fault, vaddr_t va)
+{
+    const struct kernel_listener *listener = &fault->kernel->listener;
+    unsigned kinds = 0;
+    if (!listener->fault)
+        return;
+    if (fault->is_served)
+        kinds = (fault->was_read ? KERNEL_FAULT_MAJOR : KERNEL_FAULT_MINOR) |
+                (fault->was_copied ? KERNEL_FAULT_COW : 0u);
+    listener->fault(listener->context, fault->space, va, kinds);
+}
+
+enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
+{
+    struct fault fault = {
+        .space = space, .kernel = space->kernel, .page = vaddr_page(va), .access = access};
+    space->kernel->machine->now->faults++;
+    enum fault_result result = serve(&fault);
+    tell(&fault, va);
     return result;
 }
 

@@ -359,6 +359,8 @@ static int build_image(struct exec_plan *plan)
     if (rc < 0)
         return no_room(plan, rc);
     set_space_limits(process, plan->space);
+    if (!process->exe) /* who observes wants to know whom the pages are for */
+        process->exe = x_strdup(plan->program.path);
     rc = map_file(plan, &plan->program, PIE_BASE);
     if (rc == 0 && plan->interp.fd >= 0)
         rc = map_file(plan, &plan->interp, 0);

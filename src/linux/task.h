@@ -253,6 +253,15 @@ void linux_note(struct linux_system *system, const char *format, ...)
 void linux_set_progress(struct linux_system *system, double seconds, void (*progress)(void *arg),
                         void *arg);
 
+/* Who is on the CPU, or has a call served: whose counters events go to. NULL: nobody. */
+static inline struct process *linux_running(const struct linux_system *system)
+{
+    struct counters *now = system->machine->now;
+    if (now == &system->machine->idle)
+        return NULL;
+    return (struct process *)(void *)((char *)now - offsetof(struct process, counters));
+}
+
 /* The counters of all processes that there ever were, added up. */
 void linux_totals(const struct linux_system *system, struct counters *sum);
 
