@@ -14,6 +14,7 @@ struct pw_system {
     struct pw_curve *curve;    /* being made of what runs; else NULL */
     uint64_t tau;              /* of its working set, in instructions */
     FILE *strace;              /* NULL: no tracing */
+    struct guard guard;        /* what programs may not; its root is open if it has one */
     struct machine *machine;
     struct kernel *kernel;
     struct linux_system *linux_system;
