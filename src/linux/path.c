@@ -248,6 +248,8 @@ static int find_by_text(struct task *task, int dirfd, const char *text, unsigned
         if (dirfd != AT_FDCWD && !entry)
             return -EBADF;
         base = entry ? entry->proc_path : process->fs->cwd->path;
+        if (base && !*base)
+            base = NULL;
     }
     char normal[PATH_MAX];
     bool follow = how & PATH_FOLLOW || ends_in_slash(text);

@@ -435,7 +435,8 @@ int proc_readlink(const struct proc_node *node, char *out, size_t size)
         len = process->exe ? snprintf(out, size, "%s", process->exe) : -ENOENT;
         break;
     case PROC_LINK_CWD:
-        len = snprintf(out, size, "%s", process->fs->cwd->path);
+        len = *process->fs->cwd->path ? snprintf(out, size, "%s", process->fs->cwd->path)
+                                      : -ENAMETOOLONG;
         break;
     case PROC_LINK_ROOT:
         len = snprintf(out, size, "/");

@@ -67,6 +67,10 @@ static int enter_directory(struct task *task, int host)
         error = -errno;
     if (!error)
         error = directory_path(task, host, path);
+    if (error == -ENAMETOOLONG) { /* one may go there, level by level */
+        path[0] = 0;
+        error = 0;
+    }
     int high = error ? error : fd_dup_host(host);
     close(host);
     if (high < 0)
@@ -234,6 +238,15 @@ static int64_t link_descriptor(int host, const struct path_place *to)
     return host_result(linkat(AT_FDCWD, name, to->dir, to->name, AT_SYMLINK_FOLLOW));
 }
 
+/* Where nothing may change, what is not there comes first. */
+static int check_there(struct task *task, const struct path_place *place)
+{
+    struct stat st;
+    if (!guard_of(task)->read_only || place->magic || !*place->name)
+        return 0;
+    return fstatat(place->dir, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
 static int64_t do_link(struct task *task, int from_dir, uint64_t from, int to_dir, uint64_t to,
                        int flags)
 {
@@ -243,6 +256,8 @@ static int64_t do_link(struct task *task, int from_dir, uint64_t from, int to_di
     unsigned how =
         (flags & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
     int error = path_find_host(task, from_dir, from, how, &old);
+    if (!error)
+        error = check_there(task, &old);
     if (!error)
         error = path_find_host(task, to_dir, to, PATH_MAKE, &new);
     if (error)

@@ -238,7 +238,7 @@ static int relative_to_host(struct task *task, struct socket_address *address, c
     char whole[PATH_MAX];
     const struct workdir *cwd = task->process->fs->cwd;
     int n = snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", cwd->host, path);
-    if (n >= NAME_MAX_LEN)
+    if (n >= NAME_MAX_LEN && *cwd->path)
         n = snprintf(whole, sizeof whole, "%s/%s", cwd->path, path);
     if (n >= NAME_MAX_LEN)
         return -ENAMETOOLONG;
