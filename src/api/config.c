@@ -309,12 +309,13 @@ static int read_strace(struct pw_config *config, const char *value, struct readi
     return 0;
 }
 
-static int read_strict(struct pw_config *config, const char *value, struct reading *reading)
+/* The host's own root is none: nothing is narrowed then. */
+static int read_root(struct pw_config *config, const char *value, struct reading *reading)
 {
-    int on = read_switch(value);
-    if (on < 0)
-        return refuse(reading, "'%.80s' is not yes or no", value);
-    config->strict = on;
+    if (value[0] == '\0' || strlen(value) >= TEXT_MAX)
+        return refuse(reading, "the directory name is %s", value[0] ? "too long" : "empty");
+    free(config->root_path);
+    config->root_path = strcmp(value, "/") == 0 ? NULL : x_strdup(value);
     snprintf(reading->text, TEXT_MAX, "%s", value);
     return 0;
 }
@@ -356,6 +357,31 @@ static int read_attribute(struct pw_config *config, const char *value, struct re
     return 0;
 }
 
+static int read_yes_no(const char *value, bool *on, struct reading *reading)
+{
+    int is_on = read_switch(value);
+    if (is_on < 0)
+        return refuse(reading, "'%.80s' is not yes or no", value);
+    *on = is_on;
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
+static int read_strict(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->strict, reading);
+}
+
+static int read_read_only(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->read_only, reading);
+}
+
+static int read_no_net(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->no_net, reading);
+}
+
 static int read_format(struct pw_config *config, const char *value, struct reading *reading)
 {
     const char *name, *summary;
@@ -389,22 +415,12 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
 
 static int read_regions(struct pw_config *config, const char *value, struct reading *reading)
 {
-    int on = read_switch(value);
-    if (on < 0)
-        return refuse(reading, "'%.80s' is not yes or no", value);
-    config->regions = on;
-    snprintf(reading->text, TEXT_MAX, "%s", value);
-    return 0;
+    return read_yes_no(value, &config->regions, reading);
 }
 
 static int read_every_access(struct pw_config *config, const char *value, struct reading *reading)
 {
-    int on = read_switch(value);
-    if (on < 0)
-        return refuse(reading, "'%.80s' is not yes or no", value);
-    config->every_access = on;
-    snprintf(reading->text, TEXT_MAX, "%s", value);
-    return 0;
+    return read_yes_no(value, &config->every_access, reading);
 }
 
 /* Digits and K, M or G, of 1000 here. */
@@ -487,6 +503,20 @@ static const struct option options[] = {
       "faults_cow, walks, tlb_l1d_misses, tlb_l1i_misses. None given: faults,walks.",
       PW_RUN | PW_RECORD},
      read_attribute},
+    {{"root", "DIR", "/",
+      "The program sees DIR as / and nothing outside it, as with chroot(8) but without root's "
+      "rights; PROGRAM is looked up there too.",
+      PROGRAMS},
+     read_root},
+    {{"read-only", NULL, "no",
+      "The program can change nothing in the host's file systems (EROFS); what is open already, "
+      "devices and pipes stay writable.",
+      PROGRAMS},
+     read_read_only},
+    {{"no-net", NULL, "no",
+      "The program has no network: Unix sockets only, abstract ones among its own processes.",
+      PROGRAMS},
+     read_no_net},
     {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PROGRAMS},
      read_code_cache},
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
@@ -549,6 +579,7 @@ void pw_config_destroy(struct pw_config *config)
     policy_put(config->policy);
     free(config->swap_path);
     free(config->strace_path);
+    free(config->root_path);
     free(config->format);
     free(config);
 }

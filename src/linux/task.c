@@ -20,6 +20,7 @@
 #include "linux/shm.h"
 #include "linux/task.h"
 #include "linux/tty.h"
+#include "linux/unix_name.h"
 #include "machine/machine.h"
 
 enum {
@@ -138,6 +139,7 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     system->futexes = futex_table_create();
     system->shm = shm_table_create(kernel);
     system->sem = sem_table_create();
+    system->unix_names = unix_names_create();
     oom_create(system);
     *out = system;
     return 0;
@@ -161,6 +163,7 @@ void linux_destroy(struct linux_system *system)
     futex_table_destroy(system->futexes);
     shm_table_destroy(system->shm);
     sem_table_destroy(system->sem);
+    unix_names_destroy(system->unix_names);
     sched_destroy(system);
     hostsig_destroy(system);
     for (size_t i = 0; i < system->nnotes; i++)

@@ -20,6 +20,7 @@
 #include "linux/clock.h"
 #include "linux/fd.h"
 #include "linux/fs_state.h"
+#include "linux/guard.h"
 #include "linux/signal.h"
 
 struct fiber;
@@ -32,6 +33,7 @@ struct task;
 struct task_queue;
 struct task_wait;
 struct tty;
+struct unix_names;
 
 enum { TASK_COMM_LEN = 16, PROCESS_AUXV_MAX = 32 };
 
@@ -47,6 +49,7 @@ struct linux_options {
     uint64_t seed;
     FILE *strace;     /* NULL: no tracing */
     uint64_t quantum; /* instructions; 0: default */
+    struct guard guard;
 };
 
 enum { SYSCALL_NUMBERS = 512 };
@@ -76,6 +79,7 @@ struct linux_system {
     struct futex_table *futexes;     /* who waits for which word of memory (futex.c) */
     struct shm_table *shm;           /* segments of System V shared memory (shm.c) */
     struct sem_table *sem;           /* sets of System V semaphores (sem.c) */
+    struct unix_names *unix_names;   /* of Unix sockets (unix_name.c) */
     struct task *current;
     int next_pid;
     bool pids_wrapped;
