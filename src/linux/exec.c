@@ -478,6 +478,7 @@ static void commit_task(struct task *task, const struct exec_plan *plan)
     task->robust_list_len = 0;
     task->restart_fn = NULL;
     task->fault = (struct cpu_fault_record){0};
+    caps_exec(&task->caps);
 }
 
 static void plan_commit(struct exec_plan *plan)

@@ -111,6 +111,7 @@ int task_create_copy(struct process *process, struct task *of, int tid, struct t
     struct task *task = task_start(process, tid, cpu);
     memcpy(task->comm, of->comm, sizeof task->comm);
     task->signals.mask = of->signals.mask;
+    task->caps = of->caps;
     task->fs_base = of->fs_base;
     task->timer_slack_ns = of->timer_slack_ns;
     *out = task;
@@ -201,8 +202,10 @@ static int process_fill(struct process *process, struct task **task)
         rc = inherit_fds(process);
     if (rc == 0)
         rc = task_create(process, process->pid, task);
-    if (rc == 0)
+    if (rc == 0) {
         inherit_signals(process, *task);
+        caps_of_host(&(*task)->caps);
+    }
     return rc;
 }
 

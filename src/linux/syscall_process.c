@@ -399,7 +399,9 @@ int64_t sys_prctl(struct task *task, const uint64_t args[6])
     case PR_GET_SECUREBITS:
         return 0;
     case PR_CAPBSET_READ:
-        return args[1] <= 40 ? 0 : -EINVAL; /* no capabilities: CAP_LAST_CAP is 40 */
+        return args[1] <= caps_last() ? (int)(task->caps.bounding >> args[1] & 1) : -EINVAL;
+    case PR_CAPBSET_DROP:
+        return caps_drop_bounding(&task->caps, args[1]);
     default:
         return prctl_process(task, args);
     }

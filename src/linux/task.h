@@ -17,6 +17,7 @@
 
 #include "base/radix.h"
 #include "kernel/space.h"
+#include "linux/caps.h"
 #include "linux/clock.h"
 #include "linux/fd.h"
 #include "linux/fs_state.h"
@@ -172,6 +173,7 @@ struct task {
     char comm[TASK_COMM_LEN];
     struct cpu *cpu;
     struct signal_state signals;
+    struct caps caps;
     vaddr_t clear_child_tid; /* 0: none */
     vaddr_t robust_list;
     uint64_t robust_list_len;
