@@ -349,7 +349,7 @@ static void set_space_limits(const struct process *process, struct space *space)
     space->limit_as = process->limits[RLIMIT_AS].cur;
     space->limit_data = process->limits[RLIMIT_DATA].cur;
     space->limit_stack = process->limits[RLIMIT_STACK].cur;
-    space->limit_memlock = process->limits[RLIMIT_MEMLOCK].cur;
+    space->limit_memlock = process_lock_limit(process);
 }
 
 static int build_image(struct exec_plan *plan)
