@@ -36,12 +36,18 @@ struct fault {
     struct region *region;
     vaddr_t page;
     enum mmu_access access;
+    bool is_forced; /* the region's protection does not matter */
     /* what is to be mapped */
     struct frame *frame;
     unsigned prot;
     /* what it took */
     bool was_read, was_copied;
 };
+
+static bool may_force(const struct region *region)
+{
+    return region->prot != 0 && !(region->flags & REGION_SHARED);
+}
 
 /* Finds the region, lets a stack grow, checks the access. */
 static enum fault_result fault_check(struct fault *fault)
@@ -55,7 +61,7 @@ static enum fault_result fault_check(struct fault *fault)
             return FAULT_SEGV_MAPERR;
         region = space_region_at(fault->space, fault->page); /* it may have met another stack */
     }
-    if (!region_allows(region, fault->access))
+    if (fault->is_forced ? !may_force(region) : !region_allows(region, fault->access))
         return FAULT_SEGV_ACCERR;
     fault->region = region;
     fault->prot = region->prot | PROT_MASK_R; /* what is mapped can be loaded from */
@@ -187,8 +193,8 @@ static bool large_place(const struct fault *fault, vaddr_t *out)
     vaddr_t start = vaddr(fault->page.v & ~(len - 1));
     uint64_t vpn = vaddr_vpn(start);
     struct anon *anon;
-    if (!fault->kernel->large_pages || region->object || (region->flags & unfit) ||
-        fault->access != MMU_STORE || start.v < region->range.start ||
+    if (!fault->kernel->large_pages || fault->is_forced || region->object ||
+        (region->flags & unfit) || fault->access != MMU_STORE || start.v < region->range.start ||
         region->range.end - start.v < len ||
         amap_next(&fault->space->amap, &vpn, vpn + FRAME_BLOCK, &anon))
         return false;
@@ -223,29 +229,44 @@ static bool fault_large(struct fault *fault)
     return true;
 }
 
-enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
+static enum fault_result serve(struct fault *fault)
 {
-    struct kernel *kernel = space->kernel;
-    struct fault fault = {
-        .space = space, .kernel = kernel, .page = vaddr_page(va), .access = access};
+    struct kernel *kernel = fault->kernel;
     kernel->machine->now->faults++;
-    enum fault_result result = fault_check(&fault);
+    enum fault_result result = fault_check(fault);
     if (result != FAULT_DONE)
         return result;
-    if (fault_large(&fault)) {
-        count_served(&fault);
+    if (fault_large(fault)) {
+        count_served(fault);
         return FAULT_DONE;
     }
-    if (!hold_frames(&fault))
+    if (!hold_frames(fault))
         return FAULT_OOM;
-    struct anon *anon = amap_find(&space->amap, vaddr_vpn(fault.page));
-    result = anon ? fault_upper(&fault, anon) : fault_lower(&fault);
+    struct anon *anon = amap_find(&fault->space->amap, vaddr_vpn(fault->page));
+    result = anon ? fault_upper(fault, anon) : fault_lower(fault);
     if (result == FAULT_DONE) {
-        fault_map(&fault);
-        count_served(&fault);
+        fault_map(fault);
+        count_served(fault);
     }
     frame_unreserve(kernel);
     return result;
+}
+
+enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
+{
+    struct fault fault = {
+        .space = space, .kernel = space->kernel, .page = vaddr_page(va), .access = access};
+    return serve(&fault);
+}
+
+enum fault_result fault_force(struct space *space, vaddr_t va)
+{
+    struct fault fault = {.space = space,
+                          .kernel = space->kernel,
+                          .page = vaddr_page(va),
+                          .access = MMU_STORE,
+                          .is_forced = true};
+    return serve(&fault);
 }
 
 /* Would the access go through without a fault? */

@@ -27,6 +27,10 @@ enum fault_result {
 /* Serves one fault. Counts faults, minor, major and copy-on-write for the running process. */
 enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access);
 
+/* The same for a store to private memory, whatever protection its region has: afterwards the page is
+ * the space's own, mapped as the region allows. FAULT_SEGV_ACCERR: it is shared, or not for use. */
+enum fault_result fault_force(struct space *space, vaddr_t va);
+
 /* Makes a range resident as if touched (MAP_POPULATE, mlock, MADV_POPULATE_*); stops at the first
  * failure and reports it. `access` MMU_STORE breaks copy on write. */
 enum fault_result fault_populate(struct space *space, vaddr_t start, vaddr_t end,

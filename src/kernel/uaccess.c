@@ -82,6 +82,37 @@ int uaccess_write(struct space *space, vaddr_t dst, const void *src, size_t len)
     return 0;
 }
 
+/* The host address of a guest byte that the guest itself need not be able to store to. */
+static uint8_t *forced_byte(struct space *space, vaddr_t va)
+{
+    struct kernel *kernel = space->kernel;
+    struct mmu_leaf leaf;
+    if (translate(space, va, MMU_STORE, &leaf))
+        return guest_byte(space, va, MMU_STORE);
+    if (fault_force(space, va) != FAULT_DONE)
+        return NULL;
+    bool is_mapped = translate(space, va, MMU_LOAD, &leaf);
+    CHECK(is_mapped);
+    frame_get(&kernel->frames, paddr_pfn(leaf.pa))->flags |= FRAME_DIRTY;
+    ram_changed(kernel->machine->ram, paddr_pfn(leaf.pa));
+    return ram_at(kernel->machine->ram, leaf.pa);
+}
+
+int uaccess_force_write(struct space *space, vaddr_t dst, const void *src, size_t len)
+{
+    if (len > 0 && !range_is_user(dst, len))
+        return -EFAULT;
+    const uint8_t *from = src;
+    for (size_t n; len > 0; len -= n, from += n, dst.v += n) {
+        n = chunk_len(dst, len);
+        uint8_t *to = forced_byte(space, dst);
+        if (!to)
+            return -EFAULT;
+        memcpy(to, from, n);
+    }
+    return 0;
+}
+
 int uaccess_zero(struct space *space, vaddr_t dst, size_t len)
 {
     if (len > 0 && !range_is_user(dst, len))

@@ -14,6 +14,9 @@
  * A fault that ended in FAULT_OOM or a BUS result is -EFAULT too. */
 int uaccess_read(struct space *space, void *dst, vaddr_t src, size_t len);
 int uaccess_write(struct space *space, vaddr_t dst, const void *src, size_t len);
+/* Writes to private memory whatever its protection, as ptrace(2) does: the program itself may still
+ * not store there. */
+int uaccess_force_write(struct space *space, vaddr_t dst, const void *src, size_t len);
 int uaccess_zero(struct space *space, vaddr_t dst, size_t len);
 /* How many bytes from the start can be written (read) without -EFAULT: makes pages resident page by
  * page, stops at the first that cannot be. For calls that must not consume what they cannot store.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The sets of capabilities and how they change: capabilities(7), "Transformation of capabilities
- * during execve()". No file has capabilities of its own here, and none are ambient but the host's. */
+ * during execve()". No file has capabilities of its own here, and none are ambient but the host's.
+ */
 #include "linux/caps.h"
 
 #include <errno.h>

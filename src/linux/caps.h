@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Capabilities of a task, as capabilities(7) has them: what it sees, may give up, and is held to
- * where pagewalk itself judges rights. What the host judges (files, sockets) it judges by the rights
- * of the user who started pagewalk, whatever a guest has given up.
+ * where pagewalk itself judges rights. What the host judges (files, sockets) it judges by the
+ * rights of the user who started pagewalk, whatever a guest has given up.
  *
  * Invariants, checked by caps_is_valid():
  *   C1  effective is a subset of permitted

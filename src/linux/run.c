@@ -15,6 +15,7 @@
 #include "linux/process.h"
 #include "linux/schedule.h"
 #include "linux/timer.h"
+#include "linux/tracee.h"
 #include "machine/machine.h"
 #include "machine/pte.h"
 
@@ -66,7 +67,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
         break;
     case CPU_EXIT_SYSCALL:
         sched_call(task);
-        break;
+        return;
     case CPU_EXIT_TRAP:
         signal_force_trap(task, why);
         break;
@@ -74,6 +75,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
     case CPU_EXIT_QUANTUM:
         break;
     }
+    tracee_left_program(task);
 }
 
 static void report_trouble(struct linux_system *system)
@@ -134,7 +136,7 @@ static uint64_t turn_len(const struct linux_system *system)
 
 static bool can_go_on(const struct task *task)
 {
-    return !task->exiting && !task->fiber && !task->yields && !task->process->job.stopped;
+    return !task->exiting && !task->fiber && !task->yields && !task_is_stopped(task);
 }
 
 static void run_slice(struct linux_system *system, struct task *task)

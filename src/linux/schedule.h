@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Who runs next, and who waits for what. Every task is in one of four places: running, in the ready
- * queue (round robin), waiting in the middle of a system call, or stopped by job control when its
- * turn came. A call that must wait does
+ * queue (round robin), waiting in the middle of a system call, or stopped by job control or its
+ * tracer when its turn came. A call that must wait does
  * so in sched_wait() alone; it runs on a fiber of its own (base/fiber.h), so the others go on
  * meanwhile. The host is waited for only when nobody is ready, for all waiting tasks at once.
  *
@@ -65,6 +65,8 @@ void sched_signal(struct process *process);
 void sched_forget(struct process *process);
 /* A stopped process goes on: its tasks are ready. */
 void sched_resume(struct process *process);
+/* The same for a task that its tracer stopped, wherever it is. */
+void sched_resume_task(struct task *task);
 /* The earliest deadline of all waiting tasks, or earlier. */
 uint64_t sched_deadline(const struct linux_system *system);
 

@@ -10,6 +10,7 @@
 #include "linux/strace.h"
 #include "linux/syscall.h"
 #include "linux/syscall_calls.h"
+#include "linux/tracee.h"
 #include "machine/machine.h"
 
 static int64_t call_denied(struct task *task, const uint64_t args[6])
@@ -51,12 +52,21 @@ static int64_t call_unknown(struct task *task, uint64_t number)
     return -ENOSYS;
 }
 
+static void set_result(struct task *task, uint64_t number, int64_t result)
+{
+    task->restart_result = -result >= ERESTARTSYS && -result <= ERESTART_RESTARTBLOCK ? result : 0;
+    task->restart_number = number;
+    cpu_set_result(task->cpu, (uint64_t)result);
+}
+
 void syscall_dispatch(struct task *task)
 {
     struct process *process = task->process;
     struct linux_system *system = process->system;
     uint64_t number = cpu_syscall_number(task->cpu);
     uint64_t args[6];
+    if (!tracee_enter_call(task, &number))
+        return;
     cpu_syscall_args(task->cpu, args);
     system->machine->now->syscalls++;
 
@@ -67,9 +77,9 @@ void syscall_dispatch(struct task *task)
     int64_t result = entry->fn ? entry->fn(task, args) : call_unknown(task, number);
     if (system->options.strace)
         strace_leave(&line, task, result);
-    if (result == SYSCALL_REGS_SET || process->exited)
+    if (process->exited)
         return;
-    task->restart_result = -result >= ERESTARTSYS && -result <= ERESTART_RESTARTBLOCK ? result : 0;
-    task->restart_number = number;
-    cpu_set_result(task->cpu, (uint64_t)result);
+    if (result != SYSCALL_REGS_SET)
+        set_result(task, number, result);
+    tracee_leave_call(task);
 }

@@ -32,6 +32,8 @@ struct signalfd;
 struct task;
 struct task_queue;
 struct task_wait;
+struct tracee;
+struct tracee_end;
 struct tty;
 
 enum { TASK_COMM_LEN = 16, PROCESS_AUXV_MAX = 32 };
@@ -141,6 +143,9 @@ struct process {
     struct process_timers *timers; /* alarm, setitimer, timer_create */
     struct vfork_wait *vfork;      /* of the parent, until this process lets go of its space */
     struct pidfd *pidfds;          /* descriptors that tell of its end (pidfd.c) */
+    struct tracee *tracees;        /* tasks that it traces, and those that ended (tracee.c) */
+    struct tracee_end *tracee_ends;
+    struct tracee_end *tracee_end; /* what is to tell its tracer of its end; NULL: nothing */
     struct job {
         int stopped;        /* the signal that stopped it, 0: it runs */
         bool stop_untold;   /* wait(2) has not told of the stop */
@@ -174,6 +179,7 @@ struct task {
     struct cpu *cpu;
     struct signal_state signals;
     struct caps caps;
+    struct tracee *tracee; /* NULL: not traced */
     vaddr_t clear_child_tid; /* 0: none */
     vaddr_t robust_list;
     uint64_t robust_list_len;
