@@ -36,7 +36,8 @@ struct fault {
     struct region *region;
     vaddr_t page;
     enum mmu_access access;
-    bool is_forced; /* the region's protection does not matter */
+    bool is_forced;   /* the region's protection does not matter */
+    bool is_supplied; /* by a program, which is what would be waited for */
     /* what is to be mapped */
     struct frame *frame;
     unsigned prot;
@@ -63,6 +64,9 @@ static enum fault_result fault_check(struct fault *fault)
     }
     if (fault->is_forced ? !may_force(region) : !region_allows(region, fault->access))
         return FAULT_SEGV_ACCERR;
+    if (region->flags & REGION_SUPPLIED && !fault->is_supplied &&
+        !amap_find(&fault->space->amap, vaddr_vpn(fault->page)))
+        return FAULT_WANTED;
     fault->region = region;
     fault->prot = region->prot | PROT_MASK_R; /* what is mapped can be loaded from */
     return FAULT_DONE;
@@ -188,8 +192,8 @@ static bool large_place(const struct fault *fault, vaddr_t *out)
 {
     const struct region *region = fault->region;
     const uint64_t len = (uint64_t)FRAME_BLOCK * PAGE_SIZE;
-    const unsigned unfit =
-        REGION_SHARED | REGION_GROWSDOWN | REGION_STACK | REGION_LOCKED | REGION_NOHUGEPAGE;
+    const unsigned unfit = REGION_SHARED | REGION_GROWSDOWN | REGION_STACK | REGION_LOCKED |
+                           REGION_NOHUGEPAGE | REGION_SUPPLIED;
     vaddr_t start = vaddr(fault->page.v & ~(len - 1));
     uint64_t vpn = vaddr_vpn(start);
     struct anon *anon;
@@ -266,6 +270,17 @@ enum fault_result fault_force(struct space *space, vaddr_t va)
                           .page = vaddr_page(va),
                           .access = MMU_STORE,
                           .is_forced = true};
+    return serve(&fault);
+}
+
+enum fault_result fault_supply(struct space *space, vaddr_t va)
+{
+    struct fault fault = {.space = space,
+                          .kernel = space->kernel,
+                          .page = vaddr_page(va),
+                          .access = MMU_STORE,
+                          .is_forced = true,
+                          .is_supplied = true};
     return serve(&fault);
 }
 

@@ -32,6 +32,16 @@ static bool translate(struct space *space, vaddr_t va, enum mmu_access access,
            mmu_translate(space->kernel->machine->ram, space->table.root, va, access, leaf);
 }
 
+static bool serve(struct space *space, vaddr_t va, enum mmu_access access)
+{
+    enum fault_result result = fault_handle(space, va, access);
+    if (result == FAULT_WANTED) {
+        space->wanted = va;
+        space->wanted_for_store = access == MMU_STORE;
+    }
+    return result == FAULT_DONE;
+}
+
 /* The host address of a guest byte; NULL: the access is not allowed or its page cannot be had.
  * => good until the next call that may evict */
 static uint8_t *guest_byte(struct space *space, vaddr_t va, enum mmu_access access)
@@ -39,7 +49,7 @@ static uint8_t *guest_byte(struct space *space, vaddr_t va, enum mmu_access acce
     struct ram *ram = space->kernel->machine->ram;
     struct mmu_leaf leaf;
     if (!translate(space, va, access, &leaf)) {
-        if (fault_handle(space, va, access) != FAULT_DONE)
+        if (!serve(space, va, access))
             return NULL;
         bool is_mapped = translate(space, va, access, &leaf);
         CHECK(is_mapped); /* a served fault leaves the page mapped for the access */

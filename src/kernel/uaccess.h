@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * How system calls reach a guest's memory: every byte through the page tables, faults served by
- * fault_handle(). No host pointer into guest memory outlives one of these calls.
+ * fault_handle(). One that ends in FAULT_WANTED is -EFAULT, and remembered in space->wanted: who
+ * made the call waits and makes it again. No host pointer into guest memory outlives one of these calls.
  */
 #ifndef KERNEL_UACCESS_H
 #define KERNEL_UACCESS_H

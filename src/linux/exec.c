@@ -23,6 +23,7 @@
 #include "linux/signal_frame.h"
 #include "linux/stack.h"
 #include "linux/timer.h"
+#include "linux/userfault.h"
 
 #define PIE_BASE ((uint64_t)0x555555554000) /* where Linux without ASLR puts programs */
 
@@ -491,6 +492,8 @@ static void plan_commit(struct exec_plan *plan)
         task_leave_memory(task);
         uint64_t peak = process_rss_peak(process);
         process->rss_peak = peak;
+        if (process->space->refs == 1)
+            userfaults_forget(process->system, process->space);
         space_put(process->space);
     }
     process_end_vfork(process);

@@ -21,6 +21,7 @@
 #include "linux/signalfd.h"
 #include "linux/timer.h"
 #include "linux/tracee.h"
+#include "linux/userfault.h"
 #include "linux/wait.h"
 #include "machine/machine.h"
 
@@ -150,6 +151,8 @@ static void release(struct process *process)
     process->rss_peak = process_rss_peak(process);
     if (process->space) {
         measure(process);
+        if (process->space->refs == 1)
+            userfaults_forget(process->system, process->space);
         space_put(process->space);
     }
     process->space = NULL;

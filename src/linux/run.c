@@ -16,6 +16,7 @@
 #include "linux/schedule.h"
 #include "linux/timer.h"
 #include "linux/tracee.h"
+#include "linux/userfault.h"
 #include "machine/machine.h"
 #include "machine/pte.h"
 
@@ -33,6 +34,10 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
     enum fault_result result = fault_handle(task->process->space, why->addr, access_of(why->error));
     if (result == FAULT_DONE)
         return;
+    if (result == FAULT_WANTED) {
+        userfault_stop_program(task, why->addr, access_of(why->error) == MMU_STORE);
+        return;
+    }
     /* Linux hides whether the kernel's half is mapped. */
     uint32_t error = why->error | PF_USER | (why->addr.v >= SPACE_END ? PF_PRESENT : 0);
     task->fault = (struct cpu_fault_record){.trapno = 14, .error = error, .cr2 = why->addr.v};
@@ -53,6 +58,7 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
         process_exit(task->process, (struct process_exit){.signal = SIGKILL});
         break;
     case FAULT_DONE:
+    case FAULT_WANTED:
         break;
     }
 }

@@ -153,21 +153,37 @@ static void unpin_fds(struct task *task)
     task->npins = 0;
 }
 
-bool sched_call(struct task *task)
+static void start(struct task *task, void (*fn)(void *task))
 {
     struct sched *sched = sched_of(task);
-    if (task->fiber) {
-        fiber_resume(task->fiber);
-    } else {
-        task->fiber = sched->nidle ? sched->idle[--sched->nidle] : fiber_create(CALL_STACK_LEN);
-        fiber_start(task->fiber, run_call, task);
-    }
+    task->fiber = sched->nidle ? sched->idle[--sched->nidle] : fiber_create(CALL_STACK_LEN);
+    fiber_start(task->fiber, fn, task);
+}
+
+/* Result: whether the fiber's function has returned. */
+static bool finish(struct task *task)
+{
     if (!fiber_is_idle(task->fiber))
         return false;
-    give_fiber(sched, task->fiber);
+    give_fiber(sched_of(task), task->fiber);
     task->fiber = NULL;
     unpin_fds(task);
     return true;
+}
+
+bool sched_call(struct task *task)
+{
+    if (task->fiber)
+        fiber_resume(task->fiber);
+    else
+        start(task, run_call);
+    return finish(task);
+}
+
+void sched_run(struct task *task, void (*fn)(void *task))
+{
+    start(task, fn);
+    finish(task);
 }
 
 /* ---- waking ---- */

@@ -49,6 +49,9 @@ void sched_put(struct task *task);
  * Result: it is over. => the task is the running one, or ends */
 bool sched_call(struct task *task);
 
+/* The task's program cannot go on: runs fn(task), which may wait, on a fiber first. */
+void sched_run(struct task *task, void (*fn)(void *task));
+
 /*
  * Waits, while others run. Result: > 0: descriptors that are ready, or 1 if sched_wake() ended the
  * wait; 0 at the deadline; -ERESTARTSYS: a signal is pending for the task, or it ends.

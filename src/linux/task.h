@@ -32,6 +32,7 @@ struct signalfd;
 struct task;
 struct task_queue;
 struct task_wait;
+struct userfault;
 struct tracee;
 struct tracee_end;
 struct tty;
@@ -76,6 +77,7 @@ struct linux_system {
     struct process_timers *timers;   /* list of those that processes have (timer.c) */
     struct tty *ttys;                /* controlling terminals of sessions (tty.c) */
     struct signalfd *signalfds;      /* list of all (signalfd.c) */
+    struct userfault *userfaults;    /* list of all (userfault.c) */
     struct futex_table *futexes;     /* who waits for which word of memory (futex.c) */
     struct shm_table *shm;           /* segments of System V shared memory (shm.c) */
     struct sem_table *sem;           /* sets of System V semaphores (sem.c) */
@@ -179,7 +181,7 @@ struct task {
     struct cpu *cpu;
     struct signal_state signals;
     struct caps caps;
-    struct tracee *tracee; /* NULL: not traced */
+    struct tracee *tracee;   /* NULL: not traced */
     vaddr_t clear_child_tid; /* 0: none */
     vaddr_t robust_list;
     uint64_t robust_list_len;
