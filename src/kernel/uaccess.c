@@ -147,7 +147,7 @@ size_t uaccess_probe(struct space *space, vaddr_t addr, size_t len, enum mmu_acc
     while (done < len) {
         vaddr_t va = vaddr(addr.v + done);
         if (!guest_byte(space, va, access))
-            break;
+            return space->wanted.v == va.v ? 0 : done;
         done += chunk_len(va, len - done);
     }
     return done;

@@ -2,7 +2,8 @@
 /*
  * How system calls reach a guest's memory: every byte through the page tables, faults served by
  * fault_handle(). One that ends in FAULT_WANTED is -EFAULT, and remembered in space->wanted: who
- * made the call waits and makes it again. No host pointer into guest memory outlives one of these calls.
+ * made the call waits and makes it again. No host pointer into guest memory outlives one of these
+ * calls.
  */
 #ifndef KERNEL_UACCESS_H
 #define KERNEL_UACCESS_H
@@ -20,7 +21,8 @@ int uaccess_write(struct space *space, vaddr_t dst, const void *src, size_t len)
 int uaccess_force_write(struct space *space, vaddr_t dst, const void *src, size_t len);
 int uaccess_zero(struct space *space, vaddr_t dst, size_t len);
 /* How many bytes from the start can be written (read) without -EFAULT: makes pages resident page by
- * page, stops at the first that cannot be. For calls that must not consume what they cannot store.
+ * page, stops at the first that cannot be; 0 if that only has to be supplied. For calls that must
+ * not consume what they cannot store.
  */
 size_t uaccess_probe(struct space *space, vaddr_t addr, size_t len, enum mmu_access access);
 
