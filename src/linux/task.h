@@ -26,6 +26,8 @@
 struct fiber;
 struct futex_table;
 struct pidfd;
+struct mq_watch;
+struct msg_table;
 struct process;
 struct sched;
 struct signalfd;
@@ -81,6 +83,8 @@ struct linux_system {
     struct futex_table *futexes;     /* who waits for which word of memory (futex.c) */
     struct shm_table *shm;           /* segments of System V shared memory (shm.c) */
     struct sem_table *sem;           /* sets of System V semaphores (sem.c) */
+    struct msg_table *msg;           /* System V message queues (msg.c) */
+    struct mq_watch *mq_watches;     /* list of all (syscall_mq.c) */
     struct task *current;
     int next_pid;
     bool pids_wrapped;
