@@ -28,8 +28,9 @@ enum fault_result {
 /* Serves one fault. Counts faults, minor, major and copy-on-write for the running process. */
 enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access);
 
-/* The same for a store to private memory, whatever protection its region has: afterwards the page is
- * the space's own, mapped as the region allows. FAULT_SEGV_ACCERR: it is shared, or not for use. */
+/* The same for a store to private memory, whatever protection its region has: afterwards the page
+ * is the space's own, mapped as the region allows. FAULT_SEGV_ACCERR: it is shared, or not for use.
+ */
 enum fault_result fault_force(struct space *space, vaddr_t va);
 
 /* The same for a page that a program supplies, there or not. => in a region with REGION_SUPPLIED */

@@ -47,7 +47,7 @@ struct space {
     uint64_t rss_peak; /* pages */
     vaddr_t wanted;    /* where a call's access ended in FAULT_WANTED; 0: nowhere (uaccess.c) */
     bool wanted_for_store;
-    bool ends;         /* its processes were killed for its memory: its faults may use the last */
+    bool ends; /* its processes were killed for its memory: its faults may use the last */
     /* Limits in bytes, UINT64_MAX for none; the owner of the space sets them. */
     uint64_t limit_as, limit_data, limit_stack, limit_memlock;
 };

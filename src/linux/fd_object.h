@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is behind a descriptor that the host has no equal of: a pidfd, a signalfd, a userfaultfd. The guest's
- * descriptor is one of the host's that is made readable when the object is, so that poll and epoll
- * are the host's; copies of the descriptor share the object.
+ * What is behind a descriptor that the host has no equal of: a pidfd, a signalfd, a userfaultfd.
+ * The guest's descriptor is one of the host's that is made readable when the object is, so that
+ * poll and epoll are the host's; copies of the descriptor share the object.
  */
 #ifndef LINUX_FD_OBJECT_H
 #define LINUX_FD_OBJECT_H
