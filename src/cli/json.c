@@ -99,7 +99,7 @@ static json_t *config_object(const struct pw_config *config)
     if (levels)
         json_object_set_new(object, "levels", integer(swap_bytes(levels)));
     if (root) {
-        json_object_set_new(object, "root", string(root));
+        json_object_set_new(object, "root", json_text_of(root));
         json_object_set_new(object, "read_only", is_yes(config, "read-only"));
         json_object_set_new(object, "no_net", is_yes(config, "no-net"));
     }
