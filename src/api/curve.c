@@ -8,6 +8,7 @@
 
 #include "api/config.h"
 #include "api/error.h"
+#include "api/policy_file.h"
 #include "api/record.h"
 #include "api/replay.h"
 #include "api/system.h"
@@ -256,8 +257,13 @@ void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_
 int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,
                     const uint64_t *frames, size_t n, uint64_t *faults, struct pw_error *error)
 {
-    const struct policy_ops *ops = policy_find(policy);
+    char why[400];
+    const struct policy_ops *ops = policy_choose(policy, why, sizeof(why));
+    if (!ops && why[0])
+        return error_set(error, EINVAL, "policies: %s", why);
     if (!ops)
         return error_set(error, EINVAL, "policies: there is no policy '%.80s'", policy);
-    return replay_sizes(config, trace, ops, frames, n, faults, error);
+    int result = replay_sizes(config, trace, ops, frames, n, faults, error);
+    policy_put(ops);
+    return result;
 }

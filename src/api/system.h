@@ -16,6 +16,7 @@ struct pw_system {
     uint64_t tau;                  /* of its working set, in instructions */
     bool regions;                  /* it is to tell of them */
     FILE *strace;                  /* NULL: no tracing */
+    struct guard guard;            /* what programs may not; its root is open if it has one */
     struct machine *machine;
     struct kernel *kernel;
     struct linux_system *linux_system;

@@ -75,39 +75,50 @@ static int write_all(const struct options *options, const struct curve_view *vie
 
 /* ---- policies ---- */
 
-static int add_policies(struct curve_view *view, const char *trace)
+static int add_policy(struct curve_view *view, const char *trace, const char *name)
 {
     struct pw_error error;
-    char names[400];
-    snprintf(names, sizeof(names), "%s", view->options->policies);
-    char *rest = names;
-    for (char *name; (name = strsep(&rest, ","));) {
-        if (view->npolicies == CURVE_POLICIES_MAX)
-            return message_error("--policies: at most %d", CURVE_POLICIES_MAX);
-        struct curve_policy *policy = &view->policies[view->npolicies];
-        snprintf(policy->name, sizeof(policy->name), "%s", name);
-        if (view->nrows > 0 && pw_curve_policy(view->options->config, trace, name, view->rows,
-                                               view->nrows, policy->faults, &error) < 0)
-            return message_error("%s", error.message);
-        view->npolicies++;
-    }
+    if (view->npolicies == CURVE_POLICIES_MAX)
+        return message_error("--policies: at most %d", CURVE_POLICIES_MAX);
+    struct curve_policy *policy = &view->policies[view->npolicies];
+    if (view->nrows > 0 && pw_curve_policy(view->options->config, trace, name, view->rows,
+                                           view->nrows, policy->faults, &error) < 0)
+        return message_error("%s", error.message);
+    policy->name = strdup(name);
+    if (!policy->name)
+        return message_error("out of memory");
+    view->npolicies++;
     return 0;
 }
 
+static int add_policies(struct curve_view *view, const char *trace)
+{
+    char *names = strdup(view->options->policies), *rest = names;
+    int status = names ? 0 : message_error("out of memory");
+    for (char *name; status == 0 && (name = strsep(&rest, ","));)
+        status = add_policy(view, trace, name);
+    free(names);
+    return status;
+}
+
+static void view_destroy(struct curve_view *view)
+{
+    for (size_t i = 0; i < view->npolicies; i++)
+        free(view->policies[i].name);
+    free(view);
+}
+
+/* Every one of them, before anything runs. */
 static int check_policies(const char *list)
 {
-    struct pw_choice_info choice;
-    while (list && *list) {
-        size_t len = strcspn(list, ",");
-        bool is_known = false;
-        for (size_t i = 0; pw_choice("policy", i, &choice); i++)
-            is_known |= strlen(choice.name) == len && strncmp(choice.name, list, len) == 0;
-        if (!is_known)
-            return message_error("--policies: there is no policy '%.*s'",
-                                 (int)(len < 60 ? len : 60), list);
-        list += len + (list[len] == ',');
-    }
-    return 0;
+    struct pw_error error = {0};
+    struct pw_config *config = pw_config_create_for(PW_REPLAY);
+    char *names = list ? strdup(list) : NULL, *rest = names;
+    for (char *name; !error.code && (name = strsep(&rest, ","));)
+        pw_config_set(config, "policy", name, &error);
+    free(names);
+    pw_config_destroy(config);
+    return error.code ? message_error("--policies: %s", error.message) : 0;
 }
 
 /* `trace` is where the policies find the references; NULL if none are asked for. */
@@ -127,7 +138,7 @@ static int show(const struct options *options, const struct pw_curve *curve, con
     }
     if (status == 0)
         status = write_all(options, view);
-    free(view);
+    view_destroy(view);
     return status;
 }
 

@@ -26,7 +26,8 @@ struct cost {
     double ns[COST_KEYS];
 };
 
-/* What --cost says, over the defaults; NULL: nothing. Result: 0, or another number after a message. */
+/* What --cost says, over the defaults; NULL: nothing. Result: 0, or another number after a message.
+ */
 int cost_parse(const char *text, struct cost *out);
 /* The defaults and the devices, each with its source, for help. */
 void cost_print(FILE *out);

@@ -15,7 +15,7 @@
 enum { CURVE_ROWS_MAX = 24, CURVE_POLICIES_MAX = 12 };
 
 struct curve_policy {
-    char name[32];
+    char *name;                      /* or the path of a shared object */
     uint64_t faults[CURVE_ROWS_MAX]; /* by row */
 };
 
@@ -37,6 +37,8 @@ struct curve_view {
 void curve_view_create(struct curve_view *view);
 /* Seconds, modelled. */
 double curve_seconds(const struct curve_view *view, uint64_t frames);
+/* A policy's name for a narrow column: of a path the last part. Result: buf. */
+const char *curve_policy_label(const struct curve_policy *policy, char *buf, size_t len);
 /* The sentence. Result: buf. */
 const char *curve_advice(const struct curve_view *view, char *buf, size_t len);
 

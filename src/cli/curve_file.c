@@ -202,11 +202,13 @@ static void svg_policy(FILE *out, const struct curve_view *view, const struct ax
 
 static void svg_legend(FILE *out, const struct curve_view *view)
 {
+    char label[20];
     for (size_t i = 0; i <= view->npolicies && view->npolicies; i++) {
         int y = TOP + 16 + 16 * (int)i;
         fprintf(out, "<path class=\"c%zu\" d=\"M%d %dh24\"/>\n", i ? (i - 1) % 6 + 1 : 0,
                 WIDTH - RIGHT - 140, y - 4);
-        svg_text(out, WIDTH - RIGHT - 110, y, "start", i ? view->policies[i - 1].name : "lru");
+        svg_text(out, WIDTH - RIGHT - 110, y, "start",
+                 i ? curve_policy_label(&view->policies[i - 1], label, sizeof(label)) : "lru");
     }
 }
 

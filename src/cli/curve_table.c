@@ -31,13 +31,21 @@ static void put_bar(FILE *out, const struct curve_view *view, uint64_t frames)
         fputc('#', out);
 }
 
+const char *curve_policy_label(const struct curve_policy *policy, char *buf, size_t len)
+{
+    const char *slash = strrchr(policy->name, '/');
+    snprintf(buf, len, "%s", slash ? slash + 1 : policy->name);
+    return buf;
+}
+
 static void put_head(FILE *out, const struct curve_view *view)
 {
     fprintf(out, "  %9s %13s", "RAM", view->npolicies ? "lru" : "faults");
     if (view->npolicies == 0)
         fprintf(out, " %10s %10s %10s %8s", "loads", "stores", "fetches", "time*");
+    char label[14];
     for (size_t i = 0; i < view->npolicies; i++)
-        fprintf(out, " %13s", view->policies[i].name);
+        fprintf(out, " %13s", curve_policy_label(&view->policies[i], label, sizeof(label)));
     fputc('\n', out);
 }
 

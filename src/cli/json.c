@@ -75,12 +75,18 @@ static uint64_t swap_bytes(const char *text)
     return bytes;
 }
 
+static json_t *is_yes(const struct pw_config *config, const char *name)
+{
+    return json_boolean(strcmp(pw_config_get(config, name), "yes") == 0);
+}
+
 static json_t *config_object(const struct pw_config *config)
 {
     json_t *object = json_object();
     const char *engine = pw_config_get(config, "engine"), *swap = pw_config_get(config, "swap");
     const char *levels = pw_config_get(config, "levels");
     const char *page_size = pw_config_get(config, "page-size");
+    const char *root = pw_config_get(config, "root");
     if (engine)
         json_object_set_new(object, "engine", json_text_of(engine));
     json_object_set_new(object, "ram_bytes", integer(swap_bytes(pw_config_get(config, "ram"))));
@@ -93,6 +99,11 @@ static json_t *config_object(const struct pw_config *config)
     json_object_set_new(object, "tlb", json_text_of(pw_config_get(config, "tlb")));
     if (levels)
         json_object_set_new(object, "levels", integer(swap_bytes(levels)));
+    if (root) {
+        json_object_set_new(object, "root", json_text_of(root));
+        json_object_set_new(object, "read_only", is_yes(config, "read-only"));
+        json_object_set_new(object, "no_net", is_yes(config, "no-net"));
+    }
     return object;
 }
 

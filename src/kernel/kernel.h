@@ -22,6 +22,7 @@ struct kernel_watch {
     void *context;
 };
 
+struct anon;
 struct space;
 struct object;
 struct object_table;
@@ -44,6 +45,8 @@ struct kernel_rescue {
     void *context;
 };
 
+enum readahead_kind { READAHEAD_NONE, READAHEAD_CLUSTER, READAHEAD_ADAPTIVE };
+
 struct kernel {
     struct machine *machine;
     struct frame_table frames;
@@ -51,6 +54,8 @@ struct kernel {
     struct swapdisk *swap;  /* NULL: none */
     uint64_t swap_lost;     /* slots it has but cannot be written to (swap.c) */
     unsigned swap_failures; /* writes to it in a row that failed */
+    enum readahead_kind readahead;
+    struct anon **swap_owners; /* by slot: whose private page lies there; NULL: nobody asks */
     struct commit commit;
     struct object_table *objects; /* file objects by device and inode (object_file.c) */
     struct object *all_objects;   /* list of every object, mapped or not (object.c) */
@@ -75,15 +80,16 @@ struct kernel {
 };
 
 struct kernel_options {
-    const char *policy;    /* name */
+    const struct policy_ops *policy;
     uint64_t seed;         /* of random choices */
     struct swapdisk *swap; /* NULL: none; becomes the kernel's */
+    enum readahead_kind readahead;
     enum commit_mode overcommit;
     bool large_pages; /* page faults make pages of 2 MiB where they can */
 };
 
-/* Errors: -EINVAL (a policy that is unknown or needs the future), -ENOMEM. On error the swap disk
- * stays the caller's. */
+/* Errors: -EINVAL (a policy that needs the future), -ENOMEM, or those of the policy. On error the
+ * swap disk stays the caller's. */
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out);
 /* => all spaces and objects are gone */
