@@ -57,7 +57,7 @@ summary" ]
 import json
 report = json.load(open("report"))
 assert list(report) == ["schema", "version", "command", "config", "exit", "counters", "processes",
-                        "folded"]
+                        "folded", "modelled"]
 assert report["schema"] == "pagewalk.run/1"
 assert report["command"] == ["sh", "-c", "exit 9"]
 assert report["config"] == {"engine": "vex", "ram_bytes": 32 << 20, "page_bytes": 4096, "large_pages": False,
