@@ -309,14 +309,77 @@ static int read_strace(struct pw_config *config, const char *value, struct readi
     return 0;
 }
 
-static int read_strict(struct pw_config *config, const char *value, struct reading *reading)
+/* The host's own root is none: nothing is narrowed then. */
+static int read_root(struct pw_config *config, const char *value, struct reading *reading)
 {
-    int on = read_switch(value);
-    if (on < 0)
-        return refuse(reading, "'%.80s' is not yes or no", value);
-    config->strict = on;
+    if (value[0] == '\0' || strlen(value) >= TEXT_MAX)
+        return refuse(reading, "the directory name is %s", value[0] ? "too long" : "empty");
+    free(config->root_path);
+    config->root_path = strcmp(value, "/") == 0 ? NULL : x_strdup(value);
     snprintf(reading->text, TEXT_MAX, "%s", value);
     return 0;
+}
+
+static bool is_event(const char *name, size_t len)
+{
+    const char *event;
+    for (size_t i = 0; (event = pw_attribution_event(i)); i++)
+        if (strlen(event) == len && strncmp(event, name, len) == 0)
+            return true;
+    return false;
+}
+
+static int refuse_event(const char *name, size_t len, struct reading *reading)
+{
+    char names[200] = "";
+    for (size_t i = 0; pw_attribution_event(i); i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? ", " : "",
+                 pw_attribution_event(i));
+    return refuse(reading, "there is no event '%.*s': choose from %s", (int)(len < 60 ? len : 60),
+                  name, names);
+}
+
+/* Names of events with commas between; it is kept as it is. */
+static int read_attribute(struct pw_config *config, const char *value, struct reading *reading)
+{
+    int on = read_switch(value);
+    const char *list = on == 1 ? "faults,walks" : value;
+    for (const char *name = list; on != 0;) {
+        size_t len = strcspn(name, ",");
+        if (!is_event(name, len))
+            return refuse_event(name, len, reading);
+        if (name[len] == '\0')
+            break;
+        name += len + 1;
+    }
+    config->attribute = on != 0;
+    snprintf(reading->text, TEXT_MAX, "%s", list);
+    return 0;
+}
+
+static int read_yes_no(const char *value, bool *on, struct reading *reading)
+{
+    int is_on = read_switch(value);
+    if (is_on < 0)
+        return refuse(reading, "'%.80s' is not yes or no", value);
+    *on = is_on;
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
+static int read_strict(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->strict, reading);
+}
+
+static int read_read_only(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->read_only, reading);
+}
+
+static int read_no_net(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->no_net, reading);
 }
 
 static int read_format(struct pw_config *config, const char *value, struct reading *reading)
@@ -350,17 +413,17 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
-/* Digits and K, M or G, of 1000 here. */
-static int read_every_access(struct pw_config *config, const char *value, struct reading *reading)
+static int read_regions(struct pw_config *config, const char *value, struct reading *reading)
 {
-    int on = read_switch(value);
-    if (on < 0)
-        return refuse(reading, "'%.80s' is not yes or no", value);
-    config->every_access = on;
-    snprintf(reading->text, TEXT_MAX, "%s", value);
-    return 0;
+    return read_yes_no(value, &config->regions, reading);
 }
 
+static int read_every_access(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->every_access, reading);
+}
+
+/* Digits and K, M or G, of 1000 here. */
 static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
 {
     size_t digits = strspn(value, "0123456789");
@@ -434,6 +497,26 @@ static const struct option options[] = {
     {{"strict", NULL, "no",
       "Kill the program (SIGSYS) at a system call that pagewalk does not know.", PROGRAMS},
      read_strict},
+    {{"attribute", "[EVENT,...]", "no",
+      "Say which code, source line and memory events come from: faults, faults_minor, "
+      "faults_major, "
+      "faults_cow, walks, tlb_l1d_misses, tlb_l1i_misses. None given: faults,walks.",
+      PW_RUN | PW_RECORD},
+     read_attribute},
+    {{"root", "DIR", "/",
+      "The program sees DIR as / and nothing outside it, as with chroot(8) but without root's "
+      "rights; PROGRAM is looked up there too.",
+      PROGRAMS},
+     read_root},
+    {{"read-only", NULL, "no",
+      "The program can change nothing in the host's file systems (EROFS); what is open already, "
+      "devices and pipes stay writable.",
+      PROGRAMS},
+     read_read_only},
+    {{"no-net", NULL, "no",
+      "The program has no network: Unix sockets only, abstract ones among its own processes.",
+      PROGRAMS},
+     read_no_net},
     {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PROGRAMS},
      read_code_cache},
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
@@ -445,6 +528,10 @@ static const struct option options[] = {
       "1000.",
       PW_CURVE},
      read_tau},
+    {{"regions", NULL, "no",
+      "Of a program: show how much each mapping is in use too, and how much of it is hot and cold.",
+      PW_CURVE},
+     read_regions},
     {{"every-access", NULL, "no",
       "Of a program: watch every access, not only what goes beyond the 128 pages used last. About "
       "twenty times slower; for sizes below 512K and the working set.",
@@ -492,6 +579,7 @@ void pw_config_destroy(struct pw_config *config)
     policy_put(config->policy);
     free(config->swap_path);
     free(config->strace_path);
+    free(config->root_path);
     free(config->format);
     free(config);
 }

@@ -12,7 +12,7 @@
 
 enum config_swap { CONFIG_SWAP_NONE, CONFIG_SWAP_TEMPORARY, CONFIG_SWAP_PATH };
 
-enum { CONFIG_OPTIONS_MAX = 24 };
+enum { CONFIG_OPTIONS_MAX = 32 };
 
 struct pw_config {
     enum pw_use use;
@@ -30,6 +30,10 @@ struct pw_config {
     uint64_t seed;
     char *strace_path; /* NULL: no tracing; "-": standard error */
     bool strict;
+    bool attribute;                  /* programs only */
+    bool regions;                    /* curve only */
+    char *root_path; /* what guests see as "/"; NULL: the host's */
+    bool read_only, no_net;
     bool every_access;               /* curve only */
     uint64_t tau;                    /* of the working set, instructions; curve only */
     char *format;                    /* of a trace; replay only, else NULL */

@@ -237,16 +237,23 @@ static int run_with(const struct options *options, int argc, char **argv)
 {
     struct curve_cost cost;
     bool has_program = options->first < argc;
+    bool has_regions = strcmp(pw_config_get(options->config, "regions"), "yes") == 0;
     if (check_policies(options->policies) ||
         (options->cost && curve_cost_parse(options->cost, &cost) < 0))
         return EXIT_PAGEWALK;
     if (has_program && options->trace_path)
         return message_error("curve: a program or a trace, not both");
+    if (has_regions && options->trace_path)
+        return message_error("--regions: a trace does not say what is mapped where");
     if (options->trace_path)
         return curve_of_trace(options, options->trace_path);
     if (!has_program)
         return message_error("curve: no program given: pagewalk curve [OPTIONS] [--] PROGRAM "
                              "[ARG...]");
+    bool is_every = options->policies || options->working_set_path ||
+                    strcmp(pw_config_get(options->config, "every-access"), "yes") == 0;
+    if (has_regions && is_every)
+        return message_error("--regions: not with --every-access, --policies or --working-set");
     if (options->policies || options->working_set_path)
         pw_config_set(options->config, "every-access", "yes", NULL);
     return curve_of_program(options, argv + options->first);

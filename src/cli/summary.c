@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cli/attribution.h"
 #include "cli/human.h"
 #include "cli/summary_tree.h"
 
@@ -249,5 +250,8 @@ void summary_write(FILE *out, const struct report *report, bool colour)
         write_unknown_calls(&sheet);
         write_notes(&sheet);
         summary_tree_write(out, report->system);
+    }
+    if (report->attribution) {
+        attribution_table(out, report->attribution, report->config);
     }
 }

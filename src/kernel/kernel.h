@@ -27,6 +27,14 @@ struct space;
 struct object;
 struct object_table;
 
+/* Who is told of each page fault when it has been counted, and as what. */
+enum kernel_fault { KERNEL_FAULT_MINOR = 1, KERNEL_FAULT_MAJOR = 2, KERNEL_FAULT_COW = 4 };
+struct kernel_listener {
+    void (*fault)(void *context, const struct space *space, vaddr_t va,
+                  unsigned kinds); /* enum kernel_fault, ored: 0 if it was not served */
+    void *context;                 /* NULL fault: nobody */
+};
+
 enum { KERNEL_SPACES_MAX = 1 << 16 }; /* a space's number is its asid and its key in reverse maps */
 
 /* What may be done when RAM and swap are exhausted, by who knows whose spaces these are. */
@@ -57,7 +65,9 @@ struct kernel {
     bool large_pages;             /* as in the options */
     pfn_t zero_pfn;               /* the shared frame of zeros */
     struct kernel_watch watch;
-    uint64_t anons_made; /* numbers given so far, to anons and to objects */
+    struct kernel_listener listener;
+    uint64_t map_versions; /* given so far, see struct space */
+    uint64_t anons_made;   /* numbers given so far, to anons and to objects */
     uint32_t objects_made;
     uint64_t pages_live; /* pages that exist, in RAM or on disk (see pages_peak) */
     pfn_t squeeze_hand;  /* where swap_squeeze() goes on */

@@ -29,7 +29,8 @@ enum region_flags {
     REGION_HEAP = 1 << 11,  /* made by brk: named [heap] */
     REGION_HUGEPAGE = 1 << 12,
     REGION_NOHUGEPAGE = 1 << 13,
-    REGION_CHARGED = 1 << 14, /* counted in commit accounting */
+    REGION_CHARGED = 1 << 14,  /* counted in commit accounting */
+    REGION_SUPPLIED = 1 << 15, /* a program makes its missing pages (space_supply.h) */
 };
 
 /* How swap readahead fared (readahead.c). */

@@ -16,6 +16,8 @@
 #include "linux/process.h"
 #include "linux/schedule.h"
 #include "linux/timer.h"
+#include "linux/tracee.h"
+#include "linux/userfault.h"
 #include "machine/machine.h"
 #include "machine/pte.h"
 
@@ -35,6 +37,10 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
     enum fault_result result = fault_handle(task->process->space, why->addr, access_of(why->error));
     if (result == FAULT_DONE)
         return;
+    if (result == FAULT_WANTED) {
+        userfault_stop_program(task, why->addr, access_of(why->error) == MMU_STORE);
+        return;
+    }
     /* Linux hides whether the kernel's half is mapped. */
     uint32_t error = why->error | PF_USER | (why->addr.v >= SPACE_END ? PF_PRESENT : 0);
     task->fault = (struct cpu_fault_record){.trapno = 14, .error = error, .cr2 = why->addr.v};
@@ -55,6 +61,7 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
         process_exit(task->process, (struct process_exit){.signal = SIGKILL});
         break;
     case FAULT_DONE:
+    case FAULT_WANTED:
         break;
     }
 }
@@ -69,7 +76,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
         break;
     case CPU_EXIT_SYSCALL:
         sched_call(task);
-        break;
+        return;
     case CPU_EXIT_TRAP:
         signal_force_trap(task, why);
         break;
@@ -77,6 +84,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
     case CPU_EXIT_QUANTUM:
         break;
     }
+    tracee_left_program(task);
 }
 
 static void report_trouble(struct linux_system *system)
@@ -146,7 +154,7 @@ static uint64_t turn_len(const struct linux_system *system)
 
 static bool can_go_on(const struct task *task)
 {
-    return !task->exiting && !task->fiber && !task->yields && !task->process->job.stopped &&
+    return !task->exiting && !task->fiber && !task->yields && !task_is_stopped(task) &&
            task->faults_in_row <= FAULTS_IN_ROW_MAX;
 }
 
