@@ -21,7 +21,9 @@ static void print_help(FILE *out)
           "                                            ... and nowhere to swap to\n"
           "  pagewalk run --tlb tiny -q --json cost.json -- ./a.out\n"
           "                                            numbers for a program to read\n"
-          "  pagewalk run --reproducible=7 -- ./a.out  the same numbers on every run\n\n"
+          "  pagewalk run --reproducible=7 -- ./a.out  the same numbers on every run\n"
+          "  pagewalk run --root rootfs --read-only --no-net -- /bin/prog\n"
+          "                                            a program that is not trusted\n\n"
           "Options:\n",
           out);
     options_print(out, PW_RUN);
