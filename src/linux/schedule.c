@@ -137,7 +137,7 @@ static void give_fiber(struct sched *sched, struct fiber *fiber)
         fiber_destroy(fiber);
 }
 
-static void unpin_fds(struct task *task)
+void sched_end_call(struct task *task)
 {
     for (unsigned i = 0; i < task->npins; i++)
         fd_unpin(task->process->fds, task->pins[i]);
@@ -159,7 +159,7 @@ bool sched_call(struct task *task)
         return false;
     give_fiber(sched, task->fiber);
     task->fiber = NULL;
-    unpin_fds(task);
+    sched_end_call(task);
     return true;
 }
 
