@@ -11,8 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/attribute.h"
 #include "api/config.h"
 #include "api/error.h"
+#include "api/policy_file.h"
 #include "api/program.h"
 #include "api/record.h"
 #include "base/xalloc.h"
@@ -115,8 +117,9 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
 static int create_kernel(const struct pw_config *config, struct machine *machine,
                          struct kernel **out, struct pw_error *error)
 {
-    struct kernel_options options = {.policy = config->policy->name,
+    struct kernel_options options = {.policy = config->policy,
                                      .seed = config->seed,
+                                     .readahead = config->readahead,
                                      .overcommit = config->overcommit,
                                      .large_pages = config->large_pages};
     if (create_swap(config, &options.swap, error) < 0)
@@ -126,6 +129,8 @@ static int create_kernel(const struct pw_config *config, struct machine *machine
         return 0;
     if (options.swap)
         swapdisk_destroy(options.swap);
+    if (policy_refused(config->policy, result, error) < 0)
+        return -1;
     return error_set(error, -result, "cannot create the kernel: %s", strerror(-result));
 }
 
@@ -149,6 +154,7 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (config->use == PW_RECORD || (config->use == PW_CURVE && config->every_access))
         system->recorder = recorder_create();
     system->tau = config->tau;
+    system->regions = config->regions;
     if (open_strace(config, &system->strace, error) < 0 ||
         create_guard(config, &system->guard, error) < 0 ||
         create_machine(config, system->recorder, &system->machine, error) < 0 ||
@@ -160,6 +166,8 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (system->recorder)
         system->kernel->watch =
             (struct kernel_watch){recorder_kernel_access, recorder_gone, system->recorder};
+    if (config->attribute)
+        system->attributor = attributor_create(system);
     *out = system;
     return 0;
 }
@@ -175,6 +183,7 @@ void pw_system_destroy(struct pw_system *system)
     if (system->machine)
         machine_destroy(system->machine);
     recorder_destroy(system->recorder);
+    attributor_destroy(system->attributor);
     pw_curve_destroy(system->curve);
     if (system->strace)
         fclose(system->strace);

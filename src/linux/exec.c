@@ -24,6 +24,7 @@
 #include "linux/signal_frame.h"
 #include "linux/stack.h"
 #include "linux/timer.h"
+#include "linux/userfault.h"
 
 #define PIE_BASE ((uint64_t)0x555555554000) /* where Linux without ASLR puts programs */
 
@@ -336,7 +337,7 @@ static void set_space_limits(const struct process *process, struct space *space)
     space->limit_as = process->limits[RLIMIT_AS].cur;
     space->limit_data = process->limits[RLIMIT_DATA].cur;
     space->limit_stack = process->limits[RLIMIT_STACK].cur;
-    space->limit_memlock = process->limits[RLIMIT_MEMLOCK].cur;
+    space->limit_memlock = process_lock_limit(process);
 }
 
 static int build_image(struct exec_plan *plan)
@@ -346,6 +347,8 @@ static int build_image(struct exec_plan *plan)
     if (rc < 0)
         return no_room(plan, rc);
     set_space_limits(process, plan->space);
+    if (!process->exe) /* who observes wants to know whom the pages are for */
+        process->exe = x_strdup(plan->program.path);
     rc = map_file(plan, &plan->program, PIE_BASE);
     if (rc == 0 && plan->interp.fd >= 0)
         rc = map_file(plan, &plan->interp, 0);
@@ -465,6 +468,7 @@ static void commit_task(struct task *task, const struct exec_plan *plan)
     task->robust_list_len = 0;
     task->restart_fn = NULL;
     task->fault = (struct cpu_fault_record){0};
+    caps_exec(&task->caps);
 }
 
 static void plan_commit(struct exec_plan *plan)
@@ -477,6 +481,8 @@ static void plan_commit(struct exec_plan *plan)
         task_leave_memory(task);
         uint64_t peak = process_rss_peak(process);
         process->rss_peak = peak;
+        if (process->space->refs == 1)
+            userfaults_forget(process->system, process->space);
         space_put(process->space);
     }
     process_end_vfork(process);

@@ -42,6 +42,15 @@ uint64_t process_rss_peak(const struct process *process)
     return now > process->rss_peak ? now : process->rss_peak;
 }
 
+/* The limit is the host's, for its RAM: a process that may lock more than there is in the guest's
+ * machine would be killed for a try that should fail. */
+uint64_t process_lock_limit(const struct process *process)
+{
+    uint64_t most = process->system->kernel->frames.nframes / 4 * 3 * PAGE_SIZE;
+    uint64_t limit = process->limits[RLIMIT_MEMLOCK].cur;
+    return limit < most ? limit : most;
+}
+
 void process_set_limit(struct process *process, unsigned resource, uint64_t cur, uint64_t max)
 {
     CHECK(resource < RLIM_NLIMITS);
@@ -61,7 +70,7 @@ void process_set_limit(struct process *process, unsigned resource, uint64_t cur,
         space->limit_stack = cur;
         break;
     case RLIMIT_MEMLOCK:
-        space->limit_memlock = cur;
+        space->limit_memlock = process_lock_limit(process);
         break;
     }
 }
@@ -111,6 +120,7 @@ int task_create_copy(struct process *process, struct task *of, int tid, struct t
     struct task *task = task_start(process, tid, cpu);
     memcpy(task->comm, of->comm, sizeof task->comm);
     task->signals.mask = of->signals.mask;
+    task->caps = of->caps;
     task->fs_base = of->fs_base;
     task->timer_slack_ns = of->timer_slack_ns;
     *out = task;
@@ -217,8 +227,10 @@ static int process_fill(struct process *process, struct task **task)
         rc = inherit_fds(process);
     if (rc == 0)
         rc = task_create(process, process->pid, task);
-    if (rc == 0)
+    if (rc == 0) {
         inherit_signals(process, *task);
+        caps_of_host(&(*task)->caps);
+    }
     return rc;
 }
 

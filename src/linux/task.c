@@ -13,6 +13,8 @@
 #include "base/xalloc.h"
 #include "linux/futex_table.h"
 #include "linux/hostsig.h"
+#include "linux/mq.h"
+#include "linux/msg.h"
 #include "linux/oom.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
@@ -140,6 +142,7 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     system->shm = shm_table_create(kernel);
     system->sem = sem_table_create();
     system->unix_names = unix_names_create();
+    system->msg = msg_table_create();
     oom_create(system);
     *out = system;
     return 0;
@@ -164,6 +167,8 @@ void linux_destroy(struct linux_system *system)
     shm_table_destroy(system->shm);
     sem_table_destroy(system->sem);
     unix_names_destroy(system->unix_names);
+    msg_table_destroy(system->msg);
+    mq_forget_all(system);
     sched_destroy(system);
     hostsig_destroy(system);
     for (size_t i = 0; i < system->nnotes; i++)

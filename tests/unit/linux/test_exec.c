@@ -46,7 +46,8 @@ static void make_world(struct world *w, uint64_t nframes, enum commit_mode overc
     const char *why;
     assert_int_equal(tlb_spec_parse("tiny", &machine.tlb, &why), 0);
     assert_int_equal(machine_create(&machine, &w->machine), 0);
-    struct kernel_options kernel = {.policy = "clock", .seed = 1, .overcommit = overcommit};
+    struct kernel_options kernel = {
+        .policy = policy_find("clock"), .seed = 1, .overcommit = overcommit};
     assert_int_equal(kernel_create(w->machine, &kernel, &w->kernel), 0);
     struct linux_options options = {.reproducible = false, .seed = 1};
     assert_int_equal(linux_create(w->machine, w->kernel, &options, &w->system), 0);
