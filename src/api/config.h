@@ -30,8 +30,8 @@ struct pw_config {
     uint64_t seed;
     char *strace_path; /* NULL: no tracing; "-": standard error */
     bool strict;
-    bool attribute;                  /* programs only */
-    bool regions;                    /* curve only */
+    bool attribute;  /* programs only */
+    bool regions;    /* curve only */
     char *root_path; /* what guests see as "/"; NULL: the host's */
     bool read_only, no_net;
     bool every_access;               /* curve only */

@@ -216,6 +216,18 @@ END
     [ -s summary ]
 }
 
+@test "message queues are the host's: none below a root, and none made where nothing may change" {
+    lay_root
+    local name=/pagewalk-guard-$$
+    "$GUARD" make-queue "$name" | grep -q ': 0' || skip "this host has no message queues"
+    pagewalk run -q --read-only -- "$GUARD" queues "$name"
+    mv stdout read-only
+    pagewalk run -q --root box -- /guard queues "$name"
+    "$GUARD" unlink-queue "$name"
+    diff - <(sed 's/.*: //' read-only) <<<$'0\n0\nEEXIST\nEROFS\nEROFS\nEROFS'
+    diff - <(sed 's/.*: //' stdout) <<<$'ENOSYS\nENOSYS\nENOSYS\nENOSYS\nEBADF\nENOSYS'
+}
+
 @test "--no-net: Unix sockets only, and abstract names of this run only" {
     pagewalk run -q --no-net -- "$GUARD" families
     [ "$(grep -c EAFNOSUPPORT stdout)" -eq 13 ]

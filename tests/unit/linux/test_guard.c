@@ -113,6 +113,8 @@ static void test_open(void **state)
     check_open(p, p->sub, "../secret", NULL, -ENOENT);
     check_open(p, p->sub, "../../secret", NULL, -ENOENT);
     check_open(p, p->top, "../secret", NULL, -ENOENT);
+    check_open(p, AT_FDCWD, "secret2", "inside", 0);
+    check_open(p, AT_FDCWD, "../secret", NULL, -ENOENT);
     check_open(p, p->top, "/../secret", NULL, -ENOENT);
     check_open(p, p->top, "sub/../../secret", NULL, -ENOENT);
     struct place without = *p;
