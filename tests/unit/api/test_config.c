@@ -188,6 +188,13 @@ static void choices(void **state)
     refuse("policy", "", "choose one of clock,");
     accept("tlb", "l1d=16:4,l1i=16:4,l2=0", "l1d=16:4,l1i=16:4");
     refuse("tlb", "skylark", "no such TLB");
+    accept("root", "/some/where", "/some/where");
+    accept("root", "/", "/");
+    refuse("root", "", "the directory name is empty");
+    accept("read-only", "yes", "yes");
+    refuse("read-only", "maybe", "'maybe' is not yes or no");
+    accept("no-net", "no", "no");
+    refuse("no-net", "", "'' is not yes or no");
     accept("levels", "5", "5");
     accept("levels", "4", "4");
     refuse("levels", "3", "not 4 or 5");
