@@ -114,7 +114,11 @@ static uint64_t until_timer(const struct linux_system *system, uint64_t budget)
     return next > now ? next - now : 1;
 }
 
-/* Runs the task once, until the CPU has a reason. Result: instructions run. */
+/* What a system call takes of a turn, in instructions: a task that does little else would keep the
+ * others waiting for a long time. */
+enum { CALL_COST = 1000 };
+
+/* Runs the task once, until the CPU has a reason. Result: what that took of its turn. */
 static uint64_t run_once(struct task *task, uint64_t budget)
 {
     struct linux_system *system = task->process->system;
@@ -126,7 +130,7 @@ static uint64_t run_once(struct task *task, uint64_t budget)
     clock_ran(system, ran);
     handle_exit(task, &why);
     before_return(task);
-    return ran;
+    return ran + (why.kind == CPU_EXIT_SYSCALL ? CALL_COST : 0);
 }
 
 /* Instructions of a turn: in virtual time it is known when somebody else will be ready. */
