@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "kernel/readahead.h"
 #include "kernel/reclaim.h"
 #include "kernel/space_grow.h"
 #include "kernel/space_pages.h"
@@ -41,8 +42,9 @@ struct fault {
     /* what is to be mapped */
     struct frame *frame;
     unsigned prot;
+    struct readahead ahead; /* what comes in with it */
     /* what it took */
-    bool was_read, was_copied;
+    bool was_read, was_copied, is_served;
 };
 
 static bool may_force(const struct region *region)
@@ -109,9 +111,12 @@ static void copy_anon(struct fault *fault, struct anon *anon, const struct frame
 static enum fault_result fault_upper(struct fault *fault, struct anon *anon)
 {
     fault->was_read = !anon_is_resident(anon);
+    readahead_read(fault->kernel, &fault->ahead); /* first, so that the page itself is the newest */
     int error = anon_load(fault->kernel, anon, &fault->frame);
     if (error)
         return read_failed(fault, error);
+    if (fault->frame->flags & FRAME_AHEAD)
+        readahead_hit(fault->kernel, fault->region, vaddr_vpn(fault->page), fault->frame);
     if (anon->refs == 1)
         return FAULT_DONE;
     if (fault->access == MMU_STORE)
@@ -166,8 +171,9 @@ static void fault_map(struct fault *fault)
         space->rss_peak = space_resident(space);
 }
 
-static void count_served(const struct fault *fault)
+static void count_served(struct fault *fault)
 {
+    fault->is_served = true;
     struct counters *now = fault->kernel->machine->now;
     now->faults_major += fault->was_read;
     now->faults_minor += !fault->was_read;
@@ -184,6 +190,19 @@ static bool hold_frames(const struct fault *fault)
         if (!rescue->make_room || !rescue->make_room(rescue->context, fault->space))
             return false;
     return true;
+}
+
+/* What is read with a page from swap needs frames too; without them the page comes alone. */
+static void hold_ahead(struct fault *fault)
+{
+    struct kernel *kernel = fault->kernel;
+    uint64_t vpn = vaddr_vpn(fault->page);
+    const struct anon *anon = kernel->readahead ? amap_find(&fault->space->amap, vpn) : NULL;
+    if (!anon || anon_is_resident(anon) || anon->poisoned)
+        return;
+    readahead_choose(kernel, fault->space, fault->region, vpn, &fault->ahead);
+    if (!frame_reserve_more(kernel, fault->ahead.count))
+        fault->ahead.count = 0;
 }
 
 /* Where a large page for the fault would begin, if its place and its region allow one: private
@@ -236,7 +255,6 @@ static bool fault_large(struct fault *fault)
 static enum fault_result serve(struct fault *fault)
 {
     struct kernel *kernel = fault->kernel;
-    kernel->machine->now->faults++;
     enum fault_result result = fault_check(fault);
     if (result != FAULT_DONE)
         return result;
@@ -246,6 +264,7 @@ static enum fault_result serve(struct fault *fault)
     }
     if (!hold_frames(fault))
         return FAULT_OOM;
+    hold_ahead(fault);
     struct anon *anon = amap_find(&fault->space->amap, vaddr_vpn(fault->page));
     result = anon ? fault_upper(fault, anon) : fault_lower(fault);
     if (result == FAULT_DONE) {
@@ -256,11 +275,31 @@ static enum fault_result serve(struct fault *fault)
     return result;
 }
 
+static void tell(const struct fault *fault, vaddr_t va)
+{
+    const struct kernel_listener *listener = &fault->kernel->listener;
+    unsigned kinds = 0;
+    if (!listener->fault)
+        return;
+    if (fault->is_served)
+        kinds = (fault->was_read ? KERNEL_FAULT_MAJOR : KERNEL_FAULT_MINOR) |
+                (fault->was_copied ? KERNEL_FAULT_COW : 0u);
+    listener->fault(listener->context, fault->space, va, kinds);
+}
+
+static enum fault_result handle(struct fault *fault, vaddr_t va)
+{
+    fault->kernel->machine->now->faults++;
+    enum fault_result result = serve(fault);
+    tell(fault, va);
+    return result;
+}
+
 enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
 {
     struct fault fault = {
         .space = space, .kernel = space->kernel, .page = vaddr_page(va), .access = access};
-    return serve(&fault);
+    return handle(&fault, va);
 }
 
 enum fault_result fault_force(struct space *space, vaddr_t va)
@@ -270,7 +309,7 @@ enum fault_result fault_force(struct space *space, vaddr_t va)
                           .page = vaddr_page(va),
                           .access = MMU_STORE,
                           .is_forced = true};
-    return serve(&fault);
+    return handle(&fault, va);
 }
 
 enum fault_result fault_supply(struct space *space, vaddr_t va)
@@ -281,7 +320,7 @@ enum fault_result fault_supply(struct space *space, vaddr_t va)
                           .access = MMU_STORE,
                           .is_forced = true,
                           .is_supplied = true};
-    return serve(&fault);
+    return handle(&fault, va);
 }
 
 /* Would the access go through without a fault? */

@@ -33,6 +33,13 @@ enum region_flags {
     REGION_SUPPLIED = 1 << 15, /* a program makes its missing pages (space_supply.h) */
 };
 
+/* How swap readahead fared (readahead.c). */
+struct region_ahead {
+    uint64_t last;   /* virtual page number of the last fault on a page that was or came in */
+    unsigned window; /* pages of the last window */
+    unsigned hits;   /* in it */
+};
+
 struct region {
     struct rangemap_node range; /* [start, end) in bytes; first, so that a node is its region */
     unsigned prot;              /* PROT_MASK_* */
@@ -41,6 +48,7 @@ struct region {
     struct object *object; /* below; NULL: zeros */
     uint64_t object_page;  /* page of the object at range.start */
     char *name;            /* path for /proc/PID/maps, or NULL (base/refstr.h) */
+    struct region_ahead ahead;
 };
 
 /* A region of [start, end) that is in no space; flags, protection, object and name are 0. */

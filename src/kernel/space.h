@@ -35,7 +35,8 @@ struct space {
     uint16_t number; /* its asid, never 0 */
     uint32_t refs;
     struct rangemap regions;
-    struct amap amap; /* the private pages of all its regions, by virtual page number */
+    uint64_t map_version; /* of no other space, and another after each change of a region */
+    struct amap amap;     /* the private pages of all its regions, by virtual page number */
     struct pagetable table;
     struct radix wired; /* virtual page number -> pfn of the frame that mlock wires there */
     uint64_t npages;    /* mapped, resident or not: total_vm */

@@ -389,14 +389,18 @@ static bool is_pinned(const struct task *task, int host)
     return false;
 }
 
-void sched_keep_open(struct task *task, int host)
+void sched_hold(struct task *task, int host)
 {
-    bool is_alone = task->process->ntasks < 2 && !fd_table_is_shared(task->process->fds);
-    if (is_alone || host < 0 || is_pinned(task, host))
-        return;
     task->pins = x_realloc(task->pins, (task->npins + 1) * sizeof *task->pins);
     task->pins[task->npins++] = host;
     fd_pin(task->process->fds, host);
+}
+
+void sched_keep_open(struct task *task, int host)
+{
+    bool is_alone = task->process->ntasks < 2 && !fd_table_is_shared(task->process->fds);
+    if (!is_alone && host >= 0 && !is_pinned(task, host))
+        sched_hold(task, host);
 }
 
 static void begin_wait(struct task *task, struct task_wait *wait)

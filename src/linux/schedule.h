@@ -62,6 +62,8 @@ void sched_wake(struct task *task);
 /* The host descriptor, which the task's call uses while it waits, stays open until the call's end,
  * whatever other threads close. sched_wait() does so for those it waits for. */
 void sched_keep_open(struct task *task, int host);
+/* The task's call takes over a descriptor that is nobody else's: it is closed at the call's end. */
+void sched_hold(struct task *task, int host);
 /* Signals were sent, or another task must now take them: waiting tasks look again. */
 void sched_signal(struct process *process);
 /* The process ends. */

@@ -92,19 +92,9 @@ static void name_of(int dirfd, const char *path, char *name, size_t size)
 static int exec_path(struct task *task, int dirfd, const char *path, int flags, char *const argv[],
                      char *const envp[])
 {
-    char name[PATH_MAX + 32], host_path[PATH_MAX];
+    char name[PATH_MAX + 32];
     name_of(dirfd, path, name, sizeof name);
-    if (path[0] == '\0') {
-        if (!(flags & AT_EMPTY_PATH))
-            return -ENOENT;
-        int host = dirfd == AT_FDCWD ? -EACCES : fd_host(task->process->fds, dirfd);
-        return host < 0 ? host : exec_load_at(task, host, "", AT_EMPTY_PATH, name, argv, envp);
-    }
-    int rc = path_of_program(task, dirfd, path, host_path);
-    if (rc < 0)
-        return rc;
-    return exec_load_at(task, task->process->fs->cwd->host, host_path, flags & AT_SYMLINK_NOFOLLOW,
-                        name, argv, envp);
+    return exec_load_at(task, dirfd, path, flags, name, argv, envp);
 }
 
 static int64_t exec_from(struct task *task, int dirfd, uint64_t path_addr, uint64_t argv_addr,

@@ -22,6 +22,7 @@
 #include "linux/shm.h"
 #include "linux/task.h"
 #include "linux/tty.h"
+#include "linux/unix_name.h"
 #include "machine/machine.h"
 
 enum {
@@ -140,6 +141,7 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     system->futexes = futex_table_create();
     system->shm = shm_table_create(kernel);
     system->sem = sem_table_create();
+    system->unix_names = unix_names_create();
     system->msg = msg_table_create();
     oom_create(system);
     *out = system;
@@ -164,6 +166,7 @@ void linux_destroy(struct linux_system *system)
     futex_table_destroy(system->futexes);
     shm_table_destroy(system->shm);
     sem_table_destroy(system->sem);
+    unix_names_destroy(system->unix_names);
     msg_table_destroy(system->msg);
     mq_forget_all(system);
     sched_destroy(system);
