@@ -38,6 +38,7 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
     if (result == FAULT_DONE)
         return;
     if (result == FAULT_WANTED) {
+        task->faults_in_row = 0; /* it waits for others, however often */
         userfault_stop_program(task, why->addr, access_of(why->error) == MMU_STORE);
         return;
     }
