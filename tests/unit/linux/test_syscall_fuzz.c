@@ -84,6 +84,10 @@ static bool is_left_out(long number)
                                SYS_fchdir,
                                SYS_futex,
                                SYS_restart_syscall,
+                               SYS_msgsnd,
+                               SYS_msgrcv,
+                               SYS_mq_open,
+                               SYS_mq_unlink,
                                SYS_alarm,
                                SYS_setitimer,
                                SYS_timer_settime};
