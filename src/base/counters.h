@@ -40,6 +40,8 @@
     X(faults_cow, "faults", "page faults that copied a shared page on write")                      \
     X(large_faults, "faults", "page faults that made a large page of 2 MiB")                       \
     X(large_splits, "pages", "large pages that became small ones again")                           \
+    X(large_fragmented, "faults",                                                                  \
+      "faults without a large page for want of 2 MiB free in one piece")                           \
     X(pages_in, "pages", "pages read from swap or files")                                          \
     X(pages_out, "pages", "pages written to swap or files")                                        \
     X(swap_pages_in, "pages", "pages read from swap")                                              \

@@ -205,14 +205,18 @@ static bool fault_large(struct fault *fault)
     if (!large_place(fault, &start) ||
         !frame_reserve_spare(kernel, FRAME_BLOCK + PAGETABLE_FRAMES_MAX))
         return false;
-    pfn_t block = frame_find_block(&kernel->frames);
-    if (block == PFN_NONE) {
+    bool zero;
+    struct frame *first = frame_take_block(kernel, FRAME_ANON, BUDDY_ORDER_2M, &zero);
+    if (!first) {
+        kernel->machine->now->large_fragmented++;
         frame_unreserve(kernel);
         return false;
     }
+    if (!zero)
+        memset(ram_frame(kernel->machine->ram, frame_pfn(&kernel->frames, first)), 0,
+               (size_t)FRAME_BLOCK * PAGE_SIZE);
     pagetable_unmap_range(kernel, &space->table, start,
                           vaddr(start.v + (uint64_t)FRAME_BLOCK * PAGE_SIZE));
-    struct frame *first = frame_take_block(kernel, FRAME_ANON, block);
     for (unsigned i = 0; i < FRAME_BLOCK; i++)
         amap_insert(&space->amap, vaddr_vpn(start) + i, anon_create(kernel, first + i));
     pagetable_map_large(kernel, &space->table, start, first, fault->prot);

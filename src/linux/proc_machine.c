@@ -219,6 +219,17 @@ static void vmstat(const struct proc_subject *subject, FILE *out)
         fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
 }
 
+/* Linux shows 11 orders, this allocator goes on to 1 GiB. */
+static void buddyinfo(const struct proc_subject *subject, FILE *out)
+{
+    uint64_t nblocks[BUDDY_ORDERS];
+    buddy_census(&subject->system->kernel->frames, nblocks);
+    fprintf(out, "Node 0, zone %8s ", "Normal");
+    for (unsigned order = 0; order < BUDDY_ORDERS; order++)
+        fprintf(out, "%6" PRIu64 " ", nblocks[order]);
+    fputc('\n', out);
+}
+
 static void swaps(const struct proc_subject *subject, FILE *out)
 {
     const struct swapdisk *swap = subject->system->kernel->swap;
@@ -329,6 +340,7 @@ static void thp_size(const struct proc_subject *subject, FILE *out)
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define CPU "/sys/devices/system/cpu/"
 const struct proc_file proc_machine_files[] = {
+    {"/proc/buddyinfo", buddyinfo, 0444, NULL},
     {"/proc/cpuinfo", cpuinfo, 0444, NULL},
     {"/proc/loadavg", loadavg, 0444, NULL},
     {"/proc/meminfo", meminfo, 0444, NULL},
