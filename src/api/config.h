@@ -6,7 +6,7 @@
 #ifndef API_CONFIG_H
 #define API_CONFIG_H
 
-#include "kernel/commit.h"
+#include "kernel/kernel.h"
 #include "kernel/policy.h"
 #include "machine/tlb.h"
 #include "pagewalk.h"
@@ -24,7 +24,7 @@ struct pw_config {
     const struct policy_ops *policy;
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
-    bool large_pages;
+    enum large_mode large;
     enum commit_mode overcommit;
     bool reproducible;
     uint64_t seed;

@@ -42,6 +42,8 @@
     X(large_splits, "pages", "large pages that became small ones again")                           \
     X(large_fragmented, "faults",                                                                  \
       "faults without a large page for want of 2 MiB free in one piece")                           \
+    X(compactions, "blocks", "2 MiB of RAM that were made free in one piece by moving pages")      \
+    X(compact_moves, "pages", "pages, and page tables, moved to another frame for that")           \
     X(pages_in, "pages", "pages read from swap or files")                                          \
     X(pages_out, "pages", "pages written to swap or files")                                        \
     X(swap_pages_in, "pages", "pages read from swap")                                              \

@@ -94,6 +94,12 @@ void anon_evicted(struct kernel *kernel, struct anon *anon, swap_slot_t swap)
     anon->slot = slot_swap(swap);
 }
 
+void anon_moved(struct anon *anon, pfn_t pfn)
+{
+    CHECK(anon_is_resident(anon));
+    anon->slot = slot_frame(pfn);
+}
+
 void amap_create(struct amap *out)
 {
     radix_create(&out->anons);

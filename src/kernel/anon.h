@@ -55,6 +55,9 @@ bool anon_is_resident(const struct anon *anon);
  */
 void anon_evicted(struct kernel *kernel, struct anon *anon, swap_slot_t swap);
 
+/* The page lies in another frame now, whose owner it is. */
+void anon_moved(struct anon *anon, pfn_t pfn);
+
 struct amap {
     struct radix anons; /* virtual page number -> struct anon * */
 };

@@ -241,6 +241,15 @@ void buddy_census(struct frame_table *table, uint64_t out[BUDDY_ORDERS])
     }
 }
 
+uint64_t buddy_scattered(struct frame_table *table)
+{
+    uint64_t count = 0;
+    cool(table, 0);
+    for (unsigned order = 0; order < BUDDY_ORDER_2M; order++)
+        count += table->buddy.nblocks[order] << order;
+    return count;
+}
+
 /* ---- checks ---- */
 
 /* What a walk over all frames below fresh finds. */

@@ -69,6 +69,9 @@ void buddy_want_blocks(struct frame_table *table);
  * largest blocks that they make up. Effect: no frame is hot any more. */
 void buddy_census(struct frame_table *table, uint64_t out[BUDDY_ORDERS]);
 
+/* How many frames below `fresh` are free, but not in 2 MiB of free ones. Effect: as above. */
+uint64_t buddy_scattered(struct frame_table *table);
+
 bool buddy_is_valid(const struct frame_table *table);
 
 #endif

@@ -180,6 +180,27 @@ void frame_deactivate(struct kernel *kernel, struct frame *frame, enum policy_re
     update_policy(kernel, frame, was, why);
 }
 
+struct frame *frame_move(struct kernel *kernel, struct frame *from, pfn_t to)
+{
+    struct policy *policy = &kernel->policy;
+    struct ram *ram = kernel->machine->ram;
+    pfn_t old = frame_pfn(&kernel->frames, from);
+    struct frame *frame = frame_get(&kernel->frames, to);
+    bool is_pageable = belongs_in_policy(kernel, from);
+    CHECK(from->wired == 0 && from->kind != FRAME_ZERO);
+    if (is_pageable)
+        policy_remove(policy, old, POLICY_GONE);
+    ram_changed(ram, to);
+    memcpy(ram_frame(ram, to), ram_frame(ram, old), PAGE_SIZE);
+    *frame = *from;
+    *from = (struct frame){.kind = FRAME_FREE};
+    if (policy->stamps)
+        policy->stamps[to] = policy->stamps[old];
+    if (is_pageable)
+        policy_insert(policy, to, page_identity(frame));
+    return frame;
+}
+
 void frame_wire(struct kernel *kernel, struct frame *frame)
 {
     CHECK(frame->kind != FRAME_FREE && frame->wired < UINT16_MAX);

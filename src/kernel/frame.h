@@ -109,6 +109,11 @@ static inline bool frame_is_busy(const struct frame *frame)
     return !(frame->flags & FRAME_ACTIVE);
 }
 
+/* What the frame holds lies in the free frame `to` from now on, that the buddy allocator has given;
+ * `from` is nobody's then. Its maps and its owner's record of it are the caller's. Result: `to`.
+ * => not wired, not busy unless it is a table */
+struct frame *frame_move(struct kernel *kernel, struct frame *from, pfn_t to);
+
 /* While wired a frame is not evicted. Pairs nest; any kind that is in use, busy or not. */
 void frame_wire(struct kernel *kernel, struct frame *frame);
 void frame_unwire(struct kernel *kernel, struct frame *frame);

@@ -94,8 +94,8 @@ int kernel_create(struct machine *machine, const struct kernel_options *options,
         return error;
     }
     kernel->swap = options->swap;
-    kernel->large_pages = options->large_pages;
-    if (kernel->large_pages) {
+    kernel->large = options->large;
+    if (kernel->large != LARGE_NEVER) {
         tlb_expect_large(machine->tlb);
         buddy_want_blocks(&kernel->frames);
     }

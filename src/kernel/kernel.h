@@ -36,6 +36,15 @@ struct kernel_rescue {
     void *context;
 };
 
+/* compact.c */
+struct compact_state {
+    unsigned failures; /* in a row, up to a limit */
+    unsigned skip;     /* calls still to refuse */
+};
+
+/* Where private memory gets pages of 2 MiB (large.h). */
+enum large_mode { LARGE_NEVER, LARGE_MADVISE, LARGE_ALWAYS, LARGE_WHOLE };
+
 struct kernel {
     struct machine *machine;
     struct frame_table frames;
@@ -49,8 +58,9 @@ struct kernel {
     struct space **spaces;        /* by number; [0] unused */
     uint32_t space_lowest;        /* no number below is free */
     uint32_t spaces_end;          /* above every number that is given */
-    bool large_pages;             /* as in the options */
-    pfn_t zero_pfn;               /* the shared frame of zeros */
+    enum large_mode large;        /* as in the options */
+    struct compact_state compact;
+    pfn_t zero_pfn; /* the shared frame of zeros */
     struct kernel_watch watch;
     uint64_t anons_made; /* numbers given so far, to anons and to objects */
     uint32_t objects_made;
@@ -69,7 +79,7 @@ struct kernel_options {
     uint64_t seed;         /* of random choices */
     struct swapdisk *swap; /* NULL: none; becomes the kernel's */
     enum commit_mode overcommit;
-    bool large_pages; /* page faults make pages of 2 MiB where they can */
+    enum large_mode large;
 };
 
 /* Errors: -EINVAL (a policy that is unknown or needs the future), -ENOMEM. On error the swap disk

@@ -202,7 +202,7 @@ static uint64_t *find_large(const struct kernel *kernel, const struct pagetable 
 static uint64_t large_marks(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
 {
     const uint64_t *entry = find_large(kernel, table, va);
-    return entry ? *entry & (PTE_A | PTE_D) : 0;
+    return entry ? *entry & (PTE_A | PTE_D | PTE_PS) : 0;
 }
 
 static uint64_t *find_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
@@ -605,13 +605,57 @@ bool pagetable_frame_is_dirty(const struct kernel *kernel, const struct frame *f
     return dirty;
 }
 
+void pagetable_move_frame(struct kernel *kernel, const struct frame *frame, pfn_t to)
+{
+    for (uint32_t i = 0; i < frame->nmaps; i++) {
+        struct pagetable *table;
+        struct rmap_entry map = rmap_get(frame, i);
+        uint64_t *entry = entry_of(kernel, map, &table);
+        split(kernel, table, map.va, false);
+        change_entry(kernel, table, map.va, entry, pte_make(to, *entry & ~PTE_ADDR));
+    }
+}
+
+bool pagetable_can_move_table(const struct kernel *kernel, const struct frame *table_frame)
+{
+    return owner_level(table_frame) != table_of(kernel, (uint16_t)table_frame->owner)->root.levels;
+}
+
+static vaddr_t owner_start(const struct frame *table_frame)
+{
+    return vaddr(table_frame->owner >> OWNER_ADDR_SHIFT << TABLE_SHIFT);
+}
+
+/* The entry that leads to the table of a level. => it is there, and not the root */
+static uint64_t *entry_above(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                             unsigned level)
+{
+    pfn_t pfn = table->root.table;
+    for (unsigned at = table->root.levels; at > level + 1; at--)
+        pfn = pte_pfn(*entry_at(kernel, pfn, va, at));
+    return entry_at(kernel, pfn, va, level + 1);
+}
+
+void pagetable_move_table(struct kernel *kernel, const struct frame *table_frame, pfn_t to)
+{
+    struct pagetable *table = table_of(kernel, (uint16_t)table_frame->owner);
+    vaddr_t start = owner_start(table_frame);
+    unsigned level = owner_level(table_frame);
+    uint64_t *entry = entry_above(kernel, table, start, level);
+    if (is_large(*entry, level + 1)) {
+        radix_set(&table->large, start.v >> TABLE_SHIFT, to); /* the processor does not know it */
+        return;
+    }
+    change_entry(kernel, table, start, entry, pte_make(to, *entry & ~PTE_ADDR));
+}
+
 bool pagetable_drop_zeros(struct kernel *kernel, struct frame *table_frame)
 {
     if (table_frame->kind != FRAME_TABLE || !is_table_of_zeros(table_frame))
         return false;
     struct pagetable *table = table_of(kernel, (uint16_t)table_frame->owner);
-    uint64_t start = table_frame->owner >> OWNER_ADDR_SHIFT << TABLE_SHIFT;
-    pagetable_unmap_range(kernel, table, vaddr(start), vaddr(start + pte_level_len(2)));
+    vaddr_t start = owner_start(table_frame);
+    pagetable_unmap_range(kernel, table, start, vaddr(start.v + pte_level_len(2)));
     return true;
 }
 

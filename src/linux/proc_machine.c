@@ -10,6 +10,7 @@
 
 #include "kernel/kernel.h"
 #include "kernel/object.h"
+#include "kernel/space.h"
 #include "linux/clock.h"
 #include "linux/proc_text.h"
 #include "linux/sem.h"
@@ -42,6 +43,15 @@ static void count_frames(const struct kernel *kernel, struct frame_use *out)
         out->mapped += frame->nmaps > 0;
         out->dirty += is_file && frame->flags & FRAME_DIRTY;
     }
+}
+
+/* Large pages, of all spaces. */
+static uint64_t count_large(const struct kernel *kernel)
+{
+    uint64_t count = 0;
+    for (unsigned i = 1; i < kernel->spaces_end; i++)
+        count += kernel->spaces[i] ? kernel->spaces[i]->table.large.count : 0;
+    return count;
 }
 
 static void put(FILE *out, const char *name, uint64_t npages)
@@ -93,9 +103,11 @@ static void meminfo(const struct proc_subject *subject, FILE *out)
     put(out, "CommitLimit:", kernel->commit.limit);
     put(out, "Committed_AS:", kernel->commit.used);
     fprintf(out, "VmallocTotal:   34359738367 kB\n");
-    static const char *const huge[] = {"VmallocUsed:",   "VmallocChunk:",   "Percpu:",
-                                       "AnonHugePages:", "ShmemHugePages:", "ShmemPmdMapped:",
-                                       "FileHugePages:", "FilePmdMapped:",  NULL};
+    static const char *const vmalloc[] = {"VmallocUsed:", "VmallocChunk:", "Percpu:", NULL};
+    put_zeros(out, vmalloc);
+    put(out, "AnonHugePages:", count_large(kernel) * FRAME_BLOCK);
+    static const char *const huge[] = {
+        "ShmemHugePages:", "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:", NULL};
     put_zeros(out, huge);
     fprintf(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
                  "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
@@ -316,15 +328,31 @@ static void zero(const struct proc_subject *subject, FILE *out)
     fprintf(out, "0\n");
 }
 
-/* No huge pages on this machine. */
-static void thp_enabled(const struct proc_subject *subject, FILE *out)
+/* ---- large pages ---- */
+
+static void put_choice(FILE *out, const char *const *names, unsigned chosen)
 {
-    fprintf(out, "always madvise [never]\n");
+    for (unsigned i = 0; names[i]; i++)
+        fprintf(out, i == chosen ? "%s[%s]" : "%s%s", i ? " " : "", names[i]);
+    fputc('\n', out);
 }
 
+static void thp_enabled(const struct proc_subject *subject, FILE *out)
+{
+    static const char *const names[] = {"always", "madvise", "never", NULL};
+    static const unsigned chosen[] = {
+        [LARGE_NEVER] = 2, [LARGE_MADVISE] = 1, [LARGE_ALWAYS] = 0, [LARGE_WHOLE] = 0};
+    put_choice(out, names, chosen[subject->system->kernel->large]);
+}
+
+/* What is done for one when RAM is not tidy: see kernel/large.h. */
 static void thp_defrag(const struct proc_subject *subject, FILE *out)
 {
-    fprintf(out, "always defer defer+madvise madvise [never]\n");
+    static const char *const names[] = {"always",  "defer", "defer+madvise",
+                                        "madvise", "never", NULL};
+    static const unsigned chosen[] = {
+        [LARGE_NEVER] = 4, [LARGE_MADVISE] = 3, [LARGE_ALWAYS] = 3, [LARGE_WHOLE] = 0};
+    put_choice(out, names, chosen[subject->system->kernel->large]);
 }
 
 static void thp_shmem(const struct proc_subject *subject, FILE *out)

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 
 #include "../../unit/kernel/rig.h"
+#include "kernel/compact.h"
 #include "kernel/fault.h"
 #include "kernel/reclaim.h"
 #include "kernel/space.h"
@@ -213,10 +214,16 @@ static void do_evict(struct model *m)
     }
 }
 
+static void do_compact(struct model *m)
+{
+    if (draw(m, 4) == 0)
+        compact_block(m->rig->kernel);
+}
+
 static void step(struct model *m)
 {
     static void (*const verbs[])(struct model *) = {do_map,  do_unmap, do_protect, do_advise,
-                                                    do_fork, do_end,   do_evict};
+                                                    do_fork, do_end,   do_evict,   do_compact};
     do
         m->proc = &m->procs[draw(m, PROCS)];
     while (!m->proc->space);
@@ -247,7 +254,7 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
     m->rig = rig_create((struct rig_options){.nframes = config->nframes,
                                              .nslots = PROCS * ARENA,
                                              .policy = config->policy,
-                                             .large_pages = true,
+                                             .large = LARGE_ALWAYS,
                                              .tlb = config->tlb});
     assert_int_equal(space_create(m->rig->kernel, &m->procs[0].space), 0);
     for (uint64_t i = 1; i <= steps; i++) {
@@ -257,9 +264,9 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
     }
     const struct counters *c = &m->rig->counters;
     print_message("%" PRIu64 " frames, policy %s, tlb %s: %" PRIu64 " large pages made, %" PRIu64
-                  " split, %" PRIu64 " pages reclaimed\n",
+                  " split, %" PRIu64 " pages reclaimed, %" PRIu64 " moved\n",
                   config->nframes, config->policy, config->tlb, c->large_faults, c->large_splits,
-                  c->reclaims);
+                  c->reclaims, c->compact_moves);
     assert_true(c->large_faults > steps / 5000 && c->large_splits >= steps / 8000);
     for (unsigned i = 0; i < PROCS; i++) {
         if (m->procs[i].space)

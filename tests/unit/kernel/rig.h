@@ -30,7 +30,7 @@ struct rig_options {
     const char *path;   /* of the swap disk; NULL: temporary */
     const char *policy; /* NULL: clock */
     unsigned levels;    /* 0: 4 */
-    bool large_pages;
+    enum large_mode large;
     const char *tlb; /* NULL: tiny */
 };
 
@@ -54,7 +54,7 @@ static inline struct rig *rig_create(struct rig_options options)
     struct kernel_options kernel = {.policy = options.policy ? options.policy : "clock",
                                     .seed = 1,
                                     .swap = swap,
-                                    .large_pages = options.large_pages};
+                                    .large = options.large};
     assert_int_equal(kernel_create(&rig->machine, &kernel, &rig->kernel), 0);
     return rig;
 }

@@ -29,7 +29,7 @@ static int setup(void **state)
 {
     static struct fixture f;
     f.rig = rig_create((struct rig_options){
-        .nframes = 6 * FRAME_BLOCK, .nslots = 4096, .large_pages = true, .tlb = "skylake"});
+        .nframes = 6 * FRAME_BLOCK, .nslots = 4096, .large = LARGE_ALWAYS, .tlb = "skylake"});
     f.kernel = f.rig->kernel;
     f.c = &f.rig->counters;
     *state = &f;
@@ -104,7 +104,7 @@ static void test_not_where_it_must_not_be(void **state)
     assert_int_equal(space_unlock(f->space, vaddr(AT + 2 * LARGE), PAGE_SIZE), 0);
     touch(f, AT + 2 * LARGE, MMU_STORE); /* it has pages already */
     assert_int_equal(f->c->large_faults, 0);
-    f->kernel->large_pages = false;
+    f->kernel->large = LARGE_NEVER;
     map(f, AT + 3 * LARGE, LARGE, 0);
     touch(f, AT + 3 * LARGE, MMU_STORE);
     assert_int_equal(f->c->large_faults, 0);

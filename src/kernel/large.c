@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * See large.h. Frames come first: only when there are 512 of them in one piece is anything changed.
+ */
+#include "kernel/large.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "kernel/compact.h"
+#include "kernel/reclaim.h"
+
+enum {
+    UNFIT = REGION_SHARED | REGION_GROWSDOWN | REGION_STACK | REGION_LOCKED | REGION_NOHUGEPAGE
+};
+
+bool large_is_allowed(const struct space *space, const struct region *region)
+{
+    enum large_mode mode = space->kernel->large;
+    if (mode == LARGE_NEVER || region->object || (region->flags & UNFIT) || space->no_large_pages)
+        return false;
+    return mode != LARGE_MADVISE || (region->flags & REGION_HUGEPAGE);
+}
+
+/* The aligned 2 MiB around va, if they lie in the region. */
+static bool find_place(const struct region *region, vaddr_t va, vaddr_t *out)
+{
+    vaddr_t start = vaddr(va.v & ~(LARGE_LEN - 1));
+    if (start.v < region->range.start || start.v >= region->range.end ||
+        region->range.end - start.v < LARGE_LEN)
+        return false;
+    *out = start;
+    return true;
+}
+
+static vaddr_t end_of(vaddr_t start)
+{
+    return vaddr(start.v + LARGE_LEN);
+}
+
+/* Has it no private page yet? Those that map the frame of zeros do not count. */
+static bool is_empty(const struct space *space, vaddr_t start)
+{
+    uint64_t vpn = vaddr_vpn(start);
+    struct anon *anon;
+    return !amap_next(&space->amap, &vpn, vpn + FRAME_BLOCK, &anon);
+}
+
+/* Are large pages asked for so much that RAM may be tidied up for one? */
+static bool is_urgent(const struct kernel *kernel, const struct region *region)
+{
+    return kernel->large == LARGE_WHOLE || (region->flags & REGION_HUGEPAGE);
+}
+
+/* FRAME_BLOCK frames in one piece, and as many reserved as mapping them may take; or NULL. */
+static struct frame *take_block(struct kernel *kernel, bool urgent, bool *zero)
+{
+    if (!frame_reserve_spare(kernel, FRAME_BLOCK + PAGETABLE_FRAMES_MAX))
+        return NULL;
+    struct frame *first = frame_take_block(kernel, FRAME_ANON, BUDDY_ORDER_2M, zero);
+    if (!first && urgent && compact_block(kernel))
+        first = frame_take_block(kernel, FRAME_ANON, BUDDY_ORDER_2M, zero);
+    if (first)
+        return first;
+    kernel->machine->now->large_fragmented++;
+    frame_unreserve(kernel);
+    return NULL;
+}
+
+/* Maps the block, whose frames the private pages of the place have. */
+static void map_block(struct space *space, vaddr_t start, struct frame *first, unsigned prot)
+{
+    struct kernel *kernel = space->kernel;
+    pagetable_map_large(kernel, &space->table, start, first, prot);
+    if (space_resident(space) > space->rss_peak)
+        space->rss_peak = space_resident(space);
+    frame_unreserve(kernel);
+}
+
+static bool make_zeros(struct space *space, const struct region *region, vaddr_t start,
+                       unsigned prot)
+{
+    struct kernel *kernel = space->kernel;
+    bool zero;
+    struct frame *first = take_block(kernel, is_urgent(kernel, region), &zero);
+    if (!first)
+        return false;
+    if (!zero)
+        memset(ram_frame(kernel->machine->ram, frame_pfn(&kernel->frames, first)), 0, LARGE_LEN);
+    pagetable_unmap_range(kernel, &space->table, start, end_of(start)); /* the frame of zeros */
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        amap_insert(&space->amap, vaddr_vpn(start) + i, anon_create(kernel, first + i));
+    map_block(space, start, first, prot);
+    return true;
+}
+
+bool large_fault(struct space *space, const struct region *region, vaddr_t va,
+                 enum mmu_access access, unsigned prot, bool *was_read)
+{
+    struct kernel *kernel = space->kernel;
+    vaddr_t start;
+    if (!large_is_allowed(space, region) || !find_place(region, va, &start))
+        return false;
+    *was_read = false;
+    bool done = is_empty(space, start) && (access == MMU_STORE || kernel->large == LARGE_WHOLE) &&
+                make_zeros(space, region, start, prot);
+    kernel->machine->now->large_faults += done;
+    return done;
+}
