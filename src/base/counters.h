@@ -40,6 +40,7 @@
     X(faults_cow, "faults", "page faults that copied a shared page on write")                      \
     X(large_faults, "faults", "page faults that made a large page of 2 MiB")                       \
     X(large_splits, "pages", "large pages that became small ones again")                           \
+    X(large_collapses, "pages", "large pages that were made of small ones in the background")      \
     X(large_fragmented, "faults",                                                                  \
       "faults without a large page for want of 2 MiB free in one piece")                           \
     X(compactions, "blocks", "2 MiB of RAM that were made free in one piece by moving pages")      \

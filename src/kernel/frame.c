@@ -201,6 +201,13 @@ struct frame *frame_move(struct kernel *kernel, struct frame *from, pfn_t to)
     return frame;
 }
 
+void frame_moved_out(struct kernel *kernel, const struct frame *from)
+{
+    CHECK(from->kind == FRAME_FREE);
+    buddy_give(&kernel->frames, frame_pfn(&kernel->frames, from), 0);
+    kernel->frames.nfree++;
+}
+
 void frame_wire(struct kernel *kernel, struct frame *frame)
 {
     CHECK(frame->kind != FRAME_FREE && frame->wired < UINT16_MAX);

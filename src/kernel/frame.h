@@ -114,6 +114,9 @@ static inline bool frame_is_busy(const struct frame *frame)
  * => not wired, not busy unless it is a table */
 struct frame *frame_move(struct kernel *kernel, struct frame *from, pfn_t to);
 
+/* The frame that frame_move() left is free again. */
+void frame_moved_out(struct kernel *kernel, const struct frame *from);
+
 /* While wired a frame is not evicted. Pairs nest; any kind that is in use, busy or not. */
 void frame_wire(struct kernel *kernel, struct frame *frame);
 void frame_unwire(struct kernel *kernel, struct frame *frame);

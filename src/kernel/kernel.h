@@ -42,6 +42,14 @@ struct compact_state {
     unsigned skip;     /* calls still to refuse */
 };
 
+/* collapse.c: where the scan goes on, and what it did so far. */
+struct collapse_state {
+    uint64_t ran; /* instructions since the last look */
+    uint32_t space;
+    uint64_t address;
+    uint64_t ncollapsed, nscans;
+};
+
 /* Where private memory gets pages of 2 MiB (large.h). */
 enum large_mode { LARGE_NEVER, LARGE_MADVISE, LARGE_ALWAYS, LARGE_WHOLE };
 
@@ -60,6 +68,7 @@ struct kernel {
     uint32_t spaces_end;          /* above every number that is given */
     enum large_mode large;        /* as in the options */
     struct compact_state compact;
+    struct collapse_state collapse;
     pfn_t zero_pfn; /* the shared frame of zeros */
     struct kernel_watch watch;
     uint64_t anons_made; /* numbers given so far, to anons and to objects */

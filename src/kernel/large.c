@@ -107,3 +107,45 @@ bool large_fault(struct space *space, const struct region *region, vaddr_t va,
     kernel->machine->now->large_faults += done;
     return done;
 }
+
+/* ---- collapse ---- */
+
+/* The page's bytes, and all that it is, go to a frame that was taken for it. */
+static void move_page(struct kernel *kernel, struct anon *anon, struct frame *to)
+{
+    struct frame *from = frame_get(&kernel->frames, slot_pfn(anon->slot));
+    pfn_t pfn = frame_pfn(&kernel->frames, to);
+    frame_move(kernel, from, pfn);
+    frame_moved_out(kernel, from);
+    anon_moved(anon, pfn);
+}
+
+static void make_page(struct space *space, uint64_t vpn, struct frame *to, bool zero)
+{
+    struct kernel *kernel = space->kernel;
+    if (!zero)
+        memset(ram_frame(kernel->machine->ram, frame_pfn(&kernel->frames, to)), 0, PAGE_SIZE);
+    amap_insert(&space->amap, vpn, anon_create(kernel, to));
+}
+
+bool large_collapse(struct space *space, const struct region *region, vaddr_t start)
+{
+    struct kernel *kernel = space->kernel;
+    bool zero;
+    struct frame *first = take_block(kernel, true, &zero);
+    if (!first)
+        return false;
+    if (pagetable_unmap_silently(kernel, &space->table, start, end_of(start)))
+        pagetable_flush(kernel, &space->table);
+    for (unsigned i = 0; i < FRAME_BLOCK; i++) {
+        uint64_t vpn = vaddr_vpn(start) + i;
+        struct anon *anon = amap_find(&space->amap, vpn);
+        if (anon)
+            move_page(kernel, anon, first + i);
+        else
+            make_page(space, vpn, first + i, zero);
+    }
+    map_block(space, start, first, region->prot | PROT_MASK_R);
+    kernel->machine->now->large_collapses++;
+    return true;
+}

@@ -34,4 +34,12 @@ bool large_is_allowed(const struct space *space, const struct region *region);
 bool large_fault(struct space *space, const struct region *region, vaddr_t va,
                  enum mmu_access access, unsigned prot, bool *was_read);
 
+/*
+ * Makes one large page of the small ones in 2 MiB; pages that are absent there become zeros.
+ * Effect: one flush of the space; counts large_collapses. Result: false: RAM has no room, and
+ * nothing has changed but by compaction.
+ * => all of it in the region, and not large; no private page of it is in swap, shared, wired, busy
+ */
+bool large_collapse(struct space *space, const struct region *region, vaddr_t start);
+
 #endif

@@ -192,7 +192,7 @@ static uint64_t *next_leaf(const struct kernel *kernel, const struct pagetable *
 static uint64_t *find_large(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
 {
     struct path path;
-    if (!table->large.count || !radix_get(&table->large, va.v >> TABLE_SHIFT))
+    if (!pagetable_is_large(table, va))
         return NULL;
     CHECK(descend(kernel, table, va, &path));
     return entry_at(kernel, path.table[PTE_LEVEL_2M], va, PTE_LEVEL_2M);
@@ -364,12 +364,13 @@ static void forget_large(struct kernel *kernel, struct pagetable *table, vaddr_t
     split(kernel, table, va, true);
 }
 
-void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
+bool pagetable_unmap_silently(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                              vaddr_t end)
 {
     bool used = false;
     pfn_t leaf_table;
-    uint64_t *entry, end = pte_level_len(table->root.levels + 1);
-    for (uint64_t va = 0; (entry = next_leaf(kernel, table, &va, end, &leaf_table));
+    uint64_t *entry;
+    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
          va += PAGE_SIZE) {
         used |= ((*entry | large_marks(kernel, table, vaddr(va))) & PTE_A) != 0;
         forget_large(kernel, table, vaddr(va));
@@ -377,7 +378,13 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
         if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
             give_empty_tables(kernel, table, vaddr(va));
     }
-    if (used)
+    return used;
+}
+
+void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
+{
+    vaddr_t end = vaddr(pte_level_len(table->root.levels + 1));
+    if (pagetable_unmap_silently(kernel, table, vaddr(0), end))
         pagetable_flush(kernel, table);
     radix_destroy(&table->large);
     CHECK(table->npresent == 0 && table->ntables == 0);
@@ -522,6 +529,11 @@ uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *ta
 {
     const uint64_t *entry = find_entry(kernel, table, va);
     return entry ? *entry | large_marks(kernel, table, va) : 0;
+}
+
+bool pagetable_is_large(const struct pagetable *table, vaddr_t va)
+{
+    return table->large.count && radix_get(&table->large, va.v >> TABLE_SHIFT);
 }
 
 bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,

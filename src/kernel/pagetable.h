@@ -78,6 +78,12 @@ struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, va
 void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
                            vaddr_t end);
 
+/* As pagetable_unmap_range(), and leaves the TLB as it is. Result: whether it may hold one of the
+ * pages. => then pagetable_flush() follows before the space runs; no large page lies there in part
+ */
+bool pagetable_unmap_silently(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                              vaddr_t end);
+
 /* Takes permissions away from the present entries of [start, end); never grants any (a fault does).
  * prot 0 unmaps them. */
 void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
@@ -92,6 +98,9 @@ void pagetable_flush(struct kernel *kernel, const struct pagetable *table);
 
 /* The leaf entry, 0 if absent; with PTE_PS and the marks of the large page, if it is in one. */
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);
+
+/* Is the page part of a large one? */
+bool pagetable_is_large(const struct pagetable *table, vaddr_t va);
 
 /* The next present page at or after va and before end, its entry as pagetable_entry(). Result:
  * false if there is none. */

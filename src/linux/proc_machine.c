@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/collapse.h"
 #include "kernel/kernel.h"
 #include "kernel/object.h"
 #include "kernel/space.h"
@@ -355,6 +356,32 @@ static void thp_defrag(const struct proc_subject *subject, FILE *out)
     put_choice(out, names, chosen[subject->system->kernel->large]);
 }
 
+static void scan_pages(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", COLLAPSE_SCAN_PAGES);
+}
+
+static void ptes_none(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", COLLAPSE_PTES_NONE_MAX);
+}
+
+/* An instruction is a nanosecond, as in virtual time. */
+static void scan_sleep(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", COLLAPSE_PERIOD / 1000000);
+}
+
+static void pages_collapsed(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->collapse.ncollapsed);
+}
+
+static void full_scans(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->collapse.nscans);
+}
+
 static void thp_shmem(const struct proc_subject *subject, FILE *out)
 {
     fprintf(out, "always within_size advise [never] deny force\n");
@@ -393,6 +420,13 @@ const struct proc_file proc_machine_files[] = {
     {THP "defrag", thp_defrag, 0444, NULL},
     {THP "enabled", thp_enabled, 0444, NULL},
     {THP "hpage_pmd_size", thp_size, 0444, NULL},
+    {THP "khugepaged/full_scans", full_scans, 0444, NULL},
+    {THP "khugepaged/max_ptes_none", ptes_none, 0444, NULL},
+    {THP "khugepaged/max_ptes_shared", zero, 0444, NULL},
+    {THP "khugepaged/max_ptes_swap", zero, 0444, NULL},
+    {THP "khugepaged/pages_collapsed", pages_collapsed, 0444, NULL},
+    {THP "khugepaged/pages_to_scan", scan_pages, 0444, NULL},
+    {THP "khugepaged/scan_sleep_millisecs", scan_sleep, 0444, NULL},
     {THP "shmem_enabled", thp_shmem, 0444, NULL},
     {THP "use_zero_page", zero, 0444, NULL},
     {NULL, NULL, 0, NULL},

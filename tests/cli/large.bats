@@ -35,6 +35,20 @@ disabled? 1
     [ "$(counter report large_faults)" -eq 0 ]
 }
 
+@test "small pages become large ones in the background, where that is wanted" {
+    while read -r size words shown; do
+        guest --page-size "$size" -- "$LARGE" ${words//,/ }
+        [ "$out" = "${shown//_/ }" ] || { echo "$size $words: $out"; return 1; }
+        [ "$(counter report large_collapses)" -eq $((${shown%_*} / 2048)) ]
+    done <<'TABLE'
+4K advise,every,spin,40,show 0_0
+madvise every,spin,40,show 0_0
+madvise every,advise,spin,40,show 8192_8192
+thp noadvise,every,advise,spin,40,show 8192_8192
+thp noadvise,touch,advise,spin,40,show 8192_8192
+TABLE
+}
+
 @test "/sys says what is configured, and buddyinfo has 19 orders" {
     guest --page-size 4K -- "$LARGE" sys
     grep -qx 'always madvise \[never\]' stdout

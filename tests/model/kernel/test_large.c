@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 
 #include "../../unit/kernel/rig.h"
+#include "kernel/collapse.h"
 #include "kernel/compact.h"
 #include "kernel/fault.h"
 #include "kernel/reclaim.h"
@@ -220,10 +221,16 @@ static void do_compact(struct model *m)
         compact_block(m->rig->kernel);
 }
 
+static void do_collapse(struct model *m)
+{
+    collapse_tick(m->rig->kernel, COLLAPSE_PERIOD);
+}
+
 static void step(struct model *m)
 {
-    static void (*const verbs[])(struct model *) = {do_map,  do_unmap, do_protect, do_advise,
-                                                    do_fork, do_end,   do_evict,   do_compact};
+    static void (*const verbs[])(struct model *) = {do_map,    do_unmap,   do_protect,
+                                                    do_advise, do_fork,    do_end,
+                                                    do_evict,  do_compact, do_collapse};
     do
         m->proc = &m->procs[draw(m, PROCS)];
     while (!m->proc->space);
@@ -264,9 +271,9 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
     }
     const struct counters *c = &m->rig->counters;
     print_message("%" PRIu64 " frames, policy %s, tlb %s: %" PRIu64 " large pages made, %" PRIu64
-                  " split, %" PRIu64 " pages reclaimed, %" PRIu64 " moved\n",
+                  " split, %" PRIu64 " pages reclaimed, %" PRIu64 " moved, %" PRIu64 " collapsed\n",
                   config->nframes, config->policy, config->tlb, c->large_faults, c->large_splits,
-                  c->reclaims, c->compact_moves);
+                  c->reclaims, c->compact_moves, c->large_collapses);
     assert_true(c->large_faults > steps / 5000 && c->large_splits >= steps / 8000);
     for (unsigned i = 0; i < PROCS; i++) {
         if (m->procs[i].space)

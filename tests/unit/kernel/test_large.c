@@ -10,6 +10,7 @@
 
 #include <sys/mman.h>
 
+#include "kernel/collapse.h"
 #include "kernel/fault.h"
 #include "kernel/reclaim.h"
 #include "kernel/space.h"
@@ -197,6 +198,122 @@ static void test_little_ram(void **state)
     assert_int_equal(page_shift(f, AT + 7 * LARGE), PAGE_SHIFT);
 }
 
+/* ---- collapse ---- */
+
+/* Small pages, each `step`-th of 2 MiB. */
+static void touch_small(struct fixture *f, uint64_t va, unsigned step)
+{
+    f->kernel->large = LARGE_NEVER;
+    for (unsigned i = 0; i < FRAME_BLOCK; i += step)
+        *touch(f, va + i * PAGE_SIZE + 2, MMU_STORE) = (uint8_t)(i + i / 256 + 1);
+    f->kernel->large = LARGE_ALWAYS;
+    assert_int_equal(page_shift(f, va), PAGE_SHIFT);
+}
+
+static void assert_content(struct fixture *f, uint64_t va, unsigned step)
+{
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        assert_int_equal(*touch(f, va + i * PAGE_SIZE + 2, MMU_LOAD),
+                         i % step ? 0 : (uint8_t)(i + i / 256 + 1));
+}
+
+static void test_collapse(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT, 2 * LARGE, 0);
+    touch_small(f, AT, 3);
+    touch(f, AT + 4 * PAGE_SIZE, MMU_LOAD); /* the page of zeros */
+    uint64_t flushes = f->c->tlb_flushes, pages = f->kernel->pages_live;
+    collapse_tick(f->kernel, COLLAPSE_PERIOD - 1);
+    assert_int_equal(f->c->large_collapses, 0);
+    collapse_tick(f->kernel, 1);
+    assert_int_equal(f->c->large_collapses, 1); /* the second 2 MiB has no page */
+    assert_int_equal(page_shift(f, AT), 21);
+    assert_int_equal(f->c->tlb_flushes, flushes + 1);
+    assert_int_equal(f->kernel->pages_live, pages + FRAME_BLOCK - (FRAME_BLOCK + 2) / 3);
+    assert_true(kernel_is_valid(f->kernel));
+    uint64_t faults = f->c->faults;
+    assert_content(f, AT, 3);
+    assert_int_equal(f->c->faults, faults);
+    collapse_tick(f->kernel, COLLAPSE_PERIOD);
+    assert_int_equal(f->c->large_collapses, 1);
+}
+
+/* Of another space than the one that runs: a shootdown. */
+static void test_collapse_elsewhere(void **state)
+{
+    struct fixture *f = *state;
+    struct space *other;
+    assert_int_equal(space_create(f->kernel, &other), 0);
+    map(f, AT, LARGE, 0);
+    touch_small(f, AT, 1);
+    tlb_switch(f->rig->machine.tlb, other->table.root);
+    uint64_t shootdowns = f->c->tlb_shootdowns;
+    collapse_tick(f->kernel, COLLAPSE_PERIOD);
+    assert_int_equal(f->c->large_collapses, 1);
+    assert_int_equal(f->c->tlb_shootdowns, shootdowns + 1);
+    assert_content(f, AT, 1);
+    space_put(other);
+}
+
+static void assert_not_collapsed(struct fixture *f)
+{
+    for (unsigned i = 0; i < 4; i++)
+        collapse_tick(f->kernel, COLLAPSE_PERIOD);
+    assert_int_equal(f->c->large_collapses, 0);
+}
+
+static void test_no_collapse(void **state)
+{
+    struct fixture *f = *state;
+    struct space *child;
+    map(f, AT, LARGE, 0);
+    touch_small(f, AT, 1);
+    f->kernel->large = LARGE_MADVISE; /* nobody asked */
+    assert_not_collapsed(f);
+    f->kernel->large = LARGE_ALWAYS;
+    assert_int_equal(space_fork(f->space, &child), 0); /* shared */
+    assert_not_collapsed(f);
+    space_put(child);
+    touch(f, AT, MMU_LOAD);
+    vaddr_t six = vaddr(AT + 6 * PAGE_SIZE);
+    uint64_t pte = pagetable_entry(f->kernel, &f->space->table, six);
+    assert_true(reclaim_frame(f->kernel, frame_get(&f->kernel->frames, pte_pfn(pte))));
+    assert_not_collapsed(f); /* one is in swap */
+    touch(f, six.v, MMU_LOAD);
+    assert_int_equal(space_advise(f->space, vaddr(AT), LARGE, MADV_COLD), 0);
+    assert_not_collapsed(f); /* not used since */
+    assert_int_equal(space_lock(f->space, vaddr(AT), LARGE, false), 0);
+    assert_not_collapsed(f);
+    assert_int_equal(space_unlock(f->space, vaddr(AT), LARGE), 0);
+    touch(f, AT, MMU_LOAD);
+    collapse_tick(f->kernel, COLLAPSE_PERIOD);
+    assert_int_equal(f->c->large_collapses, 1);
+    assert_content(f, AT, 1);
+}
+
+/* RAM without room for one in a piece, until pages are moved out of its way. */
+static void test_collapse_compacts(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT, 8 * LARGE, 0);
+    for (unsigned i = 0; i < 5; i++)
+        touch_small(f, AT + i * LARGE, 1);
+    for (unsigned i = 0; i < 5 * FRAME_BLOCK; i++)
+        if (i % 3)
+            assert_int_equal(
+                space_advise(f->space, vaddr(AT + i * PAGE_SIZE), PAGE_SIZE, MADV_DONTNEED), 0);
+    uint64_t moves = f->c->compact_moves;
+    collapse_tick(f->kernel, COLLAPSE_PERIOD);
+    assert_true(f->c->large_collapses > 0 && f->c->compact_moves > moves);
+    assert_true(kernel_is_valid(f->kernel));
+    for (unsigned i = 0; i < 5 * FRAME_BLOCK; i++) {
+        unsigned k = i % FRAME_BLOCK;
+        assert_int_equal(*touch(f, AT + i * PAGE_SIZE + 2, MMU_LOAD),
+                         i % 3 ? 0 : (uint8_t)(k + k / 256 + 1));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -208,6 +325,10 @@ int main(void)
         TEST(test_ageing),
         TEST(test_fork),
         TEST(test_little_ram),
+        TEST(test_collapse),
+        TEST(test_collapse_elsewhere),
+        TEST(test_no_collapse),
+        TEST(test_collapse_compacts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
