@@ -210,11 +210,10 @@ static int read_page_size(struct pw_config *config, const char *value, struct re
     static const struct {
         const char *value, *text;
         enum large_mode large;
-    } sizes[] = {{"4K", "4096", LARGE_NEVER},
-                 {"4k", "4096", LARGE_NEVER},
-                 {"4096", "4096", LARGE_NEVER},
-                 {"madvise", "madvise", LARGE_MADVISE},
-                 {"thp", "thp", LARGE_ALWAYS}};
+    } sizes[] = {{"4K", "4096", LARGE_NEVER},   {"4k", "4096", LARGE_NEVER},
+                 {"4096", "4096", LARGE_NEVER}, {"madvise", "madvise", LARGE_MADVISE},
+                 {"thp", "thp", LARGE_ALWAYS},  {"2M", "2M", LARGE_WHOLE},
+                 {"2m", "2M", LARGE_WHOLE}};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         if (strcmp(value, sizes[i].value) == 0) {
             config->large = sizes[i].large;
@@ -223,7 +222,7 @@ static int read_page_size(struct pw_config *config, const char *value, struct re
         }
     }
     return refuse(reading,
-                  "pages of '%.80s' are not built into this pagewalk: use 4K, madvise "
+                  "pages of '%.80s' are not built into this pagewalk: use 4K, 2M, madvise "
                   "or thp",
                   value);
 }
@@ -392,9 +391,10 @@ static const struct option options[] = {
     {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most.",
       PROGRAMS},
      read_levels},
-    {{"page-size", "4K|madvise|thp", "4K",
-      "Page size; thp: the first store to 2 MiB of private memory makes a page of 2 MiB, if RAM "
-      "has room; madvise: where the program asks for it (MADV_HUGEPAGE).",
+    {{"page-size", "4K|2M|thp|madvise", "4K",
+      "Page size; 2M: private memory is in pages of 2 MiB where it is long enough, brought in and "
+      "evicted whole; thp: the first store to 2 MiB makes a large page, if RAM has room, and "
+      "smaller pages are put together later; madvise: as thp, where the program asks for it.",
       PROGRAMS},
      read_page_size},
     {{"overcommit", "heuristic|always|never", "heuristic",

@@ -58,15 +58,13 @@ bool anon_is_resident(const struct anon *anon)
     return slot_kind(anon->slot) == SLOT_FRAME;
 }
 
-/* Reads the page from its swap slot into a frame, which keeps the slot as its clean copy. */
-static int load_from_swap(struct kernel *kernel, struct anon *anon, struct frame **out)
+/* The slot stays as the frame's clean copy. */
+int anon_load_into(struct kernel *kernel, struct anon *anon, struct frame *frame)
 {
     swap_slot_t slot = slot_swap_slot(anon->slot);
-    struct frame *frame = frame_take(kernel, FRAME_ANON);
     pfn_t pfn = frame_pfn(&kernel->frames, frame);
     int error = swap_read(kernel, slot, ram_frame(kernel->machine->ram, pfn));
     if (error) {
-        frame_give(kernel, frame);
         anon->poisoned = true;
         return error;
     }
@@ -74,8 +72,18 @@ static int load_from_swap(struct kernel *kernel, struct anon *anon, struct frame
     frame->index = slot;
     anon->slot = slot_frame(pfn);
     frame_activate(kernel, frame);
-    *out = frame;
     return 0;
+}
+
+static int load_from_swap(struct kernel *kernel, struct anon *anon, struct frame **out)
+{
+    struct frame *frame = frame_take(kernel, FRAME_ANON);
+    int error = anon_load_into(kernel, anon, frame);
+    if (error)
+        frame_give(kernel, frame);
+    else
+        *out = frame;
+    return error;
 }
 
 int anon_load(struct kernel *kernel, struct anon *anon, struct frame **out)

@@ -45,6 +45,9 @@ void anon_put(struct kernel *kernel, struct anon *anon);
  * which slot of which device), and the anon is poisoned: later calls fail at once with -EIO.
  */
 int anon_load(struct kernel *kernel, struct anon *anon, struct frame **out);
+/* As anon_load() of a page that is in swap, into a frame of kind ANON that was taken for it. An
+ * error leaves the frame as it was. */
+int anon_load_into(struct kernel *kernel, struct anon *anon, struct frame *frame);
 bool anon_is_resident(const struct anon *anon);
 
 /*

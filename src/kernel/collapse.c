@@ -101,7 +101,7 @@ static void scan(struct kernel *kernel)
 void collapse_tick(struct kernel *kernel, uint64_t instructions)
 {
     struct collapse_state *state = &kernel->collapse;
-    if (kernel->large != LARGE_MADVISE && kernel->large != LARGE_ALWAYS)
+    if (kernel->large == LARGE_NEVER)
         return;
     state->ran += instructions;
     if (state->ran < COLLAPSE_PERIOD)

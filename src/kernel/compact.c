@@ -89,13 +89,19 @@ static void clear(struct kernel *kernel, pfn_t first)
     kernel->machine->now->compactions++;
 }
 
+bool compact_is_deferred(struct kernel *kernel)
+{
+    if (kernel->compact.skip == 0)
+        return false;
+    kernel->compact.skip--;
+    return true;
+}
+
 bool compact_block(struct kernel *kernel)
 {
     struct compact_state *state = &kernel->compact;
-    if (state->skip > 0) {
-        state->skip--;
+    if (compact_is_deferred(kernel))
         return false;
-    }
     pfn_t first = find_block(kernel);
     if (first == PFN_NONE) {
         state->skip = 1u << state->failures;

@@ -11,11 +11,14 @@
 #include "kernel/kernel.h"
 
 /*
- * Makes FRAME_BLOCK more free frames in one piece. Effect: counts compactions and compact_moves. After
- * it could not, it does not try again for a while: the next call, then two, four, up to 64 are
- * refused. Result: whether it did.
+ * Makes FRAME_BLOCK more free frames in one piece. Effect: counts compactions and compact_moves.
+ * After it could not, it does not try again for a while: the next call, then two, four, up to 64
+ * are refused. Result: whether it did.
  * => nobody holds on to a frame that is not wired
  */
 bool compact_block(struct kernel *kernel);
+
+/* Is it one of the times that compact_block() would refuse? Then that counts as one of them. */
+bool compact_is_deferred(struct kernel *kernel);
 
 #endif

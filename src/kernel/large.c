@@ -46,19 +46,45 @@ static bool is_empty(const struct space *space, vaddr_t start)
     return !amap_next(&space->amap, &vpn, vpn + FRAME_BLOCK, &anon);
 }
 
-/* Are large pages asked for so much that RAM may be tidied up for one? */
-static bool is_urgent(const struct kernel *kernel, const struct region *region)
+/* Is each of its pages there, in swap, and nobody else's? */
+static bool is_all_swapped(const struct space *space, vaddr_t start)
 {
-    return kernel->large == LARGE_WHOLE || (region->flags & REGION_HUGEPAGE);
+    uint64_t first = vaddr_vpn(start), vpn = first, end = first + FRAME_BLOCK;
+    struct anon *anon;
+    for (; amap_next(&space->amap, &vpn, end, &anon); vpn++)
+        if (vpn != first++ || anon->refs > 1 || anon->poisoned || anon_is_resident(anon))
+            return false;
+    return first == end;
+}
+
+/* What may be done to have room for a large page: nothing, pages moved, pages evicted too. */
+enum effort { TAKE, COMPACT, RECLAIM };
+
+static enum effort effort_for(const struct kernel *kernel, const struct region *region)
+{
+    if (kernel->large == LARGE_WHOLE)
+        return RECLAIM;
+    return region->flags & REGION_HUGEPAGE ? COMPACT : TAKE;
+}
+
+/* Room for a large page and the tables that it may take. */
+static bool reserve(struct kernel *kernel, enum effort effort)
+{
+    const unsigned count = FRAME_BLOCK + PAGETABLE_FRAMES_MAX;
+    uint64_t within_reach = kernel->frames.nfree + kernel->policy.ninserted;
+    if (frame_reserve_spare(kernel, count))
+        return true;
+    return effort == RECLAIM && within_reach >= 2 * (uint64_t)count &&
+           !compact_is_deferred(kernel) && frame_reserve_for_comfort(kernel, count) == 0;
 }
 
 /* FRAME_BLOCK frames in one piece, and as many reserved as mapping them may take; or NULL. */
-static struct frame *take_block(struct kernel *kernel, bool urgent, bool *zero)
+static struct frame *take_block(struct kernel *kernel, enum effort effort, bool *zero)
 {
-    if (!frame_reserve_spare(kernel, FRAME_BLOCK + PAGETABLE_FRAMES_MAX))
+    if (!reserve(kernel, effort))
         return NULL;
     struct frame *first = frame_take_block(kernel, FRAME_ANON, BUDDY_ORDER_2M, zero);
-    if (!first && urgent && compact_block(kernel))
+    if (!first && effort != TAKE && compact_block(kernel))
         first = frame_take_block(kernel, FRAME_ANON, BUDDY_ORDER_2M, zero);
     if (first)
         return first;
@@ -82,7 +108,7 @@ static bool make_zeros(struct space *space, const struct region *region, vaddr_t
 {
     struct kernel *kernel = space->kernel;
     bool zero;
-    struct frame *first = take_block(kernel, is_urgent(kernel, region), &zero);
+    struct frame *first = take_block(kernel, effort_for(kernel, region), &zero);
     if (!first)
         return false;
     if (!zero)
@@ -94,6 +120,30 @@ static bool make_zeros(struct space *space, const struct region *region, vaddr_t
     return true;
 }
 
+/* Reads all of it back. A page that cannot be read leaves the others as small ones, and is found
+ * out when it is touched. */
+static bool load_swapped(struct space *space, vaddr_t start, unsigned prot)
+{
+    struct kernel *kernel = space->kernel;
+    bool zero;
+    unsigned i = 0;
+    struct frame *first = take_block(kernel, RECLAIM, &zero);
+    if (!first)
+        return false;
+    while (i < FRAME_BLOCK &&
+           anon_load_into(kernel, amap_find(&space->amap, vaddr_vpn(start) + i), first + i) == 0)
+        i++;
+    if (i == FRAME_BLOCK) {
+        map_block(space, start, first, prot);
+        kernel->machine->now->large_loads++;
+        return true;
+    }
+    for (; i < FRAME_BLOCK; i++)
+        frame_give(kernel, first + i);
+    frame_unreserve(kernel);
+    return false;
+}
+
 bool large_fault(struct space *space, const struct region *region, vaddr_t va,
                  enum mmu_access access, unsigned prot, bool *was_read)
 {
@@ -101,10 +151,14 @@ bool large_fault(struct space *space, const struct region *region, vaddr_t va,
     vaddr_t start;
     if (!large_is_allowed(space, region) || !find_place(region, va, &start))
         return false;
-    *was_read = false;
-    bool done = is_empty(space, start) && (access == MMU_STORE || kernel->large == LARGE_WHOLE) &&
-                make_zeros(space, region, start, prot);
+    bool is_whole = kernel->large == LARGE_WHOLE, done = false;
+    *was_read = is_whole && is_all_swapped(space, start);
+    if (*was_read)
+        done = load_swapped(space, start, prot);
+    else if (is_empty(space, start) && (is_whole || access == MMU_STORE))
+        done = make_zeros(space, region, start, prot);
     kernel->machine->now->large_faults += done;
+    *was_read &= done;
     return done;
 }
 
@@ -132,7 +186,7 @@ bool large_collapse(struct space *space, const struct region *region, vaddr_t st
 {
     struct kernel *kernel = space->kernel;
     bool zero;
-    struct frame *first = take_block(kernel, true, &zero);
+    struct frame *first = take_block(kernel, COMPACT, &zero);
     if (!first)
         return false;
     if (pagetable_unmap_silently(kernel, &space->table, start, end_of(start)))

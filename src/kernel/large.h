@@ -9,6 +9,7 @@
  *   LARGE_WHOLE     all                        first access, of any   all of the 2 MiB at once, and
  *                                              kind; page-in          back at once
  *
+ * Small pages that came to lie in such a place are put together in the background (collapse.h).
  * Never in regions that are shared, have an object below, are stacks or locked, are advised
  * MADV_NOHUGEPAGE, or whose space has no_large_pages set; and only where all of an aligned 2 MiB is
  * in the region. How a large page lies in the page table, and when it is split: pagetable.h.

@@ -237,6 +237,24 @@ static void mark_all(const struct kernel *kernel, pfn_t leaf_table, uint64_t mar
         *entry_at(kernel, leaf_table, vaddr(i * PTE_LEN), 1) |= marks;
 }
 
+static bool is_zero(const uint8_t *page)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)page;
+    uint64_t any = 0;
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words) && !any; i++)
+        any = words[i];
+    return !any;
+}
+
+/* How much of a large page was never filled. */
+static uint64_t count_zero_pages(const struct kernel *kernel, pfn_t first)
+{
+    uint64_t count = 0;
+    for (pfn_t i = 0; i < FRAME_BLOCK; i++)
+        count += is_zero(ram_frame(kernel->machine->ram, first + i));
+    return count;
+}
+
 /* The large page that holds va becomes small ones, of which all count as used if it was; with
  * `forget` none does, and the TLB has nothing of them. */
 static void split(struct kernel *kernel, struct pagetable *table, vaddr_t va, bool forget)
@@ -250,6 +268,7 @@ static void split(struct kernel *kernel, struct pagetable *table, vaddr_t va, bo
     radix_set(&table->large, va.v >> TABLE_SHIFT, 0);
     flush(kernel, table, va, pte);
     kernel->machine->now->large_splits += !forget;
+    kernel->machine->now->large_waste += count_zero_pages(kernel, pte_pfn(pte));
 }
 
 /* Hands the large page's accessed bit out to the entries that stand by, if it is set. */

@@ -251,6 +251,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 struct config {
     uint64_t nframes;
     const char *policy, *tlb;
+    enum large_mode large;
 };
 
 static void run(const struct config *config, uint64_t seed, uint64_t steps)
@@ -261,7 +262,7 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
     m->rig = rig_create((struct rig_options){.nframes = config->nframes,
                                              .nslots = PROCS * ARENA,
                                              .policy = config->policy,
-                                             .large = LARGE_ALWAYS,
+                                             .large = config->large,
                                              .tlb = config->tlb});
     assert_int_equal(space_create(m->rig->kernel, &m->procs[0].space), 0);
     for (uint64_t i = 1; i <= steps; i++) {
@@ -271,10 +272,13 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
     }
     const struct counters *c = &m->rig->counters;
     print_message("%" PRIu64 " frames, policy %s, tlb %s: %" PRIu64 " large pages made, %" PRIu64
-                  " split, %" PRIu64 " pages reclaimed, %" PRIu64 " moved, %" PRIu64 " collapsed\n",
+                  " split, %" PRIu64 " pages reclaimed, %" PRIu64 " moved, %" PRIu64
+                  " collapsed, %" PRIu64 " evicted and %" PRIu64 " read whole\n",
                   config->nframes, config->policy, config->tlb, c->large_faults, c->large_splits,
-                  c->reclaims, c->compact_moves, c->large_collapses);
-    assert_true(c->large_faults > steps / 5000 && c->large_splits >= steps / 8000);
+                  c->reclaims, c->compact_moves, c->large_collapses, c->large_evictions,
+                  c->large_loads);
+    assert_true(c->large_faults + c->large_collapses > steps / 5000 &&
+                c->large_splits >= steps / 8000);
     for (unsigned i = 0; i < PROCS; i++) {
         if (m->procs[i].space)
             space_put(m->procs[i].space);
@@ -286,9 +290,12 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
 
 static void test_against_model(void **state)
 {
-    static const struct config configs[] = {{8192, "clock", "skylake"}, {3000, "clock", "tiny"},
-                                            {3000, "lru", "skylake"},   {2000, "fifo", "zen4"},
-                                            {1200, "random", "tiny"},   {1200, "clock", "zen4"}};
+    static const struct config configs[] = {
+        {8192, "clock", "skylake", LARGE_ALWAYS}, {3000, "clock", "tiny", LARGE_ALWAYS},
+        {3000, "clock", "skylake", LARGE_WHOLE},  {6000, "lru", "zen4", LARGE_WHOLE},
+        {3000, "arc", "tiny", LARGE_WHOLE},       {2000, "random", "skylake", LARGE_WHOLE},
+        {3000, "lru", "skylake", LARGE_ALWAYS},   {2000, "fifo", "zen4", LARGE_ALWAYS},
+        {1200, "random", "tiny", LARGE_ALWAYS},   {8192, "clock", "zen4", LARGE_MADVISE}};
     uint64_t steps = setting("MODEL_STEPS", STEPS), seed = setting("MODEL_SEED", 1);
     for (unsigned i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)
         run(&configs[i], seed + i, steps);

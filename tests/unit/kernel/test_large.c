@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "kernel/collapse.h"
 #include "kernel/fault.h"
@@ -24,13 +26,20 @@ struct fixture {
     struct kernel *kernel;
     struct space *space;
     struct counters *c;
+    int disk; /* the swap device */
 };
 
 static int setup(void **state)
 {
     static struct fixture f;
-    f.rig = rig_create((struct rig_options){
-        .nframes = 6 * FRAME_BLOCK, .nslots = 4096, .large = LARGE_ALWAYS, .tlb = "skylake"});
+    char path[] = "/tmp/test_large_XXXXXX";
+    f.disk = mkstemp(path);
+    f.rig = rig_create((struct rig_options){.nframes = 6 * FRAME_BLOCK,
+                                            .nslots = 4096,
+                                            .large = LARGE_ALWAYS,
+                                            .path = path,
+                                            .tlb = "skylake"});
+    unlink(path);
     f.kernel = f.rig->kernel;
     f.c = &f.rig->counters;
     *state = &f;
@@ -43,6 +52,7 @@ static int teardown(void **state)
     assert_true(kernel_is_valid(f->kernel) && tlb_is_valid(f->rig->machine.tlb));
     space_put(f->space);
     rig_destroy(f->rig);
+    close(f->disk);
     return 0;
 }
 
@@ -314,6 +324,135 @@ static void test_collapse_compacts(void **state)
     }
 }
 
+/* ---- 2 MiB as a unit ---- */
+
+static struct frame *frame_at(struct fixture *f, uint64_t va)
+{
+    uint64_t pte = pagetable_entry(f->kernel, &f->space->table, vaddr(va));
+    return frame_get(&f->kernel->frames, pte_pfn(pte));
+}
+
+static void test_unit(void **state)
+{
+    struct fixture *f = *state;
+    f->kernel->large = LARGE_WHOLE;
+    map(f, AT, LARGE, 0);
+    touch(f, AT + 3 * PAGE_SIZE, MMU_LOAD);
+    assert_int_equal(f->c->large_faults, 1);
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        *touch(f, AT + i * PAGE_SIZE + 9, MMU_STORE) = (uint8_t)(i + i / 256 + 1);
+    assert_int_equal(f->c->faults, 1);
+    uint64_t flushes = f->c->tlb_flushes;
+    assert_true(reclaim_frame(f->kernel, frame_at(f, AT + 5 * PAGE_SIZE)));
+    assert_int_equal(space_resident(f->space), 0);
+    assert_int_equal(f->c->swap_pages_out, FRAME_BLOCK);
+    assert_int_equal(swapdisk_used(f->kernel->swap), FRAME_BLOCK);
+    assert_int_equal(f->c->tlb_flushes, flushes + 1);
+    assert_int_equal(f->c->large_evictions, 1);
+    assert_int_equal(f->c->large_splits, 0);
+    assert_true(kernel_is_valid(f->kernel));
+    touch(f, AT + 7 * PAGE_SIZE, MMU_LOAD);
+    assert_int_equal(f->c->faults_major, 1);
+    assert_int_equal(f->c->swap_pages_in, FRAME_BLOCK);
+    assert_int_equal(f->c->large_loads, 1);
+    assert_int_equal(page_shift(f, AT), 21);
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        assert_int_equal(*touch(f, AT + i * PAGE_SIZE + 9, MMU_LOAD), (uint8_t)(i + i / 256 + 1));
+    assert_int_equal(f->c->faults, 2);
+    /* It is clean: nothing is written. One store, and all of it is. */
+    assert_true(reclaim_frame(f->kernel, frame_at(f, AT)));
+    assert_int_equal(f->c->swap_pages_out, FRAME_BLOCK);
+    touch(f, AT, MMU_STORE);
+    assert_true(reclaim_frame(f->kernel, frame_at(f, AT)));
+    assert_int_equal(f->c->swap_pages_out, 2 * FRAME_BLOCK);
+}
+
+/* What others have too, or part of which stays, goes page by page. */
+static void test_no_unit(void **state)
+{
+    struct fixture *f = *state;
+    struct space *child;
+    f->kernel->large = LARGE_WHOLE;
+    map(f, AT, 2 * LARGE, 0);
+    touch(f, AT, MMU_STORE);
+    touch(f, AT + LARGE, MMU_STORE);
+    assert_int_equal(space_fork(f->space, &child), 0);
+    assert_true(reclaim_frame(f->kernel, frame_at(f, AT + PAGE_SIZE)));
+    assert_int_equal(f->c->swap_pages_out, 1);
+    assert_int_equal(f->c->large_splits, 1);
+    space_put(child);
+    struct frame *one = frame_at(f, AT + LARGE + PAGE_SIZE);
+    frame_wire(f->kernel, one);
+    assert_true(reclaim_frame(f->kernel, frame_at(f, AT + LARGE)));
+    assert_int_equal(f->c->swap_pages_out, 2);
+    assert_int_equal(f->c->large_splits, 2);
+    frame_unwire(f->kernel, one);
+}
+
+/* Turns a bit of the page's swap slot. */
+static void damage(struct fixture *f, uint64_t va)
+{
+    struct anon *anon = amap_find(&f->space->amap, va >> PAGE_SHIFT);
+    off_t at = (off_t)(slot_swap_slot(anon->slot) - 1) * PAGE_SIZE;
+    uint8_t byte;
+    assert_int_equal(pread(f->disk, &byte, 1, at), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(f->disk, &byte, 1, at), 1);
+}
+
+/* One page of it cannot be read: the others are there all the same. */
+static void test_damaged_unit(void **state)
+{
+    struct fixture *f = *state;
+    f->kernel->large = LARGE_WHOLE;
+    map(f, AT, LARGE, 0);
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        *touch(f, AT + i * PAGE_SIZE, MMU_STORE) = (uint8_t)(i | 1);
+    assert_true(reclaim_frame(f->kernel, frame_at(f, AT)));
+    damage(f, AT + 100 * PAGE_SIZE);
+    for (unsigned i = 0; i < FRAME_BLOCK; i++) {
+        if (i == 100)
+            assert_int_equal(fault_handle(f->space, vaddr(AT + i * PAGE_SIZE), MMU_LOAD),
+                             FAULT_BUS_OBJERR);
+        else
+            assert_int_equal(*touch(f, AT + i * PAGE_SIZE, MMU_LOAD), (uint8_t)(i | 1));
+    }
+    assert_int_equal(f->c->large_loads, 0);
+}
+
+/* In RAM for three of them ten are used in turn. */
+static void test_units_take_turns(void **state)
+{
+    struct fixture *f = *state;
+    f->kernel->large = LARGE_WHOLE;
+    map(f, AT, 7 * LARGE, 0);
+    for (unsigned round = 0; round < 3; round++)
+        for (unsigned i = 0; i < 7; i++) {
+            uint8_t *byte = touch(f, AT + i * LARGE + i * PAGE_SIZE, MMU_STORE);
+            assert_int_equal(*byte, round ? (uint8_t)(i + round) : 0);
+            *byte = (uint8_t)(i + round + 1);
+        }
+    assert_true(f->c->large_evictions >= 10 && f->c->large_loads >= 7);
+    assert_int_equal(f->c->large_splits, 0);
+    assert_int_equal(f->c->swap_pages_out, f->c->large_evictions * FRAME_BLOCK);
+    assert_int_equal(f->c->swap_pages_in, f->c->large_loads * FRAME_BLOCK);
+}
+
+/* Zeros in a large page that ends are counted: by a split, by unmapping. */
+static void test_waste(void **state)
+{
+    struct fixture *f = *state;
+    map(f, AT, 2 * LARGE, 0);
+    for (unsigned i = 0; i < 5; i++)
+        *touch(f, AT + i * PAGE_SIZE + 4090, MMU_STORE) = 1;
+    touch(f, AT + 9 * PAGE_SIZE, MMU_STORE); /* used, and zero still */
+    *touch(f, AT + LARGE, MMU_STORE) = 1;
+    assert_int_equal(space_unmap(f->space, vaddr(AT), PAGE_SIZE), 0);
+    assert_int_equal(f->c->large_waste, FRAME_BLOCK - 5);
+    assert_int_equal(space_unmap(f->space, vaddr(AT), 2 * LARGE), 0);
+    assert_int_equal(f->c->large_waste, 2 * FRAME_BLOCK - 6);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -329,6 +468,11 @@ int main(void)
         TEST(test_collapse_elsewhere),
         TEST(test_no_collapse),
         TEST(test_collapse_compacts),
+        TEST(test_unit),
+        TEST(test_no_unit),
+        TEST(test_damaged_unit),
+        TEST(test_units_take_turns),
+        TEST(test_waste),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
