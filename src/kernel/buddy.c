@@ -87,10 +87,10 @@ static void remove_hot(struct frame_table *table, pfn_t pfn)
 /* 2^order frames below fresh become free (by > 0) or are taken. */
 static void count_unused(struct frame_table *table, pfn_t pfn, unsigned order, int by)
 {
-    uint16_t *unused = &table->buddy.unused[pfn / FRAME_BLOCK];
+    uint16_t *unused = table->buddy.unused;
     uint64_t n = order < BUDDY_ORDER_2M ? 1 : length(order - BUDDY_ORDER_2M);
     int each = by * (int)length(order < BUDDY_ORDER_2M ? order : (unsigned)BUDDY_ORDER_2M);
-    for (uint64_t i = 0; i < n; i++)
+    for (uint64_t i = pfn / FRAME_BLOCK, end = i + n; i < end; i++)
         unused[i] = (uint16_t)(unused[i] + each);
 }
 
