@@ -47,6 +47,7 @@ void anon_put(struct kernel *kernel, struct anon *anon)
         frame->index = SWAP_NONE;
         frame_give(kernel, frame);
     } else {
+        swap_set_owner(kernel, slot_swap_slot(anon->slot), NULL);
         swap_give(kernel, slot_swap_slot(anon->slot));
     }
     kernel_page_dead(kernel);
@@ -58,7 +59,16 @@ bool anon_is_resident(const struct anon *anon)
     return slot_kind(anon->slot) == SLOT_FRAME;
 }
 
-/* The slot stays as the frame's clean copy. */
+void anon_loaded(struct kernel *kernel, struct anon *anon, struct frame *frame)
+{
+    swap_slot_t slot = slot_swap_slot(anon->slot);
+    frame->owner = (uint64_t)(uintptr_t)anon;
+    frame->index = slot;
+    anon->slot = slot_frame(frame_pfn(&kernel->frames, frame));
+    swap_set_owner(kernel, slot, NULL);
+    frame_activate(kernel, frame);
+}
+
 int anon_load_into(struct kernel *kernel, struct anon *anon, struct frame *frame)
 {
     swap_slot_t slot = slot_swap_slot(anon->slot);
@@ -68,10 +78,7 @@ int anon_load_into(struct kernel *kernel, struct anon *anon, struct frame *frame
         anon->poisoned = true;
         return error;
     }
-    frame->owner = (uint64_t)(uintptr_t)anon;
-    frame->index = slot;
-    anon->slot = slot_frame(pfn);
-    frame_activate(kernel, frame);
+    anon_loaded(kernel, anon, frame);
     return 0;
 }
 
@@ -100,6 +107,7 @@ void anon_evicted(struct kernel *kernel, struct anon *anon, swap_slot_t swap)
 {
     CHECK(anon_is_resident(anon) && swap != SWAP_NONE);
     anon->slot = slot_swap(swap);
+    swap_set_owner(kernel, swap, anon);
 }
 
 void anon_moved(struct anon *anon, pfn_t pfn)

@@ -49,6 +49,9 @@ int anon_load(struct kernel *kernel, struct anon *anon, struct frame **out);
  * error leaves the frame as it was. */
 int anon_load_into(struct kernel *kernel, struct anon *anon, struct frame *frame);
 bool anon_is_resident(const struct anon *anon);
+/* The page was read from its slot into the frame, which keeps the slot as its clean copy and is
+ * activated. => it was taken with kind FRAME_ANON */
+void anon_loaded(struct kernel *kernel, struct anon *anon, struct frame *frame);
 
 /*
  * Reclaim's half: the page is in swap slot `swap` now (just written, or frame->index when it was
