@@ -219,6 +219,7 @@ static void vmstat(const struct proc_subject *subject, FILE *out)
                  {"nr_file_pages", use.file + use.shared_memory},
                  {"nr_dirty", use.dirty},
                  {"nr_writeback", 0},
+                 {"nr_anon_transparent_hugepages", count_large(kernel)},
                  {"nr_shmem", use.shared_memory},
                  {"nr_page_table_pages", kernel->frames.ntables},
                  {"pgpgin", kb(sum.pages_in)},
@@ -228,7 +229,13 @@ static void vmstat(const struct proc_subject *subject, FILE *out)
                  {"pgfault", sum.faults},
                  {"pgmajfault", sum.faults_major},
                  {"pgsteal_direct", sum.reclaims},
-                 {"oom_kill", kernel->gauges.oom_kills}};
+                 {"oom_kill", kernel->gauges.oom_kills},
+                 {"compact_success", sum.compactions},
+                 {"pgmigrate_success", sum.compact_moves},
+                 {"thp_fault_alloc", sum.large_faults},
+                 {"thp_fault_fallback", sum.large_fragmented},
+                 {"thp_collapse_alloc", sum.large_collapses},
+                 {"thp_split_page", sum.large_splits}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
 }

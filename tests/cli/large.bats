@@ -49,6 +49,36 @@ thp noadvise,touch,advise,spin,40,show 8192_8192
 TABLE
 }
 
+@test "with 2M a load makes a large page too, and 2 MiB are paged as one" {
+    guest --page-size 2M -- "$LARGE" load show
+    [ "$out" = "loaded 0
+8192 8192" ]
+    pagewalk run --page-size 2M --ram 14M --json report -- "$PAGES" 24 <<<x
+    [ "$out" = "ready
+all there" ]
+    python3 - <<'PY'
+import json
+c = json.load(open("report"))["counters"]
+assert c["large_evictions"] > 5 and c["large_loads"] > 5 and c["large_splits"] == 0, c
+# What is not in large pages is little: the ends of the mapping, the program itself.
+# Large pages that were not stored to since are not written again.
+assert 8 * 512 <= c["swap_pages_out"] <= 512 * c["large_evictions"] + 2 * 1024, c
+assert 0 <= c["swap_pages_in"] - 512 * c["large_loads"] <= 2 * 1024, c
+assert c["faults_major"] < 3000
+PY
+}
+
+@test "what large pages waste is counted: a page of 512 is touched" {
+    for size in thp 2M; do
+        guest --page-size $size -- "$LARGE" touch
+        [ "$(counter report large_faults)" -eq 4 ]
+        [ "$(counter report large_waste)" -eq $((4 * 511)) ]
+        guest --page-size $size -- "$LARGE" every cut
+        [ "$(counter report large_splits)" -eq 4 ]
+        [ "$(counter report large_waste)" -le 40 ] # of which the low byte of the content is 0
+    done
+}
+
 @test "/sys says what is configured, and buddyinfo has 19 orders" {
     guest --page-size 4K -- "$LARGE" sys
     grep -qx 'always madvise \[never\]' stdout

@@ -129,7 +129,7 @@ BEGIN { for (i = 0; i < 300000; i++) s = s "0123456789abcdef"; print length(s) }
 AWK
     pagewalk run --page-size thp --json thp.json -- awk -f fill.awk
     [ "$out" = 4800000 ]
-    [[ $err == *"large pages"*"made, of 2 MiB,"* ]]
+    [[ $err == *"large pages"*"of 2 MiB; "*" split; "*" never filled"* ]]
     pagewalk run --json small.json -- awk -f fill.awk
     [ "$out" = 4800000 ]
     lacks "large pages" stderr
