@@ -139,8 +139,9 @@ static bool promise_slots(struct batch *batch, const struct frame *first)
     uint64_t wanted = batch->promised;
     for (unsigned i = 0; i < FRAME_BLOCK; i++)
         wanted += needs_slot(&first[i]);
-    if (swap_free(kernel) < wanted)
-        swap_squeeze(kernel, (unsigned)(wanted - swap_free(kernel)));
+    while (swap_free(kernel) < wanted && !batch->squeezed_dry)
+        if (swap_squeeze(kernel, (unsigned)(wanted - swap_free(kernel))) == 0)
+            batch->squeezed_dry = true;
     if (swap_free(kernel) < wanted)
         return false;
     batch->promised = wanted;

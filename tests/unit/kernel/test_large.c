@@ -389,6 +389,22 @@ static void test_no_unit(void **state)
     frame_unwire(f->kernel, one);
 }
 
+/* Where swap has no room for all of it, what there is room for goes. */
+static void test_little_swap(void **state)
+{
+    struct fixture *f = *state;
+    swap_slot_t first, all = (swap_slot_t)swapdisk_slots(f->kernel->swap) - 100;
+    f->kernel->large = LARGE_WHOLE;
+    map(f, AT, LARGE, 0);
+    touch(f, AT, MMU_STORE);
+    assert_int_equal(swapdisk_take(f->kernel->swap, all, &first), all);
+    assert_true(reclaim_frame(f->kernel, frame_at(f, AT)));
+    assert_int_equal(f->c->swap_pages_out, 1);
+    assert_int_equal(f->c->large_splits, 1);
+    for (swap_slot_t i = 0; i < all; i++)
+        swapdisk_give(f->kernel->swap, first + i);
+}
+
 /* Turns a bit of the page's swap slot. */
 static void damage(struct fixture *f, uint64_t va)
 {
@@ -470,6 +486,7 @@ int main(void)
         TEST(test_collapse_compacts),
         TEST(test_unit),
         TEST(test_no_unit),
+        TEST(test_little_swap),
         TEST(test_damaged_unit),
         TEST(test_units_take_turns),
         TEST(test_waste),
