@@ -31,7 +31,7 @@ enum {
     PROCS = 3,
     CHECK_EVERY = 50,
 #ifdef PW_XCHECK
-    STEPS = 2000, /* everything is checked after every event */
+    STEPS = 1200, /* everything is checked after every event */
 #else
     STEPS = 40000,
 #endif
@@ -128,6 +128,8 @@ static void do_map(struct model *m)
                                         .prot = PROT_MASK_R | PROT_MASK_W,
                                         .max_prot = PROT_MASK_R | PROT_MASK_W | PROT_MASK_X,
                                         .flags = SPACE_MAP_FIXED};
+    if (m->rig->kernel->large == LARGE_MADVISE && draw(m, 2))
+        request.region_flags = REGION_HUGEPAGE; /* as if advised: few are by chance */
     assert_int_equal(space_map(m->proc->space, &request, &at), 0);
     for (unsigned i = first; i < first + n; i++)
         m->proc->pages[i] = (struct page){.mapped = true, .writable = true};
