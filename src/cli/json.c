@@ -92,7 +92,9 @@ static json_t *config_object(const struct pw_config *config)
     json_object_set_new(object, "ram_bytes", integer(swap_bytes(pw_config_get(config, "ram"))));
     json_object_set_new(object, "page_bytes", integer(4096));
     if (page_size)
-        json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "thp") == 0));
+        json_object_set_new(object, "page_size", json_text_of(page_size));
+    if (page_size)
+        json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "4096") != 0));
     if (swap)
         json_object_set_new(object, "swap_bytes", integer(swap_bytes(swap)));
     json_object_set_new(object, "policy", json_text_of(pw_config_get(config, "policy")));

@@ -122,11 +122,12 @@ static void write_faults(const struct sheet *sheet)
 /* Only if there are any. */
 static void write_large(const struct sheet *sheet)
 {
-    char value[HUMAN_LEN], split[HUMAN_LEN];
-    uint64_t made = value_of(sheet, "large_faults");
+    char value[HUMAN_LEN], split[HUMAN_LEN], waste[HUMAN_LEN];
+    uint64_t made = value_of(sheet, "large_faults") + value_of(sheet, "large_collapses");
     if (made)
-        line(sheet, "large pages", human_count(made, value), "made, of 2 MiB; %s split",
-             human_count(value_of(sheet, "large_splits"), split));
+        line(sheet, "large pages", human_count(made, value), "of 2 MiB; %s split; %s never filled",
+             human_count(value_of(sheet, "large_splits"), split),
+             human_size(value_of(sheet, "large_waste") * page_bytes, waste));
 }
 
 static void write_paging(const struct sheet *sheet, const char *label, const char *counter,

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "kernel/collapse.h"
 #include "kernel/fault.h"
 #include "linux/hostsig.h"
 #include "linux/process.h"
@@ -165,7 +166,7 @@ static bool can_go_on(const struct task *task)
 
 static void run_slice(struct linux_system *system, struct task *task)
 {
-    uint64_t left = turn_len(system);
+    uint64_t left = turn_len(system), before = task->instructions;
     system->current = task;
     system->machine->now = &task->process->counters;
     task->yields = false;
@@ -176,6 +177,7 @@ static void run_slice(struct linux_system *system, struct task *task)
         uint64_t ran = run_once(task, left);
         left -= ran < left ? ran : left;
     }
+    collapse_tick(system->kernel, task->instructions - before);
     system->machine->now = &system->machine->idle;
 }
 

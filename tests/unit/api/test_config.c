@@ -230,8 +230,10 @@ static void the_rest(void **state)
     refuse("overcommit", "sometimes", "not heuristic, always or never");
     accept("page-size", "4k", "4096");
     accept("page-size", "thp", "thp");
-    refuse("page-size", "2M", "not built into this pagewalk: use 4K or thp");
-    refuse("page-size", "THP", "not built into this pagewalk: use 4K or thp");
+    accept("page-size", "madvise", "madvise");
+    accept("page-size", "2m", "2M");
+    refuse("page-size", "1G", "not built into this pagewalk: use 4K, 2M, madvise or thp");
+    refuse("page-size", "THP", "not built into this pagewalk: use 4K, 2M, madvise or thp");
     refuse("engine", "kvm", "not built into this pagewalk: use vex");
     refuse("engine", "qemu", "use vex");
     accept("code-cache", "64M", "67108864");
