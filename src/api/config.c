@@ -239,6 +239,24 @@ static int read_page_size(struct pw_config *config, const char *value, struct re
                   value);
 }
 
+/* N or 2M:N */
+static int read_hugepages(struct pw_config *config, const char *value, struct reading *reading)
+{
+    const char *digits = strncmp(value, "2M:", 3) == 0 ? value + 3 : value;
+    uint64_t count;
+    char *end;
+    errno = 0;
+    count = strtoull(digits, &end, 10);
+    if (digits[0] < '0' || digits[0] > '9' || *end || errno)
+        return refuse(reading, "'%.80s' is not a number of huge pages of 2 MiB: write N or 2M:N",
+                      value);
+    if (count > RAM_FRAMES_MAX / FRAME_BLOCK)
+        return refuse(reading, "'%.80s' is more than any RAM has", value);
+    config->hugepages = count;
+    snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)count);
+    return 0;
+}
+
 static int read_readahead(struct pw_config *config, const char *value, struct reading *reading)
 {
     static const char *const names[] = {[READAHEAD_NONE] = "none",
@@ -494,6 +512,10 @@ static const struct option options[] = {
       "smaller pages are put together later; madvise: as thp, where the program asks for it.",
       PROGRAMS},
      read_page_size},
+    {{"hugepages", "N|2M:N", "0",
+      "Set N pages of 2 MiB aside for MAP_HUGETLB; they are never swapped, nor used otherwise.",
+      PROGRAMS},
+     read_hugepages},
     {{"overcommit", "heuristic|always|never", "heuristic",
       "What may be promised beyond RAM and swap, as Linux's vm.overcommit_memory.", PROGRAMS},
      read_overcommit},

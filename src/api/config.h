@@ -24,6 +24,7 @@ struct pw_config {
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
     enum large_mode large;
+    uint64_t hugepages; /* of 2 MiB, in the pool */
     enum readahead_kind readahead;
     enum commit_mode overcommit;
     bool reproducible;

@@ -113,6 +113,17 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
     return error_set(error, -result, "cannot create the machine: %s", strerror(-result));
 }
 
+static int check_pool(const struct pw_config *config, struct pw_error *error)
+{
+    uint64_t most = hugetlb_pool_max(config->ram_len / PAGE_SIZE);
+    if (config->hugepages <= most)
+        return 0;
+    return error_set(error, EINVAL,
+                     "hugepages: %llu of 2M do not fit into RAM of %lluK: the most is %llu",
+                     (unsigned long long)config->hugepages,
+                     (unsigned long long)(config->ram_len >> 10), (unsigned long long)most);
+}
+
 /* Swap disk and kernel; the kernel owns the disk once it exists. */
 static int create_kernel(const struct pw_config *config, struct machine *machine,
                          struct kernel **out, struct pw_error *error)
@@ -121,8 +132,9 @@ static int create_kernel(const struct pw_config *config, struct machine *machine
                                      .seed = config->seed,
                                      .readahead = config->readahead,
                                      .overcommit = config->overcommit,
-                                     .large = config->large};
-    if (create_swap(config, &options.swap, error) < 0)
+                                     .large = config->large,
+                                     .hugepages = config->hugepages};
+    if (check_pool(config, error) < 0 || create_swap(config, &options.swap, error) < 0)
         return -1;
     int result = kernel_create(machine, &options, out);
     if (result == 0)

@@ -46,6 +46,7 @@
     X(large_waste, "pages", "small pages all zero when the large page they were part of ended")    \
     X(large_fragmented, "faults",                                                                  \
       "faults without a large page for want of 2 MiB free in one piece")                           \
+    X(hugetlb_faults, "faults", "page faults served by a huge page of the pool (MAP_HUGETLB)")     \
     X(compactions, "blocks", "2 MiB of RAM that were made free in one piece by moving pages")      \
     X(compact_moves, "pages", "pages, and page tables, moved to another frame for that")           \
     X(pages_in, "pages", "pages read from swap or files")                                          \

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "kernel/hugetlb.h"
 #include "kernel/large.h"
 #include "kernel/readahead.h"
 #include "kernel/reclaim.h"
@@ -186,7 +187,10 @@ static bool hold_frames(const struct fault *fault)
 {
     const struct kernel_rescue *rescue = &fault->kernel->rescue;
     const struct space *space = fault->space;
-    unsigned count = PAGES_MAX + pagetable_missing(fault->kernel, &space->table, fault->page);
+    unsigned count =
+        PAGES_MAX + (fault->region->flags & REGION_HUGETLB
+                         ? PAGETABLE_FRAMES_MAX
+                         : pagetable_missing(fault->kernel, &space->table, fault->page));
     while (frame_reserve(fault->kernel, count + (space->ends ? 0 : FRAMES_SPARE)))
         if (!rescue->make_room || !rescue->make_room(rescue->context, fault->space))
             return false;
@@ -206,6 +210,16 @@ static void hold_ahead(struct fault *fault)
         fault->ahead.count = 0;
 }
 
+static enum fault_result serve_huge(struct fault *fault)
+{
+    enum fault_result result = hugetlb_fault(fault->space, fault->region, fault->page,
+                                             fault->access, fault->prot, &fault->was_copied);
+    if (result == FAULT_DONE)
+        count_served(fault);
+    frame_unreserve(fault->kernel);
+    return result;
+}
+
 static enum fault_result serve(struct fault *fault)
 {
     struct kernel *kernel = fault->kernel;
@@ -219,6 +233,8 @@ static enum fault_result serve(struct fault *fault)
     }
     if (!hold_frames(fault))
         return FAULT_OOM;
+    if (fault->region->flags & REGION_HUGETLB)
+        return serve_huge(fault);
     hold_ahead(fault);
     struct anon *anon = amap_find(&fault->space->amap, vaddr_vpn(fault->page));
     result = anon ? fault_upper(fault, anon) : fault_lower(fault);

@@ -11,6 +11,7 @@
  *   FRAME_ANON    struct anon *           swap slot that still holds a clean copy, or SWAP_NONE
  *   FRAME_OBJECT  struct object *         page index in the object
  *   FRAME_ZERO    -                       - (the one shared frame of zeros)
+ *   FRAME_POOL    (of a huge page that nobody has: hugetlb_pool.h)
  *
  * A frame is busy from frame_take() until frame_activate(), and again while it is being evicted:
  * whoever made it busy works on it and nobody else may choose it.
@@ -19,7 +20,8 @@
  *   F1  a free frame has no reverse maps, no pins and is in no policy
  *   F2  nfree counts the free frames; frames never used yet (from `fresh` on) are free too
  *   F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is not busy, and
- *       its page has somewhere to go: without a swap disk only pages of files have
+ *       its page has somewhere to go: without a swap disk only pages of files have, and those of
+ *       huge pages never
  *   F4  nmaps is the length of its reverse-map chain; the frame of zeros counts its maps but has no
  *       chain (it is never evicted, and millions of entries may point to it)
  */
@@ -34,12 +36,13 @@
 
 enum { FRAME_BLOCK = 1 << BUDDY_ORDER_2M }; /* frames of 2 MiB */
 
-enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO };
+enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO, FRAME_POOL };
 
 enum frame_flags {
     FRAME_DIRTY = 1 << 0,  /* its bytes differ from its copy on disk, seen so far */
     FRAME_ACTIVE = 1 << 1, /* not busy; only set by frame_activate() */
     FRAME_AHEAD = 1 << 2,  /* read from swap before it was asked for, and not found since */
+    FRAME_POOLED = 1 << 3, /* of the pool of huge pages (hugetlb_pool.h) */
 };
 
 struct frame {

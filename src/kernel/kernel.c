@@ -110,16 +110,17 @@ int kernel_create(struct machine *machine, const struct kernel_options *options,
     kernel->swap = options->swap;
     kernel->readahead = options->readahead;
     kernel->large = options->large;
-    if (kernel->large != LARGE_NEVER) {
+    if (kernel->large != LARGE_NEVER || options->hugepages)
         tlb_expect_large(machine->tlb);
+    if (kernel->large != LARGE_NEVER)
         buddy_want_blocks(&kernel->frames);
-    }
     commit_create(options->overcommit, nframes, kernel->swap ? swapdisk_slots(kernel->swap) : 0,
                   &kernel->commit);
     kernel->spaces = x_calloc(KERNEL_SPACES_MAX, sizeof(*kernel->spaces));
     kernel->space_lowest = kernel->spaces_end = 1;
     kernel->gauges.frames_total = nframes;
     create_zero_frame(kernel);
+    hugetlb_pool_create(kernel, options->hugepages);
     *out = kernel;
     return 0;
 }
@@ -128,7 +129,9 @@ void kernel_destroy(struct kernel *kernel)
 {
     if (!kernel)
         return;
-    CHECK(frame_in_use(&kernel->frames) == 1); /* the frame of zeros */
+    CHECK(frame_in_use(&kernel->frames) ==
+          1 + kernel->hugetlb.npages * FRAME_BLOCK); /* the frame of zeros, the pool */
+    CHECK(kernel->hugetlb.nfree == kernel->hugetlb.npages && kernel->hugetlb.nreserved == 0);
     if (kernel->swap_owners)
         lazy_destroy(kernel->swap_owners,
                      (swapdisk_slots(kernel->swap) + 1) * sizeof(struct anon *));

@@ -9,6 +9,7 @@
 
 #include "kernel/commit.h"
 #include "kernel/frame.h"
+#include "kernel/hugetlb_pool.h"
 #include "kernel/policy.h"
 #include "machine/machine.h"
 #include "machine/swapdisk.h"
@@ -80,6 +81,7 @@ struct kernel {
     uint32_t space_lowest;        /* no number below is free */
     uint32_t spaces_end;          /* above every number that is given */
     enum large_mode large;        /* as in the options */
+    struct hugetlb_pool hugetlb;
     struct compact_state compact;
     struct collapse_state collapse;
     pfn_t zero_pfn; /* the shared frame of zeros */
@@ -105,6 +107,7 @@ struct kernel_options {
     enum readahead_kind readahead;
     enum commit_mode overcommit;
     enum large_mode large;
+    uint64_t hugepages; /* in the pool, at most hugetlb_pool_max() */
 };
 
 /* Errors: -EINVAL (a policy that needs the future), -ENOMEM, or those of the policy. On error the

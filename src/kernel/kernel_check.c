@@ -244,7 +244,8 @@ static bool gauges_are_valid(const struct kernel *kernel)
 
 bool kernel_is_valid(const struct kernel *kernel)
 {
-    if (!frame_is_valid(kernel) || !policy_is_valid(&kernel->policy))
+    if (!frame_is_valid(kernel) || !policy_is_valid(&kernel->policy) ||
+        !hugetlb_pool_is_valid(kernel))
         return false;
     bool (*const stories[])(const struct kernel *) = {
         maps_are_valid,   owners_are_valid, slots_are_valid,        /* K1 to K3 */

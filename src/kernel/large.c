@@ -11,7 +11,8 @@
 #include "kernel/reclaim.h"
 
 enum {
-    UNFIT = REGION_SHARED | REGION_GROWSDOWN | REGION_STACK | REGION_LOCKED | REGION_NOHUGEPAGE
+    UNFIT = REGION_SHARED | REGION_GROWSDOWN | REGION_STACK | REGION_LOCKED | REGION_NOHUGEPAGE |
+            REGION_HUGETLB
 };
 
 bool large_is_allowed(const struct space *space, const struct region *region)

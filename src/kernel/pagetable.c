@@ -90,6 +90,7 @@ static void count_leaf(struct kernel *kernel, struct pagetable *table, pfn_t lea
     table->npresent += by;
     table->nzeros += zero ? by : 0;
     table->nobjects += frame->kind == FRAME_OBJECT ? by : 0;
+    table->npooled += frame->flags & FRAME_POOLED ? by : 0;
     count_entry(kernel, leaf_table, change, zero);
 }
 
@@ -267,6 +268,8 @@ static void split(struct kernel *kernel, struct pagetable *table, vaddr_t va, bo
     *entry = pte_make(leaf_table, PTE_P | PTE_W | PTE_U);
     radix_set(&table->large, va.v >> TABLE_SHIFT, 0);
     flush(kernel, table, va, pte);
+    if (frame_get(&kernel->frames, pte_pfn(pte))->flags & FRAME_POOLED)
+        return;
     kernel->machine->now->large_splits += !forget;
     kernel->machine->now->large_waste += count_zero_pages(kernel, pte_pfn(pte));
 }
@@ -695,7 +698,7 @@ bool pagetable_drop_zeros(struct kernel *kernel, struct frame *table_frame)
 struct census {
     const struct kernel *kernel;
     const struct pagetable *table;
-    uint64_t npresent, nzeros, nobjects, ntables;
+    uint64_t npresent, nzeros, nobjects, npooled, ntables;
 };
 
 static bool has_rmap(const struct frame *frame, uint16_t space, vaddr_t va)
@@ -714,11 +717,13 @@ static bool leaf_is_valid(struct census *census, vaddr_t va, uint64_t pte)
     census->npresent++;
     census->nzeros += frame->kind == FRAME_ZERO;
     census->nobjects += frame->kind == FRAME_OBJECT;
+    census->npooled += (frame->flags & FRAME_POOLED) != 0;
     if (!(pte & PTE_U) || pte_pfn(pte) >= census->kernel->frames.fresh)
         return false;
     if (frame->kind == FRAME_ZERO)
         return !(pte & PTE_W) && frame->nmaps > 0;
-    return frame->kind > FRAME_TABLE && has_rmap(frame, census->table->root.asid, va);
+    return (frame->kind == FRAME_ANON || frame->kind == FRAME_OBJECT) &&
+           has_rmap(frame, census->table->root.asid, va);
 }
 
 /* G4, but for what it shares with all tables. */
@@ -766,5 +771,6 @@ bool pagetable_is_valid(const struct kernel *kernel, const struct pagetable *tab
         !subtree_is_valid(&census, table->root.table, vaddr(0), table->root.levels))
         return false;
     return census.npresent == table->npresent && census.nzeros == table->nzeros &&
-           census.nobjects == table->nobjects && census.ntables == table->ntables;
+           census.nobjects == table->nobjects && census.npooled == table->npooled &&
+           census.ntables == table->ntables;
 }

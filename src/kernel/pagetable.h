@@ -45,7 +45,8 @@ struct pagetable {
     struct mmu_root root; /* root.table is PFN_NONE until the first map */
     uint64_t npresent;    /* leaf entries present, */
     uint64_t nzeros;      /*   those among them that map the frame of zeros, */
-    uint64_t nobjects;    /*   and pages of objects */
+    uint64_t nobjects;    /*   pages of objects, */
+    uint64_t npooled;     /*   and parts of huge pages of the pool */
     uint64_t ntables;     /* frames this tree holds */
     struct radix large;   /* address >> 21 of each large page -> its table that stands by */
 };

@@ -81,7 +81,12 @@ bool region_is_data(unsigned prot, unsigned flags)
 
 bool region_is_accountable(unsigned prot, unsigned flags)
 {
-    return (prot & PROT_MASK_W) && !(flags & (REGION_SHARED | REGION_NORESERVE));
+    return (prot & PROT_MASK_W) && !(flags & (REGION_SHARED | REGION_NORESERVE | REGION_HUGETLB));
+}
+
+uint64_t region_granule(unsigned flags)
+{
+    return flags & REGION_HUGETLB ? FRAME_BLOCK * (uint64_t)PAGE_SIZE : PAGE_SIZE;
 }
 
 uint64_t region_guarded_start(const struct region *region)
@@ -111,6 +116,10 @@ static void measure_present(struct space *space, uint64_t entry, struct region_u
         return;
     bool is_dirty = (entry & PTE_D) || (frame->flags & FRAME_DIRTY);
     bool is_shared = frame->nmaps > 1;
+    if (frame->flags & FRAME_POOLED) { /* not part of the resident set */
+        ++*(is_shared ? &out->shared_huge : &out->private_huge);
+        return;
+    }
     uint64_t *kind = is_shared ? (is_dirty ? &out->shared_dirty : &out->shared_clean)
                                : (is_dirty ? &out->private_dirty : &out->private_clean);
     uint64_t part = 4096 / frame->nmaps;

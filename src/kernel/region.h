@@ -29,8 +29,10 @@ enum region_flags {
     REGION_HEAP = 1 << 11,  /* made by brk: named [heap] */
     REGION_HUGEPAGE = 1 << 12,
     REGION_NOHUGEPAGE = 1 << 13,
-    REGION_CHARGED = 1 << 14,  /* counted in commit accounting */
-    REGION_SUPPLIED = 1 << 15, /* a program makes its missing pages (space_supply.h) */
+    REGION_CHARGED = 1 << 14,       /* counted in commit accounting */
+    REGION_SUPPLIED = 1 << 15,      /* a program makes its missing pages (space_supply.h) */
+    REGION_HUGETLB = 1 << 16,       /* its pages come from the pool of huge pages (hugetlb.h), */
+    REGION_HUGETLB_OWNER = 1 << 17, /*   which promised them to this space */
 };
 
 /* How swap readahead fared (readahead.c). */
@@ -64,8 +66,10 @@ bool region_can_join(const struct region *low, const struct region *high);
 bool region_allows(const struct region *region, enum mmu_access access);
 /* Private and writable, not a stack: what RLIMIT_DATA counts. */
 bool region_is_data(unsigned prot, unsigned flags);
-/* Private, writable, not NORESERVE: what commit accounting counts. */
+/* Private, writable, not NORESERVE, not of huge pages: what commit accounting counts. */
 bool region_is_accountable(unsigned prot, unsigned flags);
+/* What a region with the flags is made of whole multiples of, bytes. */
+uint64_t region_granule(unsigned flags);
 /* Where the region may not be approached from below: its start, less the gap under a stack. */
 uint64_t region_guarded_start(const struct region *region);
 
@@ -88,7 +92,7 @@ struct region *region_prev(const struct region *region);
  * which are in 1/4096 pages: bytes. */
 struct region_usage {
     uint64_t rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous,
-        large, swap, locked;
+        large, shared_huge, private_huge, swap, locked;
     uint64_t pss_4096, pss_dirty_4096, pss_anonymous_4096, swap_pss_4096;
 };
 void region_measure(struct space *space, const struct region *region, struct region_usage *out);

@@ -6,6 +6,7 @@
 #include "kernel/region_set.h"
 
 #include "base/check.h"
+#include "kernel/hugetlb.h"
 #include "kernel/space_pages.h"
 
 static void note_change(struct space *space)
@@ -89,6 +90,7 @@ uint64_t region_set_remove(struct space *space, uint64_t start, uint64_t end)
 uint64_t region_set_unmap(struct space *space, uint64_t start, uint64_t end)
 {
     space_pages_drop(space, start, end);
+    hugetlb_forget(space, start, end);
     return region_set_remove(space, start, end);
 }
 
@@ -109,6 +111,8 @@ static bool changed(const struct region *region, const struct region_change *cha
 {
     *prot = change->sets_prot ? change->prot : region->prot;
     *flags = (region->flags & ~change->clear_flags) | change->set_flags;
+    if (region->flags & REGION_HUGETLB) /* nothing is to be wired */
+        *flags &= ~(unsigned)(REGION_LOCKED | REGION_LOCK_ON_FAULT);
     /* Once charged, pages stay charged when they become read-only: they may hold data. */
     if (region_is_accountable(*prot, *flags))
         *flags |= REGION_CHARGED;

@@ -56,6 +56,7 @@ int space_create(struct kernel *kernel, struct space **out)
     rangemap_create(&space->regions);
     amap_create(&space->amap);
     radix_create(&space->wired);
+    radix_create(&space->hugetlb);
     pagetable_create(kernel, space->number, &space->table);
     *out = space;
     return 0;
@@ -82,9 +83,10 @@ void space_put(struct space *space)
     if (--space->refs > 0)
         return;
     space_clear(space);
-    CHECK(space->regions.count == 0 && space->wired.count == 0);
+    CHECK(space->regions.count == 0 && space->wired.count == 0 && space->hugetlb.count == 0);
     amap_destroy(&space->amap);
     radix_destroy(&space->wired);
+    radix_destroy(&space->hugetlb);
     give_number(kernel, space->number);
     free(space);
 }
@@ -123,7 +125,7 @@ static bool region_is_valid(const struct region *region, struct sums *sums)
     sums->nlocked += region->flags & REGION_LOCKED ? npages : 0;
     sums->committed += is_charged ? npages : 0;
     return region->range.start < region->range.end && region->range.end <= SPACE_END &&
-           !((region->range.start | region->range.end) & PAGE_MASK) &&
+           !((region->range.start | region->range.end) & (region_granule(region->flags) - 1)) &&
            !(region->prot & ~region->max_prot) &&
            (!next || (region->range.end <= next->range.start && !region_can_join(region, next))) &&
            (is_charged || !region_is_accountable(region->prot, region->flags));

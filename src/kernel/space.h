@@ -5,13 +5,13 @@
  * promise, with their errors; each checks everything first and then cannot fail half-way.
  *
  * Invariants, checked by space_is_valid():
- *   S1  regions are page aligned, not empty, do not overlap, and lie below SPACE_END
- *   S2  a present page-table entry lies in a region and grants no more than the region's prot
- *   S3  neighbouring regions that could be one are one
- *   S4  npages, ndata, nlocked and committed are the sums over the regions
- *   S5  an anon lies in a private region; a present entry maps the page's anon if there is one,
- *       else the object's frame (without W if private), else the zero page (without W)
- *   S6  a wired page lies in a locked region, and its frame is the one the page has
+ *   S1  regions are aligned to what they are made of (region_granule()), not empty, do not overlap,
+ * and lie below SPACE_END S2  a present page-table entry lies in a region and grants no more than
+ * the region's prot S3  neighbouring regions that could be one are one S4  npages, ndata, nlocked
+ * and committed are the sums over the regions S5  an anon lies in a private region; a present entry
+ * maps the page's anon if there is one, else the object's frame (without W if private), else the
+ * zero page (without W) S6  a wired page lies in a locked region, and its frame is the one the page
+ * has
  */
 #ifndef KERNEL_SPACE_H
 #define KERNEL_SPACE_H
@@ -38,11 +38,12 @@ struct space {
     uint64_t map_version; /* of no other space, and another after each change of a region */
     struct amap amap;     /* the private pages of all its regions, by virtual page number */
     struct pagetable table;
-    struct radix wired; /* virtual page number -> pfn of the frame that mlock wires there */
-    uint64_t npages;    /* mapped, resident or not: total_vm */
-    uint64_t ndata;     /* private writable pages: data_vm */
-    uint64_t nlocked;   /* pages in locked regions */
-    uint64_t committed; /* pages charged */
+    struct radix wired;   /* virtual page number -> pfn of the frame that mlock wires there */
+    struct radix hugetlb; /* address >> 21 -> enum hugetlb_note */
+    uint64_t npages;      /* mapped, resident or not: total_vm */
+    uint64_t ndata;       /* private writable pages: data_vm */
+    uint64_t nlocked;     /* pages in locked regions */
+    uint64_t committed;   /* pages charged */
     bool lock_future, lock_future_on_fault; /* MCL_FUTURE, MCL_ONFAULT */
     vaddr_t brk_start, brk_end;
     uint64_t rss_peak;   /* pages */
@@ -79,7 +80,7 @@ enum space_map_flags {
 
 struct space_map_request {
     vaddr_t addr;  /* hint, or the place with a FIXED flag */
-    uint64_t len;  /* bytes, rounded up to pages */
+    uint64_t len;  /* bytes, rounded up to pages, huge ones with REGION_HUGETLB */
     unsigned prot; /* PROT_MASK_* */
     unsigned max_prot;
     unsigned flags; /* SPACE_MAP_* */
@@ -111,17 +112,20 @@ struct region *space_region_at(const struct space *space, vaddr_t va);
 /* The first region that ends above va, or NULL; with region_next() walks all. */
 struct region *space_region_from(const struct space *space, vaddr_t va);
 
-/* Pages in RAM that its page table maps; the frame of zeros is nobody's page. */
+/* Pages in RAM that its page table maps; the frame of zeros is nobody's page, and huge pages of the
+ * pool are not counted here, as on Linux. */
 static inline uint64_t space_resident(const struct space *space)
 {
-    return space->table.npresent - space->table.nzeros;
+    return space->table.npresent - space->table.nzeros - space->table.npooled;
 }
 
 /* Frames and swap slots that it takes its part of: its private pages wherever they are, mapped or
- * not, the pages of objects that it maps, and its page tables. */
+ * not, the pages of objects that it maps, and its page tables; not its huge pages of the pool,
+ * which would be of no use to others. */
 static inline uint64_t space_footprint(const struct space *space)
 {
-    return space->amap.anons.count + space->table.nobjects + space->table.ntables;
+    return space->amap.anons.count - space->table.npooled + space->table.nobjects +
+           space->table.ntables;
 }
 
 /* Private pages of it that are in swap. => walks over all of them */

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "kernel/hugetlb.h"
 #include "kernel/reclaim.h"
 #include "kernel/region_set.h"
 #include "kernel/space_pages.h"
@@ -43,12 +44,22 @@ struct advice {
 
 static int check_private_memory(const struct region *region)
 {
-    return region->object || (region->flags & REGION_SHARED) ? -EINVAL : 0;
+    return region->object || (region->flags & (REGION_SHARED | REGION_HUGETLB)) ? -EINVAL : 0;
 }
 
 static int check_unlocked(const struct region *region)
 {
     return region->flags & REGION_LOCKED ? -EINVAL : 0;
+}
+
+static int check_small(const struct region *region)
+{
+    return region->flags & REGION_HUGETLB ? -EINVAL : 0;
+}
+
+static int check_evictable(const struct region *region)
+{
+    return check_unlocked(region) || check_small(region) ? -EINVAL : 0;
 }
 
 static int check_free(const struct region *region)
@@ -180,15 +191,18 @@ static const struct advice advices[] = {
     {.advice = MADV_DONTNEED_LOCKED, .act = drop},
     {.advice = MADV_FREE, .check = check_free, .act = drop},
     {.advice = MADV_REMOVE, .check = check_remove, .act = remove_pages},
-    {.advice = MADV_COLD, .check = check_unlocked, .act = cold},
-    {.advice = MADV_PAGEOUT, .check = check_unlocked, .act = page_out_part},
+    {.advice = MADV_COLD, .check = check_evictable, .act = cold},
+    {.advice = MADV_PAGEOUT, .check = check_evictable, .act = page_out_part},
     {.advice = MADV_DONTFORK, .set_flags = REGION_DONTFORK},
     {.advice = MADV_DOFORK, .clear_flags = REGION_DONTFORK},
     {.advice = MADV_WIPEONFORK, .check = check_private_memory, .set_flags = REGION_WIPEONFORK},
     {.advice = MADV_KEEPONFORK, .clear_flags = REGION_WIPEONFORK},
     {.advice = MADV_DONTDUMP, .set_flags = REGION_DONTDUMP},
     {.advice = MADV_DODUMP, .clear_flags = REGION_DONTDUMP},
-    {.advice = MADV_HUGEPAGE, .set_flags = REGION_HUGEPAGE, .clear_flags = REGION_NOHUGEPAGE},
+    {.advice = MADV_HUGEPAGE,
+     .check = check_small,
+     .set_flags = REGION_HUGEPAGE,
+     .clear_flags = REGION_NOHUGEPAGE},
     {.advice = MADV_NOHUGEPAGE, .set_flags = REGION_NOHUGEPAGE, .clear_flags = REGION_HUGEPAGE},
     {.advice = MADV_MERGEABLE},
     {.advice = MADV_UNMERGEABLE},
@@ -238,6 +252,8 @@ static int apply(struct space *space, uint64_t start, uint64_t end, const struct
     int error = check_all(space, start, end, advice);
     if (error)
         return error;
+    if (hugetlb_is_cut(space, start, end))
+        return -EINVAL;
     region_set_change_cost(space, start, end, &change, &cost);
     if (cost.splits > 0 && space->regions.count + cost.splits > SPACE_REGIONS_MAX)
         return -EAGAIN;

@@ -16,7 +16,9 @@
 #include "kernel/space.h"
 
 /* mlock(2), NOTES; ioctl_userfaultfd(2) */
-enum { NOT_INHERITED = REGION_LOCKED | REGION_LOCK_ON_FAULT | REGION_SUPPLIED };
+enum {
+    NOT_INHERITED = REGION_LOCKED | REGION_LOCK_ON_FAULT | REGION_SUPPLIED | REGION_HUGETLB_OWNER
+};
 
 static bool is_copied(const struct region *region)
 {

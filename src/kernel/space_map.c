@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/refstr.h"
+#include "kernel/hugetlb.h"
 #include "kernel/region_set.h"
 #include "kernel/space_limit.h"
 #include "kernel/space_pages.h"
@@ -52,6 +53,8 @@ static unsigned region_flags_of(const struct space *space, const struct space_ma
         flags |= REGION_LOCKED;
     if (space->lock_future && space->lock_future_on_fault)
         flags |= REGION_LOCK_ON_FAULT;
+    if (flags & REGION_HUGETLB) /* never evicted */
+        flags &= ~(unsigned)(REGION_LOCKED | REGION_LOCK_ON_FAULT);
     if (region_is_accountable(request->prot, flags))
         flags |= REGION_CHARGED;
     return flags;
@@ -60,6 +63,10 @@ static unsigned region_flags_of(const struct space *space, const struct space_ma
 static int check_limits(const struct space *space, const struct space_map_request *request,
                         struct mapping *m)
 {
+    if (hugetlb_is_cut(space, m->start, m->end))
+        return -EINVAL;
+    if ((m->flags & REGION_HUGETLB_OWNER) && !hugetlb_can_reserve(space->kernel, m->end - m->start))
+        return -ENOMEM;
     if ((request->region_flags & REGION_LOCKED) && space->limit_memlock == 0)
         return -EPERM;
     if ((m->flags & REGION_LOCKED) && !space_limit_allows_lock(space, m->npages))
@@ -99,6 +106,8 @@ static void perform(struct space *space, const struct space_map_request *request
         region->object_page = request->object_page;
     }
     region_set_insert(space, region);
+    if (m->flags & REGION_HUGETLB_OWNER)
+        hugetlb_reserve(space, m->start, m->end);
 }
 
 int space_map(struct space *space, const struct space_map_request *request, vaddr_t *out)
@@ -107,9 +116,10 @@ int space_map(struct space *space, const struct space_map_request *request, vadd
     int error = check_request(space, request);
     if (error)
         return error;
-    uint64_t len = (request->len + PAGE_MASK) & ~PAGE_MASK;
+    uint64_t granule = region_granule(request->region_flags);
+    uint64_t len = (request->len + granule - 1) & ~(granule - 1);
     m.npages = len >> PAGE_SHIFT;
-    error = space_place(space, request->addr.v, len, request->flags, &m.start);
+    error = space_place(space, request->addr.v, len, granule, request->flags, &m.start);
     if (error)
         return error;
     m.end = m.start + len;
@@ -131,6 +141,8 @@ int space_unmap(struct space *space, vaddr_t addr, uint64_t len)
     if ((addr.v & PAGE_MASK) || addr.v > SPACE_END || len > SPACE_END - addr.v || len == 0)
         return -EINVAL;
     uint64_t end = addr.v + ((len + PAGE_MASK) & ~PAGE_MASK);
+    if (hugetlb_is_cut(space, addr.v, end))
+        return -EINVAL;
     if (region_set_unmap_splits(space, addr.v, end) && space->regions.count >= SPACE_REGIONS_MAX)
         return -ENOMEM;
     commit_release(&space->kernel->commit, region_set_unmap(space, addr.v, end));

@@ -10,6 +10,7 @@
 #include "kernel/space_pages.h"
 
 #include "base/check.h"
+#include "kernel/hugetlb.h"
 #include "kernel/reclaim.h"
 #include "machine/pte.h"
 
@@ -79,7 +80,12 @@ static void move_entries(struct space *space, uint64_t from, uint64_t to, uint64
 void space_pages_move(struct space *space, uint64_t from, uint64_t to, uint64_t len)
 {
     tell_gone(space, from, from + len); /* and to touch them at their new place is a first touch */
-    move_entries(space, from, to, len);
+    const struct region *region = space_region_at(space, vaddr(from));
+    if (region->flags & REGION_HUGETLB)
+        pagetable_unmap_range(space->kernel, &space->table, vaddr(from), vaddr(from + len));
+    else
+        move_entries(space, from, to, len);
+    hugetlb_move(space, from, to, len);
     move_anons(space, page_number(from), page_number(to), page_number(len));
     move_wires(space, page_number(from), page_number(to), page_number(len));
 }

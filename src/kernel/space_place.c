@@ -13,12 +13,12 @@
 #define LOW_2G_START ((uint64_t)0x40000000) /* MAP_32BIT: the second GiB, as Linux has it */
 #define LOW_2G_END ((uint64_t)0x80000000)
 
-static int place_fixed(const struct space *space, uint64_t addr, uint64_t len, unsigned flags,
-                       uint64_t *start)
+static int place_fixed(const struct space *space, uint64_t addr, uint64_t len, uint64_t align,
+                       unsigned flags, uint64_t *start)
 {
     if (len > SPACE_END || addr > SPACE_END - len)
         return -ENOMEM;
-    if (addr & PAGE_MASK)
+    if (addr & (align - 1))
         return -EINVAL;
     if (addr < SPACE_MMAP_MIN)
         return -EPERM;
@@ -37,9 +37,9 @@ static bool is_free(const struct space *space, uint64_t addr, uint64_t len)
 
 /* The highest free place in [low, high). */
 static bool place_down(const struct space *space, uint64_t low, uint64_t high, uint64_t len,
-                       uint64_t *start)
+                       uint64_t align, uint64_t *start)
 {
-    while (high > low && rangemap_gap_down(&space->regions, low, high, len, PAGE_SIZE, start)) {
+    while (high > low && rangemap_gap_down(&space->regions, low, high, len, align, start)) {
         if (is_free(space, *start, len))
             return true;
         /* It reaches into the gap under the stack above: look below that. */
@@ -48,20 +48,22 @@ static bool place_down(const struct space *space, uint64_t low, uint64_t high, u
     return false;
 }
 
-static uint64_t round_hint(uint64_t hint)
+static uint64_t round_hint(uint64_t hint, uint64_t align)
 {
     hint &= ~PAGE_MASK;
-    return hint > 0 && hint < SPACE_MMAP_MIN ? SPACE_MMAP_MIN : hint;
+    if (hint > 0 && hint < SPACE_MMAP_MIN)
+        hint = SPACE_MMAP_MIN;
+    return (hint + align - 1) & ~(align - 1);
 }
 
-int space_place(const struct space *space, uint64_t addr, uint64_t len, unsigned flags,
-                uint64_t *start)
+int space_place(const struct space *space, uint64_t addr, uint64_t len, uint64_t align,
+                unsigned flags, uint64_t *start)
 {
     if (flags & (SPACE_MAP_FIXED | SPACE_MAP_FIXED_NOREPLACE))
-        return place_fixed(space, addr, len, flags, start);
+        return place_fixed(space, addr, len, align, flags, start);
     bool is_low = flags & SPACE_MAP_32BIT;
     uint64_t end = is_low ? LOW_2G_END : SPACE_END;
-    uint64_t hint = round_hint(addr);
+    uint64_t hint = round_hint(addr, align);
     if (len > end)
         return -ENOMEM;
     if (hint > 0 && hint <= end - len && is_free(space, hint, len)) {
@@ -69,9 +71,9 @@ int space_place(const struct space *space, uint64_t addr, uint64_t len, unsigned
         return 0;
     }
     if (is_low)
-        return place_down(space, LOW_2G_START, LOW_2G_END, len, start) ? 0 : -ENOMEM;
-    if (place_down(space, SPACE_MMAP_MIN, SPACE_MMAP_TOP, len, start) ||
-        place_down(space, SPACE_MMAP_MIN, SPACE_END, len, start))
+        return place_down(space, LOW_2G_START, LOW_2G_END, len, align, start) ? 0 : -ENOMEM;
+    if (place_down(space, SPACE_MMAP_MIN, SPACE_MMAP_TOP, len, align, start) ||
+        place_down(space, SPACE_MMAP_MIN, SPACE_END, len, align, start))
         return 0;
     return -ENOMEM;
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "kernel/hugetlb.h"
 #include "kernel/region_set.h"
 #include "kernel/space_limit.h"
 #include "kernel/space_pages.h"
@@ -61,6 +62,8 @@ static int change(struct space *space, uint64_t start, uint64_t end, unsigned pr
     int refused = check_regions(space, start, &end, prot);
     if (start == end)
         return refused;
+    if (hugetlb_is_cut(space, start, end))
+        return -EINVAL;
     region_set_change_cost(space, start, end, &wanted, &cost);
     if ((cost.splits > 0 && space->regions.count + cost.splits > SPACE_REGIONS_MAX) ||
         !space_limit_allows(space, 0, cost.data) ||

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/refstr.h"
+#include "kernel/hugetlb.h"
 #include "kernel/region_set.h"
 #include "kernel/space_limit.h"
 #include "kernel/space_pages.h"
@@ -179,13 +180,15 @@ static int move_to(struct remap *r, vaddr_t *out)
     if ((r->new_start & PAGE_MASK) || r->new_len > SPACE_END ||
         r->new_start > SPACE_END - r->new_len || ranges_overlap(r))
         return -EINVAL;
+    if (r->flags & MREMAP_FIXED && hugetlb_is_cut(space, r->new_start, r->new_start + r->new_len))
+        return -EINVAL;
     if ((r->flags & MREMAP_FIXED) && r->new_start == r->start)
         return -EFAULT; /* nothing to move (old_len is 0) and the source would be unmapped */
     uint64_t shrink_start = r->start + r->new_len, shrink_end = r->start + r->old_len;
     bool shrinks = r->old_len > r->new_len;
     if (shrinks)
         r->old_len = r->new_len;
-    int error = space_place(space, r->new_start, r->new_len, place_flags, &r->new_start);
+    int error = space_place(space, r->new_start, r->new_len, PAGE_SIZE, place_flags, &r->new_start);
     if (error)
         return error;
     uint64_t replaced = r->flags & MREMAP_FIXED
@@ -216,8 +219,20 @@ static int grow(struct remap *r, struct region *region, vaddr_t *out)
         return extend(r, region, out);
     if (!(r->flags & MREMAP_MAYMOVE))
         return -ENOMEM;
-    error = space_place(r->space, 0, r->new_len, 0, &r->new_start);
+    error = space_place(r->space, 0, r->new_len, PAGE_SIZE, 0, &r->new_start);
     return error ? error : move_checked(r, 0, out);
+}
+
+/* Huge pages: lengths are rounded to them, and a mapping does not grow. */
+static int check_huge(struct remap *r)
+{
+    uint64_t mask = region_granule(REGION_HUGETLB) - 1;
+    r->old_len = (r->old_len + mask) & ~mask;
+    r->new_len = (r->new_len + mask) & ~mask;
+    if (r->start & mask || r->new_len > r->old_len || r->flags & MREMAP_DONTUNMAP ||
+        (r->flags & MREMAP_FIXED && r->new_start & mask))
+        return -EINVAL;
+    return 0;
 }
 
 int space_remap(struct space *space, vaddr_t addr, uint64_t old_len, uint64_t new_len,
@@ -230,6 +245,8 @@ int space_remap(struct space *space, vaddr_t addr, uint64_t old_len, uint64_t ne
     struct region *region = space_region_at(space, addr);
     if (!region)
         return -EFAULT;
+    if (region->flags & REGION_HUGETLB && (error = check_huge(&r)))
+        return error;
     if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
         return move_to(&r, out);
     if (r.old_len >= r.new_len)

@@ -11,7 +11,8 @@
 
 static bool is_fit(const struct region *region)
 {
-    return !region->object && !(region->flags & (REGION_SHARED | REGION_GROWSDOWN));
+    return !region->object &&
+           !(region->flags & (REGION_SHARED | REGION_GROWSDOWN | REGION_HUGETLB));
 }
 
 int space_supply_begin(struct space *space, uint64_t start, uint64_t end)

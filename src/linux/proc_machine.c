@@ -35,7 +35,7 @@ static void count_frames(const struct kernel *kernel, struct frame_use *out)
     for (pfn_t pfn = 1; pfn < kernel->frames.fresh; pfn++) {
         const struct frame *frame = frame_get(&kernel->frames, pfn);
         uint64_t dev, ino;
-        if (frame->kind == FRAME_ANON)
+        if (frame->kind == FRAME_ANON && !(frame->flags & FRAME_POOLED))
             out->anonymous++;
         if (frame->kind != FRAME_OBJECT)
             continue;
@@ -47,13 +47,23 @@ static void count_frames(const struct kernel *kernel, struct frame_use *out)
     }
 }
 
-/* Large pages, of all spaces. */
+/* Large pages, of all spaces, but those of the pool. */
 static uint64_t count_large(const struct kernel *kernel)
 {
     uint64_t count = 0;
-    for (unsigned i = 1; i < kernel->spaces_end; i++)
-        count += kernel->spaces[i] ? kernel->spaces[i]->table.large.count : 0;
+    for (unsigned i = 1; i < kernel->spaces_end; i++) {
+        const struct space *space = kernel->spaces[i];
+        count += space ? space->table.large.count - space->table.npooled / FRAME_BLOCK : 0;
+    }
     return count;
+}
+
+static void put_pool(const struct hugetlb_pool *pool, FILE *out)
+{
+    fprintf(out, "HugePages_Total:   %5" PRIu64 "\n", pool->npages);
+    fprintf(out, "HugePages_Free:    %5" PRIu64 "\n", pool->nfree);
+    fprintf(out, "HugePages_Rsvd:    %5" PRIu64 "\n", pool->nreserved);
+    fprintf(out, "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
 }
 
 static void put(FILE *out, const char *name, uint64_t npages)
@@ -111,9 +121,8 @@ static void meminfo(const struct proc_subject *subject, FILE *out)
     static const char *const huge[] = {
         "ShmemHugePages:", "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:", NULL};
     put_zeros(out, huge);
-    fprintf(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
-                 "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
-    put(out, "Hugetlb:", 0);
+    put_pool(&kernel->hugetlb, out);
+    put(out, "Hugetlb:", kernel->hugetlb.npages * FRAME_BLOCK);
 }
 
 /* ---- the processor ---- */
@@ -438,6 +447,22 @@ static void thp_size(const struct proc_subject *subject, FILE *out)
     fprintf(out, "2097152\n");
 }
 
+static void huge_total(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->hugetlb.npages);
+}
+
+static void huge_free(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->hugetlb.nfree);
+}
+
+static void huge_reserved(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->hugetlb.nreserved);
+}
+
+#define HUGE "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define CPU "/sys/devices/system/cpu/"
 const struct proc_file proc_machine_files[] = {
@@ -459,7 +484,7 @@ const struct proc_file proc_machine_files[] = {
     {"/proc/sysvipc/msg", sysv_msg, 0444, NULL},
     {"/proc/sysvipc/sem", sysv_sem, 0444, NULL},
     {"/proc/sysvipc/shm", sysv_shm, 0444, NULL},
-    {"/proc/sys/vm/nr_hugepages", zero, 0444, NULL},
+    {"/proc/sys/vm/nr_hugepages", huge_total, 0444, NULL},
     {"/proc/sys/vm/nr_overcommit_hugepages", zero, 0444, NULL},
     {"/proc/sys/vm/overcommit_kbytes", zero, 0444, NULL},
     {"/proc/sys/vm/overcommit_memory", overcommit_memory, 0444, NULL},
@@ -467,6 +492,11 @@ const struct proc_file proc_machine_files[] = {
     {CPU "online", one_cpu, 0444, NULL},
     {CPU "possible", one_cpu, 0444, NULL},
     {CPU "present", one_cpu, 0444, NULL},
+    {HUGE "free_hugepages", huge_free, 0444, NULL},
+    {HUGE "nr_hugepages", huge_total, 0444, NULL},
+    {HUGE "nr_overcommit_hugepages", zero, 0444, NULL},
+    {HUGE "resv_hugepages", huge_reserved, 0444, NULL},
+    {HUGE "surplus_hugepages", zero, 0444, NULL},
     {THP "defrag", thp_defrag, 0444, NULL},
     {THP "enabled", thp_enabled, 0444, NULL},
     {THP "hpage_pmd_size", thp_size, 0444, NULL},

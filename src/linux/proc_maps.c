@@ -95,8 +95,8 @@ static void put_usage(FILE *out, const struct region_usage *u)
     put_pages(out, "AnonHugePages:", u->large);
     put_pages(out, "ShmemPmdMapped:", 0);
     put_pages(out, "FilePmdMapped:", 0);
-    put_pages(out, "Shared_Hugetlb:", 0);
-    put_pages(out, "Private_Hugetlb:", 0);
+    put_pages(out, "Shared_Hugetlb:", u->shared_huge);
+    put_pages(out, "Private_Hugetlb:", u->private_huge);
     put_pages(out, "Swap:", u->swap);
     put_kb(out, "SwapPss:", u->swap_pss_4096 / 1024);
     put_pages(out, "Locked:", u->locked);
@@ -129,6 +129,7 @@ static void put_flags(FILE *out, const struct region *region)
                  {region->flags & REGION_DONTFORK, "dc"},
                  {region->flags & REGION_CHARGED, "ac"},
                  {region->flags & REGION_NORESERVE, "nr"},
+                 {region->flags & REGION_HUGETLB, "ht"},
                  {region->flags & REGION_WIPEONFORK, "wf"},
                  {region->flags & REGION_DONTDUMP, "dd"},
                  {region->flags & REGION_HUGEPAGE, "hg"},
@@ -156,8 +157,8 @@ void proc_text_smaps(const struct proc_subject *subject, FILE *out)
         region_measure(subject->process->space, r, &usage);
         put_line(r, out);
         put_kb(out, "Size:", (r->range.end - r->range.start) / 1024);
-        put_kb(out, "KernelPageSize:", PAGE_SIZE / 1024);
-        put_kb(out, "MMUPageSize:", PAGE_SIZE / 1024);
+        put_kb(out, "KernelPageSize:", region_granule(r->flags) / 1024);
+        put_kb(out, "MMUPageSize:", region_granule(r->flags) / 1024);
         put_sizes(out, &usage);
         put_usage(out, &usage);
         fprintf(out, "THPeligible:    %8d\n", is_eligible(subject->process->space, r));
@@ -175,6 +176,8 @@ static void add_usage(struct region_usage *sum, const struct region_usage *u)
     sum->referenced += u->referenced;
     sum->anonymous += u->anonymous;
     sum->large += u->large;
+    sum->shared_huge += u->shared_huge;
+    sum->private_huge += u->private_huge;
     sum->swap += u->swap;
     sum->locked += u->locked;
     sum->pss_4096 += u->pss_4096;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mempolicy.h>
+#include <linux/mman.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,8 +182,24 @@ static int check_mmap(const uint64_t args[6])
         return -EOVERFLOW;
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) && addr & PAGE_MASK)
         return -EINVAL;
-    if (flags & MAP_HUGETLB)
-        return -ENOMEM; /* the pool of huge pages is empty */
+    return 0;
+}
+
+/* Huge pages: of 2 MiB, private, and not of files. The other kinds have pools that are empty. */
+static int decode_huge(uint64_t flags, struct mapping *m)
+{
+    const uint64_t size_shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+    if (!(flags & MAP_HUGETLB))
+        return 0;
+    if (!(flags & MAP_ANONYMOUS))
+        return -EINVAL;
+    if (size_shift == MAP_HUGE_1GB >> MAP_HUGE_SHIFT || m->is_shared)
+        return -ENOMEM;
+    if ((size_shift && size_shift != MAP_HUGE_2MB >> MAP_HUGE_SHIFT) || flags & MAP_GROWSDOWN)
+        return -EINVAL;
+    m->request.region_flags |= REGION_HUGETLB;
+    m->request.region_flags |= flags & MAP_NORESERVE ? 0 : REGION_HUGETLB_OWNER;
+    m->request.name = "/anon_hugepage (deleted)";
     return 0;
 }
 
@@ -210,7 +227,9 @@ int64_t sys_mmap(struct task *task, const uint64_t args[6])
     if (error)
         return error;
     decode_flags(task, args[3], &m);
-    error = make_object(task, args, &m);
+    error = decode_huge(args[3], &m);
+    if (!error)
+        error = make_object(task, args, &m);
     if (!error)
         error = space_map(task->process->space, &m.request, &out);
     if (m.request.object)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# MAP_HUGETLB and its pool as a program sees them (huge.c).
+load common
+
+# huge STATUS OUTPUT WORD...: the guest with a pool of 8 pages; the output's lines joined by commas.
+huge() {
+    pagewalk run -q --json report --hugepages 2M:8 -- "$HUGE" "${@:3}"
+    [ "$status" -eq "$1" ] || { echo "status $status: $out $err"; return 1; }
+    [ "$(paste -sd, stdout)" = "$2" ] || { echo "$out"; return 1; }
+}
+
+@test "without a pool MAP_HUGETLB fails with ENOMEM" {
+    pagewalk run -q -- "$HUGE" show map 1
+    [ "$out" = "0 0 0
+12" ]
+    # Where nothing is promised, the first touch finds it empty.
+    pagewalk run -q -- "$HUGE" noreserve 1 touch 1
+    [ "$status" -eq 135 ]
+}
+
+@test "pages are promised at mmap, taken when touched, and given back" {
+    huge 0 "8 8 0,0,8 8 3,8 6 1,8 6 1,2048 4096 0 0,right,0,8 8 0" \
+        show map 3 show touch 2 show sys smaps check unmap show
+    [ "$(counter report hugetlb_faults)" -eq 2 ]
+    # A load takes one too, and the store after it finds it.
+    huge 0 "0,read 0,8 5 5,right,8 0 0" map 8 read 3 show touch 8 check show
+    [ "$(counter report hugetlb_faults)" -eq 8 ]
+}
+
+@test "what is not to be had: more than the pool, other sizes" {
+    huge 0 "12,0,12,0,8 8 8" map 9 map 8 map 1 noreserve 9 show
+    # 1 GiB, a size that is none, MAP_GROWSDOWN
+    huge 0 "12,22,22" flags 78000000 flags 40000000 flags 100
+    huge 135 "0,8 0 0" noreserve 9 touch 8 show touch 9
+}
+
+@test "a child copies what it stores to; with an empty pool it gets SIGBUS" {
+    huge 0 "0,child status 7,right,8 5 0" map 3 touch 3 fork check show
+    [ "$(counter report faults_cow)" -ge 1 ]
+    huge 0 "0,child signal 7,right,8 0 0" map 8 touch 8 fork check show
+    # The parent takes its page from the child then.
+    huge 0 "0,kept status 1,parent 55,8 7 0" map 1 touch 1 keep show
+    huge 0 "0,kept signal 7,parent 55,8 0 0" map 8 touch 8 keep show
+}
+
+@test "no call cuts a huge page; whole ones can be moved and dropped" {
+    huge 0 "0,22 22 22 22 22 22 22 22,right" map 3 touch 2 odd check
+    huge 0 "0,moved 1,8 6 1,right,0,8 7 1,0,8 8 0" map 3 touch 2 move show check drop show unmap show
+}
+
+@test "RAM under pressure: the pool is neither evicted nor used" {
+    pagewalk run -q --ram 24M --hugepages 4 --json report -- sh -c \
+        '"$HUGE" map 4 touch 4 check & "$PAGES" 24 <&0; wait' <<<x
+    [ "$status" -eq 0 ]
+    [[ "$out" = *right* && "$out" = *"all there"* ]] || { echo "$out $err"; return 1; }
+    [ "$(counter report swap_pages_out)" -gt 1000 ]
+}
+
+@test "one walk fills one entry of 2 MiB" {
+    huge 0 "0,right" map 8 touch 8 check
+    local once=$(counter report walks)
+    huge 0 "0,right,right" map 8 touch 8 check check
+    [ $(($(counter report walks) - once)) -lt 256 ] # of 4096 with pages of 4 KiB
+}
+
+@test "--hugepages: what is not a number of pages, and what does not fit" {
+    fails 125 "not a number of huge pages of 2 MiB" --hugepages 1G:1 true
+    fails 125 "not a number of huge pages of 2 MiB" --hugepages -1 true
+    fails 125 "more than any RAM has" --hugepages 99999999999 true
+    fails 125 "the most is 7" --ram 16M --hugepages 8 true
+}
