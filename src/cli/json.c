@@ -86,6 +86,7 @@ static json_t *config_object(const struct pw_config *config)
     const char *engine = pw_config_get(config, "engine"), *swap = pw_config_get(config, "swap");
     const char *levels = pw_config_get(config, "levels");
     const char *page_size = pw_config_get(config, "page-size");
+    const char *hugepages = pw_config_get(config, "hugepages");
     const char *root = pw_config_get(config, "root");
     if (engine)
         json_object_set_new(object, "engine", json_text_of(engine));
@@ -95,6 +96,8 @@ static json_t *config_object(const struct pw_config *config)
         json_object_set_new(object, "page_size", json_text_of(page_size));
     if (page_size)
         json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "4096") != 0));
+    if (hugepages && strcmp(hugepages, "0") != 0)
+        json_object_set_new(object, "hugepages", integer(swap_bytes(hugepages)));
     if (swap)
         json_object_set_new(object, "swap_bytes", integer(swap_bytes(swap)));
     json_object_set_new(object, "policy", json_text_of(pw_config_get(config, "policy")));

@@ -141,10 +141,11 @@ struct result {
     uint64_t instructions;
 };
 
-/* The page size that *spec begins with, if it does; *spec is then what follows. */
+/* The page size that *spec begins with, if it does, "pool" for eight huge pages set aside; *spec is
+ * then what follows. */
 static const char *page_size_of(const char **spec)
 {
-    static const char *const sizes[] = {"thp", "2M", "madvise"};
+    static const char *const sizes[] = {"thp", "2M", "madvise", "pool"};
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         size_t len = strlen(sizes[i]);
         if (strncmp(*spec, sizes[i], len) == 0 && (*spec)[len] == ':') {
@@ -161,8 +162,10 @@ static void run(const char *ram, const char *spec, char *const argv[], struct re
     struct pw_system *system;
     struct pw_error error;
     const char *page_size = page_size_of(&spec);
+    bool has_pool = strcmp(page_size, "pool") == 0;
     if (pw_config_set(config, "ram", ram, &error) || pw_config_set(config, "tlb", spec, &error) ||
-        pw_config_set(config, "page-size", page_size, &error) ||
+        pw_config_set(config, "page-size", has_pool ? "4K" : page_size, &error) ||
+        pw_config_set(config, "hugepages", has_pool ? "8" : "0", &error) ||
         pw_config_set(config, "reproducible", "yes", &error) ||
         pw_system_create(config, &system, &error) || pw_spawn(system, argv, environ, &error) < 0 ||
         pw_run(system, &error)) {

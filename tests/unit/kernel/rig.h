@@ -31,6 +31,7 @@ struct rig_options {
     const char *policy; /* NULL: clock */
     unsigned levels;    /* 0: 4 */
     enum large_mode large;
+    uint64_t hugepages;
     enum readahead_kind readahead;
     const char *tlb; /* NULL: tiny */
 };
@@ -57,7 +58,8 @@ static inline struct rig *rig_create(struct rig_options options)
                                     .seed = 1,
                                     .swap = swap,
                                     .readahead = options.readahead,
-                                    .large = options.large};
+                                    .large = options.large,
+                                    .hugepages = options.hugepages};
     assert_int_equal(kernel_create(&rig->machine, &kernel, &rig->kernel), 0);
     return rig;
 }
