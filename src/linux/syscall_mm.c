@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mempolicy.h>
+#include <linux/magic.h>
 #include <linux/mman.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -146,6 +148,13 @@ static int check_seals(int host, struct mapping *m)
     return 0;
 }
 
+/* Files of huge pages (MFD_HUGETLB): as with an empty pool. */
+static bool is_huge(int host)
+{
+    struct statfs fs;
+    return fstatfs(host, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC;
+}
+
 static int map_file(struct task *task, int fd, struct mapping *m)
 {
     const struct fd_entry *entry = fd_entry(task->process->fds, fd);
@@ -164,7 +173,7 @@ static int map_file(struct task *task, int fd, struct mapping *m)
     }
     if (!S_ISREG(st.st_mode))
         return -ENODEV;
-    error = check_seals(entry->host, m);
+    error = is_huge(entry->host) ? -ENOMEM : check_seals(entry->host, m);
     if (error)
         return error;
     bool writable = m->is_shared && m->request.max_prot & PROT_WRITE;
