@@ -150,16 +150,32 @@ static enum fault_result copy(struct space *space, const struct region *region, 
     return anon->refs == 1 ? FAULT_DONE : FAULT_BUS_ADRERR;
 }
 
-static void map(struct space *space, uint64_t place, unsigned prot)
+static void map(struct space *space, uint64_t place, struct frame *first, unsigned prot)
 {
     struct kernel *kernel = space->kernel;
     vaddr_t start = vaddr(place << HUGE_SHIFT), end = vaddr((place + 1) << HUGE_SHIFT);
-    const struct anon *anon = first_anon(space, place);
-    struct frame *first = frame_get(&kernel->frames, slot_pfn(anon->slot));
-    if (anon->refs > 1)
-        prot &= ~(unsigned)PROT_MASK_W;
     pagetable_unmap_range(kernel, &space->table, start, end);
     pagetable_map_large(kernel, &space->table, start, first, prot);
+    kernel->machine->now->hugetlb_faults++;
+}
+
+static enum fault_result fault_shared(struct space *space, const struct region *region,
+                                      uint64_t place, unsigned prot)
+{
+    uint64_t index = region_object_index(region, place << HUGE_SHIFT);
+    struct frame *first = object_huge_page(space->kernel, region->object, index);
+    if (!first)
+        return FAULT_BUS_ADRERR;
+    map(space, place, first, prot);
+    return FAULT_DONE;
+}
+
+static void map_private(struct space *space, uint64_t place, unsigned prot)
+{
+    const struct anon *anon = first_anon(space, place);
+    if (anon->refs > 1)
+        prot &= ~(unsigned)PROT_MASK_W;
+    map(space, place, frame_get(&space->kernel->frames, slot_pfn(anon->slot)), prot);
 }
 
 enum fault_result hugetlb_fault(struct space *space, const struct region *region, vaddr_t va,
@@ -168,6 +184,8 @@ enum fault_result hugetlb_fault(struct space *space, const struct region *region
     uint64_t place = va.v >> HUGE_SHIFT;
     const struct anon *anon = first_anon(space, place);
     enum fault_result result = FAULT_DONE;
+    if (region->object)
+        return fault_shared(space, region, place, prot);
     if (note_at(space, place) == HUGETLB_LOST)
         return FAULT_BUS_ADRERR;
     if (!anon)
@@ -176,7 +194,6 @@ enum fault_result hugetlb_fault(struct space *space, const struct region *region
         result = copy(space, region, place, was_copied);
     if (result != FAULT_DONE)
         return result;
-    map(space, place, prot);
-    space->kernel->machine->now->hugetlb_faults++;
+    map_private(space, place, prot);
     return FAULT_DONE;
 }

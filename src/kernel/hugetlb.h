@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Regions of huge pages, mmap(2)'s MAP_HUGETLB: private memory whose pages come from the pool
+ * Regions of huge pages, mmap(2)'s MAP_HUGETLB: memory whose pages come from the pool
  * (hugetlb_pool.h), 2 MiB at a time, and go back to it. They are never split, moved or evicted.
+ * Those of shared memory are its object's (object_huge.c); the rest is about private memory.
  *
  * A huge page is FRAME_BLOCK anons in one block of the pool, mapped as a large page (pagetable.h).
  * All that happens to it happens to the whole: regions begin and end at multiples of its length,

@@ -79,6 +79,22 @@ void object_put(struct kernel *kernel, struct object *object)
     free(object);
 }
 
+void object_insert(struct kernel *kernel, struct object *object, uint64_t index,
+                   struct frame *frame)
+{
+    if (slot_kind(slot_at(object, index)) == SLOT_EMPTY)
+        kernel_page_born(kernel);
+    frame->kind = FRAME_OBJECT;
+    frame->owner = (uint64_t)(uintptr_t)object;
+    frame->index = index;
+    if (!object->ops->has_home)
+        frame->flags |= FRAME_DIRTY;
+    radix_set(&object->pages, index, slot_frame(frame_pfn(&kernel->frames, frame)).bits);
+    if (object->is_locked)
+        frame_wire(kernel, frame);
+    frame_activate(kernel, frame);
+}
+
 /* Reads the page into a new frame, which becomes its place. */
 static int bring_in(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot,
                     struct frame **out, bool *was_read)
@@ -92,16 +108,7 @@ static int bring_in(struct kernel *kernel, struct object *object, uint64_t index
         frame_give(kernel, frame);
         return error;
     }
-    if (slot_kind(slot) == SLOT_EMPTY)
-        kernel_page_born(kernel);
-    frame->owner = (uint64_t)(uintptr_t)object;
-    frame->index = index;
-    if (!object->ops->has_home)
-        frame->flags |= FRAME_DIRTY;
-    radix_set(&object->pages, index, slot_frame(pfn).bits);
-    if (object->is_locked)
-        frame_wire(kernel, frame);
-    frame_activate(kernel, frame);
+    object_insert(kernel, object, index, frame);
     *out = frame;
     return 0;
 }

@@ -4,6 +4,7 @@
  * frame, whoever maps it.
  *   file    pages come from and go to a file of the host (object_file.c); one object per inode
  *   shared  anonymous shared memory: pages start as zeros and go to swap (object_shared.c)
+ *   huge    anonymous shared memory in huge pages of the pool (object_huge.c)
  * A region without an object has zeros below.
  *
  * Invariants: O1  slot FRAME: the frame's kind is FRAME_OBJECT, its owner and index this place
@@ -48,7 +49,8 @@ struct object {
     uint32_t refs;
     uint32_t number;                /* its identity */
     struct radix pages;             /* index -> slot_t.bits */
-    uint64_t npages;                /* shared: its length, in pages; file: not used */
+    uint64_t npages;                /* shared, huge: its length, in pages; file: not used */
+    uint64_t npromised;             /* huge: huge pages of the pool that it may still take */
     uint64_t committed;             /* pages charged to commit */
     bool is_locked;                 /* its pages stay in RAM: each has a wire (SHM_LOCK) */
     struct object_watcher *watcher; /* NULL: nobody */
@@ -58,6 +60,11 @@ struct object {
 
 /* A new object without pages, with one reference. For the kinds' own constructors. */
 struct object *object_create(struct kernel *kernel, const struct object_ops *ops, void *backing);
+
+/* The frame has the content of a page that is in no other. For those constructors too.
+ * => the frame is taken */
+void object_insert(struct kernel *kernel, struct object *object, uint64_t index,
+                   struct frame *frame);
 
 struct object *object_get(struct object *object);
 /* The last reference writes dirty pages back and frees everything. => not mapped then */
@@ -125,5 +132,13 @@ bool object_any_file(const struct kernel *kernel);
 
 /* Shared anonymous memory of `npages`. Errors: -ENOMEM by commit limit. */
 int object_shared(struct kernel *kernel, uint64_t npages, bool reserve, struct object **out);
+
+/* The same in huge pages; `reserve`: all are promised to it. Errors: -ENOMEM: the pool has too few.
+ */
+int object_huge(struct kernel *kernel, uint64_t npages, bool reserve, struct object **out);
+/* The first frame of its huge page that begins at page `index`, made if it is absent; NULL: the
+ * pool is empty, or that is beyond its end. => made by object_huge(), index a multiple of
+ * FRAME_BLOCK */
+struct frame *object_huge_page(struct kernel *kernel, struct object *object, uint64_t index);
 
 #endif

@@ -726,13 +726,18 @@ static bool leaf_is_valid(struct census *census, vaddr_t va, uint64_t pte)
            has_rmap(frame, census->table->root.asid, va);
 }
 
+static bool can_be_large(const struct frame *frame)
+{
+    return frame->kind == FRAME_ANON || frame->flags & FRAME_POOLED;
+}
+
 /* G4, but for what it shares with all tables. */
 static bool large_is_valid(const struct census *census, uint64_t pte, pfn_t leaf_table)
 {
     for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
         uint64_t small = *entry_at(census->kernel, leaf_table, vaddr(i * PTE_LEN), 1);
         if (small >> PAGE_SHIFT != (pte >> PAGE_SHIFT) + i || ((small ^ pte) & (PTE_P | PTE_W)) ||
-            frame_get(&census->kernel->frames, pte_pfn(small))->kind != FRAME_ANON)
+            !can_be_large(frame_get(&census->kernel->frames, pte_pfn(small))))
             return false;
     }
     return true;

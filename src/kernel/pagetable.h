@@ -63,7 +63,7 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table);
 void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
                    unsigned prot);
 
-/* Maps the FRAME_BLOCK frames from `first` on, of kind ANON, as a large page.
+/* Maps the FRAME_BLOCK frames from `first` on, of kind ANON or of the pool, as a large page.
  * => nothing is mapped in its 2 MiB; as pagetable_map() */
 void pagetable_map_large(struct kernel *kernel, struct pagetable *table, vaddr_t va,
                          struct frame *first, unsigned prot);

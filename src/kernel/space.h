@@ -124,7 +124,7 @@ static inline uint64_t space_resident(const struct space *space)
  * which would be of no use to others. */
 static inline uint64_t space_footprint(const struct space *space)
 {
-    return space->amap.anons.count - space->table.npooled + space->table.nobjects +
+    return space->amap.anons.count + space->table.nobjects - space->table.npooled +
            space->table.ntables;
 }
 

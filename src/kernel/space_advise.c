@@ -69,7 +69,7 @@ static int check_free(const struct region *region)
 
 static int check_remove(const struct region *region)
 {
-    if (check_unlocked(region) || !region->object)
+    if (check_evictable(region) || !region->object)
         return -EINVAL;
     return (region->flags & REGION_SHARED) && (region->prot & PROT_MASK_W) ? 0 : -EACCES;
 }

@@ -37,6 +37,8 @@ static int check_kind(const struct space_map_request *request, uint64_t npages)
     if ((request->region_flags & REGION_GROWSDOWN) &&
         (request->object || (request->region_flags & REGION_SHARED)))
         return -EINVAL;
+    if (request->region_flags & REGION_HUGETLB && request->object_page % FRAME_BLOCK)
+        return -EINVAL;
     if (request->object &&
         (npages > OBJECT_PAGES_MAX || request->object_page > OBJECT_PAGES_MAX - npages))
         return -EOVERFLOW;

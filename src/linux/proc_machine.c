@@ -35,8 +35,9 @@ static void count_frames(const struct kernel *kernel, struct frame_use *out)
     for (pfn_t pfn = 1; pfn < kernel->frames.fresh; pfn++) {
         const struct frame *frame = frame_get(&kernel->frames, pfn);
         uint64_t dev, ino;
-        if (frame->kind == FRAME_ANON && !(frame->flags & FRAME_POOLED))
-            out->anonymous++;
+        if (frame->flags & FRAME_POOLED)
+            continue;
+        out->anonymous += frame->kind == FRAME_ANON;
         if (frame->kind != FRAME_OBJECT)
             continue;
         bool is_file = object_is_file((const struct object *)frame->owner, &dev, &ino);

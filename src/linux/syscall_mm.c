@@ -101,6 +101,14 @@ static int map_shared_memory(struct task *task, struct mapping *m)
     return object_shared(kernel, len >> PAGE_SHIFT, reserve, &m->request.object);
 }
 
+static int map_shared_huge(struct task *task, uint64_t flags, struct mapping *m)
+{
+    uint64_t mask = region_granule(REGION_HUGETLB) - 1;
+    uint64_t npages = ((m->request.len + mask) & ~mask) >> PAGE_SHIFT;
+    return object_huge(task->process->system->kernel, npages, !(flags & MAP_NORESERVE),
+                       &m->request.object);
+}
+
 static bool is_dev_zero(const struct stat *st)
 {
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 5);
@@ -194,7 +202,7 @@ static int check_mmap(const uint64_t args[6])
     return 0;
 }
 
-/* Huge pages: of 2 MiB, private, and not of files. The other kinds have pools that are empty. */
+/* Huge pages: of 2 MiB, and not of files. The pool of another size is empty. */
 static int decode_huge(uint64_t flags, struct mapping *m)
 {
     const uint64_t size_shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
@@ -202,12 +210,13 @@ static int decode_huge(uint64_t flags, struct mapping *m)
         return 0;
     if (!(flags & MAP_ANONYMOUS))
         return -EINVAL;
-    if (size_shift == MAP_HUGE_1GB >> MAP_HUGE_SHIFT || m->is_shared)
+    if (size_shift == MAP_HUGE_1GB >> MAP_HUGE_SHIFT)
         return -ENOMEM;
     if ((size_shift && size_shift != MAP_HUGE_2MB >> MAP_HUGE_SHIFT) || flags & MAP_GROWSDOWN)
         return -EINVAL;
     m->request.region_flags |= REGION_HUGETLB;
-    m->request.region_flags |= flags & MAP_NORESERVE ? 0 : REGION_HUGETLB_OWNER;
+    if (!m->is_shared && !(flags & MAP_NORESERVE))
+        m->request.region_flags |= REGION_HUGETLB_OWNER;
     m->request.name = "/anon_hugepage (deleted)";
     return 0;
 }
@@ -217,7 +226,9 @@ static int make_object(struct task *task, const uint64_t args[6], struct mapping
     if (!(args[3] & MAP_ANONYMOUS))
         return map_file(task, (int)args[4], m);
     m->request.object_page = 0;
-    return m->is_shared ? map_shared_memory(task, m) : 0;
+    if (!m->is_shared)
+        return 0;
+    return args[3] & MAP_HUGETLB ? map_shared_huge(task, args[3], m) : map_shared_memory(task, m);
 }
 
 int64_t sys_mmap(struct task *task, const uint64_t args[6])

@@ -46,7 +46,7 @@ int64_t sys_shmget(struct task *task, const uint64_t args[6])
     if (segment)
         rc = len > segment->len ? -EINVAL : 0;
     else if (flags & SHM_HUGETLB)
-        rc = -ENOMEM; /* the pool of huge pages is empty */
+        rc = -ENOMEM; /* as with an empty pool: segments have none of it */
     else
         rc = shm_create(task, key, len, flags, &segment);
     return rc < 0 ? rc : segment->ipc.id;

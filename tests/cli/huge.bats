@@ -43,6 +43,14 @@ huge() {
     huge 0 "0,kept signal 7,parent 55,8 0 0" map 8 touch 8 keep show
 }
 
+@test "shared huge pages are the same for a child, and outlive neither" {
+    # The child's 99 is there, so what touch stored is not.
+    huge 0 "0,8 8 3,8 6 1,2048 4096 0 0,child status 7,wrong,8 6 1,0,8 8 0" \
+        shared 3 show touch 2 show smaps fork check show unmap show
+    huge 0 "0,kept status 55,parent 55,8 0 0,12" shared 8 touch 8 keep show shared 1
+    huge 0 "0,22 22 22 22 22 22 22 22,moved 1,right,0,right,8 6 1" shared 3 touch 2 odd move check drop check show
+}
+
 @test "no call cuts a huge page; whole ones can be moved and dropped" {
     huge 0 "0,22 22 22 22 22 22 22 22,right" map 3 touch 2 odd check
     huge 0 "0,moved 1,8 6 1,right,0,8 7 1,0,8 8 0" map 3 touch 2 move show check drop show unmap show

@@ -2,6 +2,7 @@
 /*
  * The guest of huge.bats: words on the command line are done in order.
  *   map N, noreserve N     mmap N huge pages of 2 MiB; says 0 or the error
+ *   shared N               the same with MAP_SHARED
  *   flags HEX              mmap one page with these flags more; says 0 or the error
  *   touch N, read N        the first N pages, a byte each
  *   check                  what touch stored is there, all else is zero
@@ -28,8 +29,9 @@ static size_t npages, ntouched;
 
 static int map(size_t n, int flags)
 {
+    int type = flags & MAP_SHARED ? 0 : MAP_PRIVATE;
     memory = mmap(NULL, n * HUGE_LEN - 5000, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | flags, -1, 0);
+                  type | MAP_ANONYMOUS | MAP_HUGETLB | flags, -1, 0);
     npages = n;
     return memory == MAP_FAILED ? errno : (int)((size_t)memory % HUGE_LEN);
 }
@@ -178,6 +180,8 @@ int main(int argc, char **argv)
         const char *word = argv[i];
         if (!strcmp(word, "map"))
             printf("%d\n", map((size_t)atol(argv[++i]), 0));
+        else if (!strcmp(word, "shared"))
+            printf("%d\n", map((size_t)atol(argv[++i]), MAP_SHARED));
         else if (!strcmp(word, "noreserve"))
             printf("%d\n", map((size_t)atol(argv[++i]), MAP_NORESERVE));
         else if (!strcmp(word, "flags"))

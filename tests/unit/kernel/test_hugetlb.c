@@ -190,6 +190,52 @@ static void test_locks_are_not_for_them(void **state)
     fixture_destroy(&f);
 }
 
+static void test_shared_pages_are_the_objects(void **state)
+{
+    struct fixture f = make();
+    struct object *object, *none;
+    (void)state;
+    assert_int_equal(object_huge(f.kernel, 4 * FRAME_BLOCK, true, &none), -ENOMEM);
+    assert_int_equal(object_huge(f.kernel, 2 * FRAME_BLOCK, true, &object), 0);
+    unsigned flags = REGION_HUGETLB | REGION_SHARED;
+    assert_int_equal(map_object(&f, H(0), FRAME_BLOCK, RW, flags, object, 1), -EINVAL);
+    assert_int_equal(map_object(&f, H(0), 3 * FRAME_BLOCK, RW, flags, object, 0), 0);
+    assert_pool(&f, 3, 2);
+    assert_int_equal(poke(&f, H(1) + 9, 4), 0);
+    struct fixture child = fork_of(&f);
+    assert_int_equal(peek(&child, H(1) + 9), 4);
+    assert_int_equal(poke(&child, H(0) + 9, 5), 0);
+    assert_int_equal(peek(&f, H(0) + 9), 5);
+    assert_pool(&f, 1, 0);
+    fixture_check(&child);
+    assert_int_equal(f.rig->counters.faults_cow, 0);
+    assert_int_equal(fault_handle(f.space, vaddr(H(2)), MMU_LOAD), FAULT_BUS_ADRERR);
+    assert_int_equal(space_advise(f.space, vaddr(H(0)), HUGE, MADV_DONTNEED), 0);
+    assert_int_equal(space_advise(f.space, vaddr(H(0)), HUGE, MADV_REMOVE), -EINVAL);
+    assert_int_equal(peek(&f, H(0) + 9), 5);
+    object_put(f.kernel, object);
+    assert_int_equal(space_unmap(f.space, vaddr(H(0)), 3 * HUGE), 0);
+    assert_pool(&f, 1, 0);
+    space_put(child.space);
+    assert_pool(&f, POOL, 0);
+    fixture_destroy(&f);
+}
+
+static void test_what_is_promised_to_an_object_ends_with_it(void **state)
+{
+    struct fixture f = make();
+    struct object *object;
+    (void)state;
+    assert_int_equal(object_huge(f.kernel, FRAME_BLOCK + 1, true, &object), 0);
+    assert_pool(&f, 3, 2);
+    object_put(f.kernel, object);
+    assert_pool(&f, 3, 0);
+    assert_int_equal(object_huge(f.kernel, 9 * FRAME_BLOCK, false, &object), 0);
+    assert_pool(&f, 3, 0);
+    object_put(f.kernel, object);
+    fixture_destroy(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +247,8 @@ int main(void)
         cmocka_unit_test(test_nothing_cuts_a_page),
         cmocka_unit_test(test_a_move_takes_pages_and_promises_along),
         cmocka_unit_test(test_locks_are_not_for_them),
+        cmocka_unit_test(test_shared_pages_are_the_objects),
+        cmocka_unit_test(test_what_is_promised_to_an_object_ends_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
