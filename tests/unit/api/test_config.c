@@ -234,6 +234,11 @@ static void the_rest(void **state)
     accept("page-size", "2m", "2M");
     refuse("page-size", "1G", "not built into this pagewalk: use 4K, 2M, madvise or thp");
     refuse("page-size", "THP", "not built into this pagewalk: use 4K, 2M, madvise or thp");
+    accept("hugepages", "7", "7");
+    accept("hugepages", "2M:8", "8");
+    refuse("hugepages", "1G:1", "not a number of huge pages of 2 MiB: write N or 2M:N");
+    refuse("hugepages", "2M:", "not a number of huge pages of 2 MiB: write N or 2M:N");
+    refuse("hugepages", "536870912", "more than any RAM has");
     refuse("engine", "kvm", "not built into this pagewalk: use vex");
     refuse("engine", "qemu", "use vex");
     accept("code-cache", "64M", "67108864");
