@@ -69,9 +69,8 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
         .cpu = {.engine = CPU_ENGINE_VEX,
                 .code_cache_len = config->code_cache_len,
                 .reproducible = config->reproducible,
-                .check_each_access = recorder != NULL,
-                .trace = recorder ? recorder_access : NULL,
-                .trace_context = recorder},
+                .log = recorder ? recorder_log : NULL,
+                .log_context = recorder},
     };
     if (options.nframes < RAM_FRAMES_MIN)
         return error_set(error, EINVAL, "ram: too small for a program: the least is %uK",

@@ -99,11 +99,11 @@ PY
     head -c 1000 trace >cut
     says "byte 1000: the trace ends too early" cut
     { head -c 500 trace; printf X; tail -c +502 trace; } >damaged
-    says "the block that ends here is damaged: its checksum differs" damaged
+    says "the block at byte 12 is damaged: its checksum differs" damaged
     { cat trace; echo; } >longer
     says "something follows the end of the trace" longer
     printf 'pagewalk\377\0\0\0' >newer
-    says "it has version 255; this pagewalk reads version 1" newer
+    says "it has version 255; this pagewalk reads version 2" newer
     zstd -q trace
     pagewalk replay trace.zst
     [ "$status" -eq 0 ]

@@ -27,6 +27,7 @@ static struct vex_site *site_of(const struct cpu_engine *engine, const struct ve
 /* What the block has retired before the instruction. */
 static void settle(struct cpu *cpu, const struct vex_site *site)
 {
+    vex_log_site(cpu, site);
     cpu->meter.accesses += site->amounts.loads + ((uint32_t)site->amounts.stores << 16);
     __atomic_fetch_sub(&cpu->meter.budget, site->amounts.insns, __ATOMIC_RELAXED);
 }
