@@ -221,8 +221,10 @@ void recorder_log(void *context, uint16_t space, const uint64_t *words, const ui
 {
     struct recorder *recorder = context;
     uint64_t *notes = cpu_log_notes(recorder->machine);
-    if (recorder->writer)
+    if (recorder->writer) {
         pagetrace_write_space(recorder->writer, space);
+        words = pagetrace_write_expected(recorder->writer, notes, words, end);
+    }
     while (words < end) {
         if ((words[0] & CPU_LOG_MOVES) == CPU_LOG_MOVES) {
             tell_moves(recorder, space, count_of(words[0]), vaddr(words[1]), vaddr(words[2]));
