@@ -53,9 +53,11 @@ void pw_curve_destroy(struct pw_curve *curve)
 static void use(void *context, const struct trace_ref *ref)
 {
     struct pw_curve *curve = context;
+    if (ref->kind > TRACE_GONE)
+        return;
     lrustack_use(curve->stack, ref);
     workingset_use(curve->set, ref);
-    if (ref->kind == TRACE_GONE || (ref->flags & (TRACE_REST | TRACE_KERNEL)))
+    if (!trace_is_reference(ref) || (ref->flags & (TRACE_REST | TRACE_KERNEL)))
         return;
     *(ref->kind == TRACE_FETCH ? &curve->instructions : &curve->accesses) += ref->count;
 }
@@ -156,7 +158,8 @@ static void watch(struct pw_system *system)
     curve->stack = lrustack_create_below(TLB_RECENT);
     system->curve = curve;
     tlb_watch(system->machine->tlb, &watch);
-    system->kernel->watch = (struct kernel_watch){kernel_uses, pages_go, system};
+    system->kernel->watch =
+        (struct kernel_watch){.access = kernel_uses, .gone = pages_go, .context = system};
 }
 
 static void unwatch(struct pw_system *system)

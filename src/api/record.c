@@ -117,6 +117,23 @@ void recorder_gone(void *context, uint16_t space, vaddr_t va, uint64_t npages)
     }
 }
 
+static void tell_event(struct recorder *recorder, uint16_t space, vaddr_t va, enum trace_kind kind)
+{
+    struct trace_ref ref = {
+        .page = vaddr_vpn(va), .count = 1, .space = space, .kind = (uint8_t)kind};
+    tell(recorder, &ref);
+}
+
+void recorder_flushed(void *context, uint16_t space, vaddr_t va, uint64_t npages)
+{
+    tell_event(context, space, va, npages ? TRACE_FLUSH : TRACE_FLUSH_SPACE);
+}
+
+void recorder_read_only(void *context, uint16_t space, vaddr_t va)
+{
+    tell_event(context, space, va, TRACE_READ_ONLY);
+}
+
 /* ---- the log: accesses ---- */
 
 static uint64_t count_of(uint64_t word)
@@ -129,6 +146,11 @@ static void tell_logged_access(struct recorder *recorder, uint16_t space, uint64
     unsigned flags = (word & CPU_LOG_UPDATES ? TRACE_UPDATES : 0) |
                      (word & CPU_LOG_UNDONE ? TRACE_REST : 0);
     uint64_t count = count_of(word);
+    if (word & CPU_LOG_FAULT) {
+        if ((word & CPU_LOG_KIND) == MMU_STORE)
+            tell_event(recorder, space, va, TRACE_DENIED);
+        return;
+    }
     unsigned len = (unsigned)(word >> CPU_LOG_LEN_SHIFT & UINT16_MAX);
     while (count > 0) {
         uint32_t some = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;

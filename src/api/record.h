@@ -27,6 +27,8 @@ void recorder_attach(struct recorder *recorder, const struct machine *machine);
 
 /* What struct kernel_watch takes, with the recorder as context. */
 void recorder_gone(void *context, uint16_t space, vaddr_t va, uint64_t npages);
+void recorder_flushed(void *context, uint16_t space, vaddr_t va, uint64_t npages);
+void recorder_read_only(void *context, uint16_t space, vaddr_t va);
 void recorder_kernel_access(void *context, uint16_t space, vaddr_t va, enum mmu_access access);
 
 #endif

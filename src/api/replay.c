@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/config.h"
 #include "api/error.h"
@@ -72,22 +73,49 @@ static int read_source(struct source *source, struct pw_error *error)
 /* ---- machines ---- */
 
 static int create_machine(const struct pw_config *config, const struct policy_ops *ops,
-                          uint64_t nframes, struct replay **out, struct pw_error *error)
+                          uint64_t nframes, const struct source *source, struct replay **out,
+                          struct pw_error *error)
 {
-    struct replay_options options = {
-        .nframes = nframes, .tlb = config->tlb, .policy = ops, .seed = config->seed};
+    bool is_ours = strcmp(trace_format(source->trace), "page") == 0;
+    struct replay_options options = {.nframes = nframes,
+                                     .tlb = config->tlb,
+                                     .policy = ops,
+                                     .seed = config->seed,
+                                     .is_told_of_flushes = is_ours};
     int result = replay_create(&options, out);
     if (result < 0)
         return error_set(error, -result, "ram: the host cannot reserve address space for it");
     return 0;
 }
 
+static bool use_event(struct replay *machine, const struct trace_ref *event)
+{
+    vaddr_t va = vaddr(event->page << PAGE_SHIFT);
+    switch ((enum trace_kind)event->kind) {
+    case TRACE_GONE:
+        replay_drop(machine, event->space, va, event->count);
+        return true;
+    case TRACE_FLUSH:
+        replay_flush(machine, event->space, va);
+        return true;
+    case TRACE_FLUSH_SPACE:
+        replay_flush_space(machine, event->space);
+        return true;
+    case TRACE_READ_ONLY:
+        replay_read_only(machine, event->space, va);
+        return true;
+    default:
+        return replay_denied(machine, event->space, va);
+    }
+}
+
 static bool use_batch(struct replay *machine, const struct source *source, int n)
 {
     for (int i = 0; i < n; i++) {
         const struct trace_ref *from = &source->refs[i];
-        if (from->kind == TRACE_GONE) {
-            replay_drop(machine, from->space, vaddr(from->page << PAGE_SHIFT), from->count);
+        if (!trace_is_reference(from)) {
+            if (!use_event(machine, from))
+                return false;
             continue;
         }
         struct replay_ref ref = {.va = vaddr(from->page << PAGE_SHIFT),
@@ -125,9 +153,9 @@ int pw_replay_run(const struct pw_config *config, const char *trace, struct pw_r
 {
     CHECK(config->use == PW_REPLAY);
     struct pw_replay *replay = x_calloc(1, sizeof(*replay));
-    if (create_machine(config, config->policy, config->ram_len >> PAGE_SHIFT, &replay->machine,
-                       error) < 0 ||
-        open_source(config, config->policy, trace, &replay->source, error) < 0 ||
+    if (open_source(config, config->policy, trace, &replay->source, error) < 0 ||
+        create_machine(config, config->policy, config->ram_len >> PAGE_SHIFT, &replay->source,
+                       &replay->machine, error) < 0 ||
         use_all(&replay->source, &replay->machine, 1, error) < 0) {
         pw_replay_destroy(replay);
         return -1;
@@ -204,7 +232,7 @@ int replay_sizes(const struct pw_config *config, const char *trace, const struct
     struct replay **machines = x_calloc(n, sizeof(struct replay *));
     int result = open_source(config, ops, trace, source, error);
     for (size_t i = 0; i < n && result == 0; i++)
-        result = create_machine(config, ops, frames[i], &machines[i], error);
+        result = create_machine(config, ops, frames[i], source, &machines[i], error);
     if (result == 0)
         result = replay_all(source, machines, n, faults, error);
     for (size_t i = 0; i < n; i++)

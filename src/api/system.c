@@ -133,7 +133,8 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     }
     if (system->recorder)
         system->kernel->watch =
-            (struct kernel_watch){recorder_kernel_access, recorder_gone, system->recorder};
+            (struct kernel_watch){recorder_kernel_access, recorder_gone, system->recorder,
+                                  recorder_flushed, recorder_read_only};
     *out = system;
     return 0;
 }

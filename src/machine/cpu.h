@@ -78,7 +78,8 @@ struct cpu_options {
 };
 
 /*
- * The log: instructions that retired and their data accesses, in order, as records of 64-bit words.
+ * The log: instructions that retired and their data accesses, in order, as records of 64-bit words;
+ * and what the TLB was asked in vain.
  *
  *      number, addresses              a stretch of code (cpu_log_stretch()) and, for each address
  *                                     that it says it needs, that of a byte on the page
@@ -90,7 +91,8 @@ struct cpu_options {
 enum {
     CPU_LOG_KIND = 3,         /* enum mmu_access */
     CPU_LOG_UPDATES = 1 << 2, /* a load whose instruction stores to the same place */
-    CPU_LOG_UNDONE = 1 << 3,  /* a fetch whose instruction has not retired, only a part of it */
+    CPU_LOG_UNDONE = 1 << 3,  /* looked up by an instruction that then faulted: nothing retired */
+    CPU_LOG_FAULT = 1 << 4,   /* no access, but the page fault of one whose page was there */
     CPU_LOG_LEN_SHIFT = 8,    /* 16 bits: bytes of the access, which may lie on two pages */
     CPU_LOG_COUNT_SHIFT = 24, /* 38 bits */
 };

@@ -371,7 +371,7 @@ const uint64_t *pagetrace_write_expected(struct pagetrace_writer *writer, const 
 
 static void count(struct totals *totals, const struct trace_ref *ref)
 {
-    if ((ref->flags & (TRACE_REST | TRACE_KERNEL)) || ref->kind == TRACE_GONE)
+    if (ref->flags & (TRACE_REST | TRACE_KERNEL))
         return;
     if (ref->kind == TRACE_FETCH)
         totals->instructions += ref->count;
@@ -390,19 +390,33 @@ void pagetrace_write_space(struct pagetrace_writer *writer, uint16_t space)
     writer->space = space;
 }
 
-void pagetrace_write(struct pagetrace_writer *writer, const struct trace_ref *ref)
+static void put_reference(struct pagetrace_writer *writer, const struct trace_ref *ref)
 {
     enum { KIND_BITS = 2, HAS_COUNT = 0x80 };
-    pagetrace_write_space(writer, ref->space);
     put_token(writer, PAGETRACE_REF);
     put(writer, (unsigned)ref->flags << KIND_BITS | ref->kind | (ref->count > 1 ? HAS_COUNT : 0));
-    if (ref->kind == TRACE_GONE)
-        put_distance(writer, ref->page);
-    else
-        put_page(writer, ref->page);
+    put_page(writer, ref->page);
     if (ref->count > 1)
         put_number(writer, ref->count);
     count(&writer->now, ref);
+}
+
+static void put_event(struct pagetrace_writer *writer, const struct trace_ref *ref)
+{
+    put_token(writer, PAGETRACE_SPECIAL);
+    put(writer, PAGETRACE_EVENTS + ref->kind - TRACE_GONE);
+    put_distance(writer, ref->page);
+    if (ref->kind == TRACE_GONE)
+        put_number(writer, ref->count);
+}
+
+void pagetrace_write(struct pagetrace_writer *writer, const struct trace_ref *ref)
+{
+    pagetrace_write_space(writer, ref->space);
+    if (trace_is_reference(ref))
+        put_reference(writer, ref);
+    else
+        put_event(writer, ref);
     end_if_full(writer);
 }
 

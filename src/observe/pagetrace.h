@@ -56,8 +56,8 @@ enum pagetrace_token {
      * from the next code page, TRACE_REST; d: how often it is fetched, or which of the pages; 15: a
      * number follows, d is that much more. */
     PAGETRACE_DEFINE,
-    /* A reference on its own: a byte `fffff kk`, enum trace_kind and enum trace_flags; page; count,
-     * if bit 7 of the byte is set */
+    /* A reference on its own: a byte `fff kk`, enum trace_kind and enum trace_flags; page; a number,
+     * the count, if bit 7 of the byte is set */
     PAGETRACE_REF,
     PAGETRACE_SPECIAL, /* a byte follows, enum pagetrace_special */
 };
@@ -66,6 +66,9 @@ enum pagetrace_special {
     PAGETRACE_NOTHING,
     PAGETRACE_SPACE, /* a number follows: another address space */
     PAGETRACE_MOVES, /* page, page, number: so many times a load and a store */
+    /* From here on: what is no reference, of enum trace_kind TRACE_GONE on: page, as its distance to
+     * the newest; TRACE_GONE: a number, the count. */
+    PAGETRACE_EVENTS,
 };
 
 struct pagetrace_block {

@@ -19,7 +19,13 @@ enum trace_kind {
     TRACE_LOAD,
     TRACE_STORE,
     TRACE_FETCH,
-    TRACE_GONE, /* no reference: `count` pages from this one on cease to exist */
+    /* No references: */
+    TRACE_GONE, /* `count` pages from this one on cease to exist */
+    /* What a run's page tables and TLB went through: */
+    TRACE_FLUSH,       /* the TLB drops the page */
+    TRACE_FLUSH_SPACE, /* or all pages of the space; `page` means nothing */
+    TRACE_READ_ONLY,   /* from now on a store to the page is a page fault, once */
+    TRACE_DENIED,      /* there was such a fault; the store follows if the program goes on */
 };
 
 enum trace_flags {
@@ -28,7 +34,7 @@ enum trace_flags {
     TRACE_KERNEL = 1 << 2,  /* by the kernel, for a system call: no access of the program */
 };
 
-/* `count` references in a row of one kind to one page (but see TRACE_GONE). */
+/* `count` references in a row of one kind to one page; or what is no reference. */
 struct trace_ref {
     uint64_t page;  /* number; canonical: of 52 bits, sign extended from 36 */
     uint32_t count; /* at least 1 */
@@ -36,6 +42,11 @@ struct trace_ref {
     uint8_t kind;   /* enum trace_kind */
     uint8_t flags;  /* enum trace_flags */
 };
+
+static inline bool trace_is_reference(const struct trace_ref *ref)
+{
+    return ref->kind < TRACE_GONE;
+}
 
 struct trace;
 

@@ -416,7 +416,7 @@ static void give_moves(struct page_reader *reader, struct batch *batch)
 
 static void count(struct page_reader *reader, const struct trace_ref *ref)
 {
-    if ((ref->flags & (TRACE_REST | TRACE_KERNEL)) || ref->kind == TRACE_GONE)
+    if (ref->flags & (TRACE_REST | TRACE_KERNEL))
         return;
     if (ref->kind == TRACE_FETCH)
         reader->instructions += ref->count;
@@ -434,15 +434,12 @@ static bool do_ref(struct page_reader *reader, struct batch *batch)
     if (!take_byte(reader, &byte))
         return false;
     unsigned kind = byte & KIND, flags = byte >> FLAGS_SHIFT & FLAGS;
-    if (kind == TRACE_GONE ? !take_distance(reader, &page) : !take_page(reader, &page))
+    if (kind > TRACE_FETCH || !take_page(reader, &page))
         return false;
     if ((byte & HAS_COUNT) &&
         (!take_number_below(reader, (uint64_t)UINT32_MAX + 1, &n) || n == 0))
         return false;
     if ((flags & TRACE_UPDATES) && kind != TRACE_LOAD)
-        return false;
-    if (kind == TRACE_GONE &&
-        (flags || !trace_is_address(page << TRACE_PAGE_SHIFT, n << TRACE_PAGE_SHIFT)))
         return false;
     give(reader, batch, page, (uint32_t)n, kind, flags);
     count(reader, &batch->refs[batch->n - 1]);
@@ -459,7 +456,19 @@ static bool do_moves(struct page_reader *reader)
     return true;
 }
 
-static bool do_special(struct page_reader *reader)
+/* `kind` is not trusted yet. */
+static bool do_event(struct page_reader *reader, struct batch *batch, unsigned kind)
+{
+    uint64_t page, n = 1;
+    if (kind > TRACE_DENIED || !take_distance(reader, &page) ||
+        (kind == TRACE_GONE && !take_number_below(reader, (uint64_t)UINT32_MAX + 1, &n)) ||
+        n == 0 || !trace_is_address(page << TRACE_PAGE_SHIFT, n << TRACE_PAGE_SHIFT))
+        return false;
+    give(reader, batch, page, (uint32_t)n, kind, 0);
+    return true;
+}
+
+static bool do_special(struct page_reader *reader, struct batch *batch)
 {
     uint8_t byte;
     uint64_t number;
@@ -476,7 +485,7 @@ static bool do_special(struct page_reader *reader)
     case PAGETRACE_MOVES:
         return do_moves(reader);
     default:
-        return false;
+        return do_event(reader, batch, (unsigned)byte - PAGETRACE_EVENTS + TRACE_GONE);
     }
 }
 
@@ -499,7 +508,7 @@ static bool do_token(struct page_reader *reader, struct batch *batch, int token)
     case PAGETRACE_REF:
         return do_ref(reader, batch);
     default:
-        return do_special(reader);
+        return do_special(reader, batch);
     }
 }
 

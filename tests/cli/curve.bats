@@ -94,6 +94,34 @@ PY
     [ "$(ls)" = "$(ls | grep -v '\.....*\.')" ] # no temporary file is left
 }
 
+# What a replay counts as the run did, if RAM is ample and the TLB is the same.
+SAME="instructions loads stores tlb_l1d_hits tlb_l1d_misses tlb_l1i_hits tlb_l1i_misses
+    tlb_l2_hits tlb_l2_misses tlb_flushes tlb_flushes_page tlb_flushes_space walks walk_reads
+    pwc_pd_hits pwc_pdpt_hits pwc_pml4_hits faults tables_peak"
+
+# replays_as_run TLB PROGRAM...: as recorded, and as run without recording.
+replays_as_run() {
+    local tlb=$1
+    shift
+    pagewalk record -q --reproducible --ram 256M --tlb "$tlb" --json live.json -o trace -- "$@"
+    pagewalk run -q --reproducible --ram 256M --tlb "$tlb" --json run.json -- "$@"
+    pagewalk replay -q --ram 256M --tlb "$tlb" --json replay.json trace
+    for name in $SAME; do
+        [ "$(counter live.json $name)" = "$(counter replay.json $name)" ] &&
+            [ "$(counter live.json $name)" = "$(counter run.json $name)" ] ||
+            { echo "$tlb $1 $name: $(counter run.json $name) $(counter live.json $name)" \
+                "$(counter replay.json $name)"; return 1; }
+    done
+}
+
+@test "a replay counts what the run counted" {
+    seq 3000 | shuf --random-source=<(yes) >numbers
+    for tlb in skylake tiny golden-cove l1d=4:4:fifo,l1i=3:3:tree-plru,l2=20:5:random; do
+        replays_as_run $tlb /usr/bin/sort -n numbers
+    done
+    replays_as_run zen4 sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done'
+}
+
 @test "a trace that is cut, damaged or foreign" {
     pagewalk record -q -o trace -- true
     head -c 1000 trace >cut

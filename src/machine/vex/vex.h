@@ -137,6 +137,8 @@ struct vex_site {
             uint16_t behind;  /* distance from the access to the last byte that is checked */
             uint16_t span;    /* bytes checked */
             uint16_t lookups; /* clock advance in the block before this access */
+            uint16_t ops;     /* operations of the block before this access, */
+            uint16_t checks;  /*   and addresses in its record */
             uint8_t last_reg; /* host register with the address of that last byte */
             uint8_t access;   /* enum mmu_access of the access */
         };
@@ -393,6 +395,9 @@ void vex_log_hand_over(struct cpu *cpu);
 void vex_log_hand_over_much(struct cpu *cpu);
 /* A block was left at a site by other ways than its exits' code. */
 void vex_log_site(struct cpu *cpu, const struct vex_site *site);
+/* The same, at a site of kind MISS whose access faults. => nothing is logged at the site again */
+void vex_log_attempt(struct cpu *cpu, const struct vex_site *site);
+void vex_log_fault(struct cpu *cpu); /* cpu->why ended the run */
 /* One access, or `count` in a row on one page, of an instruction that is done step by step: its
  * fetch comes first. */
 void vex_log_access(struct cpu *cpu, vaddr_t va, unsigned len, uint64_t count,

@@ -119,6 +119,8 @@ static void new_miss_site(struct vex_pass *p, const struct vex_group *group,
     site->behind = (uint16_t)(group->high - 1 - a->key.disp);
     site->span = (uint16_t)(group->high - group->low);
     site->lookups = p->now.clock;
+    site->ops = p->now.ops;
+    site->checks = p->now.checks;
     site->access = a->intent;
     site->writes = group->writes;
     site->open = any_open(p);

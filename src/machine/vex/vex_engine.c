@@ -452,6 +452,7 @@ void cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, struct cpu_
     set_x87_control(X87_CONTROL_HOST);
     __atomic_store_n(&cpu->engine->running, NULL, __ATOMIC_RELAXED);
     drain(cpu);
+    vex_log_fault(cpu);
     vex_log_hand_over(cpu);
     tlb_set_clock(cpu->engine->machine->tlb, NULL);
     *why = cpu->why;

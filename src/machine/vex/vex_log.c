@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/lazy.h"
 #include "base/xalloc.h"
+#include "machine/pte.h"
 #include "machine/vex/vex_ir.h"
 
 /* A slice writes less than what lies behind TOO_MUCH, string instructions excepted; those hand over
@@ -143,6 +144,40 @@ void vex_log_site(struct cpu *cpu, const struct vex_site *site)
     cpu->shadow.log += 1 + site->amounts.checks;
 }
 
+static uint64_t *put_access(uint64_t *at, uint64_t flags, uint64_t len, uint64_t count, uint64_t va)
+{
+    at[0] = CPU_LOG_ACCESS | flags | len << CPU_LOG_LEN_SHIFT | count << CPU_LOG_COUNT_SHIFT;
+    at[1] = va;
+    return at + 2;
+}
+
+/* What the instruction did before the access that faults: its fetch will be told when it retires. */
+void vex_log_attempt(struct cpu *cpu, const struct vex_site *site)
+{
+    const struct cpu_engine *engine = cpu->engine;
+    uint64_t addresses[VEX_SITES_PER_BLOCK];
+    if (!engine->log.words)
+        return;
+    memcpy(addresses, cpu->shadow.log + 1, site->checks * sizeof(*addresses));
+    vex_log_site(cpu, site);
+    for (unsigned i = site->amounts.ops; i < site->ops; i++) {
+        const struct cpu_op *op = &engine->cache.blocks[site->block].ops[i];
+        uint64_t updates = op->updates ? CPU_LOG_UPDATES : 0;
+        if (op->access != MMU_FETCH)
+            cpu->shadow.log = put_access(cpu->shadow.log, op->access | updates | CPU_LOG_UNDONE, 1,
+                                         1, addresses[op->address]);
+    }
+}
+
+void vex_log_fault(struct cpu *cpu)
+{
+    const struct cpu_exit *why = &cpu->why;
+    if (!cpu->engine->log.words || why->kind != CPU_EXIT_FAULT || !(why->error & PF_PRESENT))
+        return;
+    uint64_t access = why->error & PF_FETCH ? MMU_FETCH : why->error & PF_WRITE ? MMU_STORE : MMU_LOAD;
+    cpu->shadow.log = put_access(cpu->shadow.log, access | CPU_LOG_FAULT, 1, 1, why->addr.v);
+}
+
 void vex_log_access(struct cpu *cpu, vaddr_t va, unsigned len, uint64_t count,
                     enum mmu_access access, enum mmu_access lookup)
 {
@@ -150,13 +185,9 @@ void vex_log_access(struct cpu *cpu, vaddr_t va, unsigned len, uint64_t count,
     if (!log->words)
         return;
     uint64_t updates = access != lookup ? CPU_LOG_UPDATES : 0;
-    uint64_t *at = cpu->shadow.log;
     if (access == MMU_FETCH)
-        log->fetch = log->keep = at;
-    at[0] = CPU_LOG_ACCESS | (uint64_t)access | updates | (uint64_t)len << CPU_LOG_LEN_SHIFT |
-            count << CPU_LOG_COUNT_SHIFT;
-    at[1] = va.v;
-    cpu->shadow.log = at + 2;
+        log->fetch = log->keep = cpu->shadow.log;
+    cpu->shadow.log = put_access(cpu->shadow.log, (uint64_t)access | updates, len, count, va.v);
 }
 
 void vex_log_moves(struct cpu *cpu, vaddr_t from, vaddr_t to, uint64_t count)
@@ -181,6 +212,24 @@ void vex_log_keep(struct cpu *cpu)
         vex_log_hand_over(cpu);
 }
 
+/* Of the accesses from `from` up to the log's end, what was looked up: those that are done, or all
+ * but the last, which faulted; but the first page of that may have been found. */
+static void keep_attempt(struct cpu *cpu, const uint64_t *from)
+{
+    uint64_t *to = cpu->engine->log.keep;
+    size_t left = from < cpu->shadow.log ? (size_t)(cpu->shadow.log - from) / 2 : 0;
+    size_t looked_up = left && cpu->shadow.done < left ? left - 1 : left;
+    for (size_t i = 0; i < looked_up; i++, from += 2)
+        to = put_access(to, (from[0] & (CPU_LOG_KIND | CPU_LOG_UPDATES)) | CPU_LOG_UNDONE,
+                        from[0] >> CPU_LOG_LEN_SHIFT & UINT16_MAX, 1, from[1]);
+    bool on_second = cpu->why.kind == CPU_EXIT_FAULT && looked_up < left &&
+                     vaddr_vpn(vaddr(from[1])) != vaddr_vpn(cpu->why.addr);
+    if (on_second)
+        to = put_access(to, (from[0] & (CPU_LOG_KIND | CPU_LOG_UPDATES)) | CPU_LOG_UNDONE, 1, 1,
+                        from[1]);
+    cpu->shadow.log = to;
+}
+
 /* One that was handed over in the middle of its repetitions, which takes a hundred thousand of
  * them, counts as one instruction more. */
 void vex_log_undo(struct cpu *cpu)
@@ -188,8 +237,9 @@ void vex_log_undo(struct cpu *cpu)
     struct vex_log *log = &cpu->engine->log;
     if (!log->words)
         return;
-    if (log->fetch && log->keep != log->fetch)
+    bool has_part = log->fetch && log->keep != log->fetch;
+    if (has_part)
         *log->fetch |= CPU_LOG_UNDONE;
-    cpu->shadow.log = log->keep;
+    keep_attempt(cpu, log->keep + (has_part || !log->fetch ? 0 : 2));
     log->fetch = NULL;
 }
