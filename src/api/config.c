@@ -323,7 +323,6 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
-/* Digits and K, M or G, of 1000 here. */
 static int read_every_access(struct pw_config *config, const char *value, struct reading *reading)
 {
     int on = read_switch(value);
@@ -334,7 +333,8 @@ static int read_every_access(struct pw_config *config, const char *value, struct
     return 0;
 }
 
-static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
+/* Digits and K, M or G, of 1000 here. */
+static bool parse_count(const char *value, uint64_t *out)
 {
     size_t digits = strspn(value, "0123456789");
     const char *unit = value + digits;
@@ -343,13 +343,39 @@ static int read_tau(struct pw_config *config, const char *value, struct reading 
                      : strcmp(unit, "M") == 0 ? 1000000
                      : strcmp(unit, "G") == 0 ? 1000000000
                                               : 0;
-    if (digits == 0 || digits > 9 || scale == 0)
+    bool is_good = digits > 0 && digits <= (scale == 1 ? 18 : 9) && scale != 0;
+    if (is_good)
+        *out = strtoull(value, NULL, 10) * scale;
+    return is_good;
+}
+
+static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
+{
+    uint64_t tau;
+    if (!parse_count(value, &tau))
         return refuse(reading, "'%.80s' is not a number of instructions, as in 10M", value);
-    uint64_t tau = strtoull(value, NULL, 10) * scale;
     if (tau < 1000)
         return refuse(reading, "'%.80s' is too small: the least is 1000", value);
     config->tau = tau;
     snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)tau);
+    return 0;
+}
+
+static int read_from(struct pw_config *config, const char *value, struct reading *reading)
+{
+    if (!parse_count(value, &config->from))
+        return refuse(reading, "'%.80s' is not a place in a trace, as in 10M", value);
+    snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)config->from);
+    return 0;
+}
+
+static int read_to(struct pw_config *config, const char *value, struct reading *reading)
+{
+    bool is_end = strcmp(value, "end") == 0;
+    config->to = UINT64_MAX;
+    if (!is_end && !parse_count(value, &config->to))
+        return refuse(reading, "'%.80s' is not a place in a trace, as in 10M", value);
+    snprintf(reading->text, TEXT_MAX, "%s", value);
     return 0;
 }
 
@@ -405,6 +431,12 @@ static const struct option options[] = {
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
       PW_REPLAY | PW_CURVE},
      read_format},
+    {{"from", "COUNT", "0",
+      "Begin at this instruction of the trace, or reference if it has another format than page, "
+      "with nothing in RAM; K, M and G are powers of 1000.",
+      PW_REPLAY | PW_CURVE},
+     read_from},
+    {{"to", "COUNT", "end", "End before this one.", PW_REPLAY | PW_CURVE}, read_to},
     {{"tau", "COUNT", "10M",
       "Instructions in which a page must be used to be in the working set; K, M and G are powers "
       "of "

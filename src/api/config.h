@@ -13,7 +13,7 @@
 
 enum config_swap { CONFIG_SWAP_NONE, CONFIG_SWAP_TEMPORARY, CONFIG_SWAP_PATH };
 
-enum { CONFIG_OPTIONS_MAX = 16 };
+enum { CONFIG_OPTIONS_MAX = 24 };
 
 struct pw_config {
     enum pw_use use;
@@ -32,6 +32,7 @@ struct pw_config {
     bool strict;
     bool every_access;               /* curve only */
     uint64_t tau;                    /* of the working set, instructions; curve only */
+    uint64_t from, to;               /* of a trace: what is read of it */
     char *format;                    /* of a trace; replay only, else NULL */
     uint64_t code_cache_len;         /* bytes; 0: the engine's default */
     char *texts[CONFIG_OPTIONS_MAX]; /* canonical value of each option */

@@ -90,6 +90,7 @@ int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_c
     int n;
     if (trace_open(path, config->format, &trace, why) < 0)
         return error_set(error, EINVAL, "%.200s: %s", path, why);
+    trace_set_window(trace, config->from, config->to);
     struct pw_curve *curve = create(config->tau);
     while ((n = trace_read(trace, refs, BATCH)) > 0)
         for (int i = 0; i < n; i++)

@@ -46,8 +46,10 @@ static int open_source(const struct pw_config *config, const struct policy_ops *
 {
     char why[TRACE_WHY_LEN];
     source->path = path;
-    if (trace_open(path, config->format, &source->trace, why) < 0 ||
-        (ops->needs_future && future_create(source->trace, &source->future, why) < 0))
+    if (trace_open(path, config->format, &source->trace, why) < 0)
+        return error_set(error, EINVAL, "%.200s: %s", path, why);
+    trace_set_window(source->trace, config->from, config->to);
+    if (ops->needs_future && future_create(source->trace, &source->future, why) < 0)
         return error_set(error, EINVAL, "%.200s: %s", path, why);
     return 0;
 }
@@ -72,16 +74,21 @@ static int read_source(struct source *source, struct pw_error *error)
 
 /* ---- machines ---- */
 
+/* Whether the trace was recorded by us, and so tells of flushes and of stores that were denied. */
+static bool is_recorded(const struct source *source)
+{
+    return strcmp(trace_format(source->trace), "page") == 0;
+}
+
 static int create_machine(const struct pw_config *config, const struct policy_ops *ops,
                           uint64_t nframes, const struct source *source, struct replay **out,
                           struct pw_error *error)
 {
-    bool is_ours = strcmp(trace_format(source->trace), "page") == 0;
     struct replay_options options = {.nframes = nframes,
                                      .tlb = config->tlb,
                                      .policy = ops,
                                      .seed = config->seed,
-                                     .is_told_of_flushes = is_ours};
+                                     .is_told_of_flushes = is_recorded(source)};
     int result = replay_create(&options, out);
     if (result < 0)
         return error_set(error, -result, "ram: the host cannot reserve address space for it");
@@ -180,17 +187,19 @@ const char *pw_replay_format(const struct pw_replay *replay)
     return trace_format(replay->source.trace);
 }
 
-/* Pages have no content in a replay, so there is no copy on write and no swap disk; nor are there
- * system calls or processes. */
+/* Pages have no content in a replay, so there is no swap disk; nor are there system calls or
+ * processes. */
 bool pw_replay_has(const struct pw_replay *replay, int counter)
 {
-    static const char *const absent[] = {"faults_cow", "swap_pages_in", "swap_pages_out",
-                                         "syscalls",   "swap_peak",     "processes"};
+    static const char *const absent[] = {"swap_pages_in", "swap_pages_out", "syscalls", "swap_peak",
+                                         "processes"};
     static const char *const of_code[] = {"instructions", "tlb_l1i_hits", "tlb_l1i_misses"};
     bool has_code = replay->counters.tlb_l1i_hits + replay->counters.tlb_l1i_misses > 0;
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
         if (counter == counters_find(absent[i]))
             return false;
+    if (counter == counters_find("faults_cow"))
+        return is_recorded(&replay->source);
     for (size_t i = 0; i < sizeof(of_code) / sizeof(of_code[0]); i++)
         if (counter == counters_find(of_code[i]))
             return has_code;

@@ -236,6 +236,9 @@ static int run_with(const struct options *options, int argc, char **argv)
     if (!has_program)
         return message_error("curve: no program given: pagewalk curve [OPTIONS] [--] PROGRAM "
                              "[ARG...]");
+    if (strcmp(pw_config_get(options->config, "from"), "0") != 0 ||
+        strcmp(pw_config_get(options->config, "to"), "end") != 0)
+        return message_error("curve: --from and --to are for a trace");
     if (options->policies || options->working_set_path)
         pw_config_set(options->config, "every-access", "yes", NULL);
     return curve_of_program(options, argv + options->first);

@@ -266,11 +266,11 @@ static uint64_t page_identity(uint16_t space, vaddr_t va)
     return (uint64_t)space << page_bits | (vaddr_vpn(va) & (((uint64_t)1 << page_bits) - 1));
 }
 
-/* The page is there, but was read-only. */
+/* The page is there, but was read-only. Such a fault depends on no RAM size or policy: it is counted
+ * apart. */
 static void allow_stores(struct replay *replay, uint64_t *entry)
 {
-    replay->counters.faults++;
-    replay->counters.faults_minor++;
+    replay->counters.faults_cow++;
     *entry = (*entry | PTE_W) & ~IS_READ_ONLY;
 }
 

@@ -59,6 +59,12 @@ int trace_open(const char *path, const char *format, struct trace **out, char wh
 void trace_close(struct trace *trace);
 const char *trace_format(const struct trace *trace);
 
+/*
+ * From now on only what lies in [from, to) is read, in instructions if the format counts them (it
+ * is page), else in references. => before the first trace_read()
+ */
+void trace_set_window(struct trace *trace, uint64_t from, uint64_t to);
+
 /* The next references, at most `max`. Result: how many; 0 at the end; -1 and trace_why(). */
 int trace_read(struct trace *trace, struct trace_ref *refs, size_t max);
 const char *trace_why(const struct trace *trace);

@@ -49,6 +49,7 @@ struct page_reader {
     uint64_t newest;
 
     size_t blocks;
+    bool is_sought; /* the next block need not go on where another ended */
     uint8_t tokens[PAGETRACE_BLOCK_MAX];
     uint8_t packed[ZSTD_COMPRESSBOUND(PAGETRACE_BLOCK_MAX)];
 };
@@ -126,6 +127,8 @@ static int check_block(struct trace *trace, const struct page_reader *reader,
         block->space > UINT16_MAX || (block->len == 0) != (block->packed_len == 0) ||
         (block->len == 0 && !is_end) || block->offset != input_offset(trace->input))
         return trace_fail(trace, "a block with an impossible head: the trace is damaged");
+    if (reader->is_sought)
+        return 0;
     if (block->instructions != reader->instructions || block->loads != reader->loads ||
         block->stores != reader->stores)
         return trace_fail(trace, "a block does not go on where the last one ended");
@@ -154,6 +157,9 @@ static int unpack(struct trace *trace, struct page_reader *reader,
 static void begin_block(struct page_reader *reader, const struct pagetrace_block *block)
 {
     reader->space = (uint16_t)block->space;
+    reader->instructions = block->instructions;
+    reader->loads = block->loads;
+    reader->stores = block->stores;
     reader->nstretches = reader->nall_ops = reader->npages = reader->nknown = 0;
     reader->stretches = with_room(reader->stretches, 0, &reader->stretches_room,
                                   sizeof(*reader->stretches));
@@ -198,10 +204,88 @@ static int next_block(struct trace *trace, struct page_reader *reader)
     }
     if (take(trace, &block, sizeof(block)) < 0 || unpack(trace, reader, &block) < 0)
         return -1;
+    reader->is_sought = false;
     if (block.magic == PAGETRACE_END)
         return read_end(trace, reader, &block);
     begin_block(reader, &block);
     return 0;
+}
+
+/* ---- seeking ---- */
+
+static int seek_to(struct trace *trace, uint64_t offset)
+{
+    int error = input_seek(trace->input, offset);
+    return error ? trace_fail(trace, "%s", strerror(-error)) : 0;
+}
+
+/* Reads the tail and the end block, whose bytes are the index. */
+static int read_index(struct trace *trace, struct page_reader *reader, uint64_t size)
+{
+    struct pagetrace_tail tail;
+    struct pagetrace_block block;
+    if (size < sizeof(tail) + sizeof(block))
+        return trace_fail(trace, "the trace ends too early");
+    if (seek_to(trace, size - sizeof(tail)) < 0 || take(trace, &tail, sizeof(tail)) < 0)
+        return -1;
+    if (tail.magic != PAGETRACE_TAIL || tail.offset > size - sizeof(tail) - sizeof(block))
+        return trace_fail(trace, "the end of the trace is damaged or missing");
+    reader->is_sought = true;
+    if (seek_to(trace, tail.offset) < 0)
+        return -1;
+    size_t have;
+    memcpy(&block, input_ahead(trace->input, sizeof(block), &have), sizeof(block));
+    if (check_block(trace, reader, &block) < 0 || take(trace, &block, sizeof(block)) < 0 ||
+        unpack(trace, reader, &block) < 0)
+        return -1;
+    if (block.magic != PAGETRACE_END)
+        return trace_fail(trace, "the end of the trace is damaged");
+    return 0;
+}
+
+static struct pagetrace_index index_entry(const struct page_reader *reader, size_t i)
+{
+    struct pagetrace_index entry;
+    memcpy(&entry, reader->tokens + i * sizeof(entry), sizeof(entry));
+    return entry;
+}
+
+/* The last block that begins at instruction `from` or before. */
+static size_t find_block(const struct page_reader *reader, size_t nblocks, uint64_t from)
+{
+    size_t low = 0, high = nblocks;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (index_entry(reader, middle).instructions <= from)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* An input that has no places is read from its beginning. */
+static int page_seek(struct trace *trace, uint64_t from, uint64_t *at)
+{
+    struct page_reader *reader = reader_of(trace);
+    uint64_t size;
+    *at = 0;
+    if (!input_size(trace->input, &size))
+        return 0;
+    if (read_head(trace) < 0 || read_index(trace, reader, size) < 0)
+        return -1;
+    reader->is_begun = true;
+    size_t nblocks = (size_t)(reader->end - reader->tokens) / sizeof(struct pagetrace_index);
+    size_t block = find_block(reader, nblocks, from);
+    struct pagetrace_index entry = {.offset = PAGETRACE_MAGIC_LEN + sizeof(uint32_t)};
+    if (nblocks > 0)
+        entry = index_entry(reader, block);
+    reader->at = reader->end;
+    reader->blocks = block;
+    *at = entry.instructions;
+    if (entry.offset > size)
+        return trace_fail(trace, "the index leads beyond the trace's end");
+    return seek_to(trace, entry.offset);
 }
 
 /* ---- tokens ---- */
@@ -585,4 +669,5 @@ const struct trace_reader trace_page = {
     .looks_like = looks_like_page,
     .read = page_read,
     .close = page_close,
+    .seek = page_seek,
 };

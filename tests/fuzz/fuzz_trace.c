@@ -48,8 +48,8 @@ static void check_refs(const struct trace_ref *refs, int n)
     }
 }
 
-/* Reads to the end. Result: 0, or -1: the trace was refused, in one line. */
-static int read_all(const char *format)
+/* Reads [from, to). Result: 0, or -1: the trace was refused, in one line. */
+static int read_window(const char *format, uint64_t from, uint64_t to)
 {
     char why[TRACE_WHY_LEN] = "";
     struct trace *trace;
@@ -59,11 +59,21 @@ static int read_all(const char *format)
         assert_true(why[0] && !strchr(why, '\n'));
         return -1;
     }
+    trace_set_window(trace, from, to);
     while ((n = trace_read(trace, refs, REFS)) > 0)
         check_refs(refs, n);
     assert_true(n == 0 || (trace_why(trace)[0] && !strchr(trace_why(trace), '\n')));
     trace_close(trace);
     return n;
+}
+
+/* All of it; and a part, which need not meet what is damaged. */
+static int read_all(const char *format)
+{
+    uint64_t from = (uint64_t)rand() % 2000;
+    if (rand() % 4 == 0)
+        read_window(format, from, from + (uint64_t)rand() % 2000);
+    return read_window(format, 0, UINT64_MAX);
 }
 
 static uint64_t random_page(void)
