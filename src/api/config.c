@@ -379,6 +379,20 @@ static int read_to(struct pw_config *config, const char *value, struct reading *
     return 0;
 }
 
+static int read_sample(struct pw_config *config, const char *value, struct reading *reading)
+{
+    char *end;
+    double rate = strtod(value, &end);
+    bool is_percent = *end == '%';
+    config->sample = is_percent ? rate / 100 : rate;
+    bool is_number = end > value && end[is_percent] == '\0' && value[0] >= '0' && value[0] <= '9';
+    if (!is_number || !(config->sample >= 1e-6 && config->sample <= 1))
+        return refuse(reading, "'%.80s' is not a share from 0.000001 to 1, as in 0.01 or 1%%",
+                      value);
+    snprintf(reading->text, TEXT_MAX, "%g", config->sample);
+    return 0;
+}
+
 enum { PROGRAMS = PW_RUN | PW_RECORD | PW_CURVE, ANY = PROGRAMS | PW_REPLAY };
 
 struct option {
@@ -437,6 +451,11 @@ static const struct option options[] = {
       PW_REPLAY | PW_CURVE},
      read_from},
     {{"to", "COUNT", "end", "End before this one.", PW_REPLAY | PW_CURVE}, read_to},
+    {{"sample", "RATE", "1",
+      "Estimate the curve from this share of the pages, as in 0.01 or 1%, and say how far off that "
+      "may be.",
+      PW_CURVE},
+     read_sample},
     {{"tau", "COUNT", "10M",
       "Instructions in which a page must be used to be in the working set; K, M and G are powers "
       "of "

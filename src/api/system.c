@@ -124,6 +124,7 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (config->use == PW_RECORD || (config->use == PW_CURVE && config->every_access))
         system->recorder = recorder_create();
     system->tau = config->tau;
+    system->sample = config->sample;
     if (open_strace(config, &system->strace, error) < 0 ||
         create_machine(config, system->recorder, &system->machine, error) < 0 ||
         create_kernel(config, system->machine, &system->kernel, error) < 0 ||

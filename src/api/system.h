@@ -13,6 +13,7 @@ struct pw_system {
     struct recorder *recorder; /* NULL: the CPU does not tell of each access */
     struct pw_curve *curve;    /* being made of what runs; else NULL */
     uint64_t tau;              /* of its working set, in instructions */
+    double sample; /* of a curve */
     FILE *strace;              /* NULL: no tracing */
     struct machine *machine;
     struct kernel *kernel;

@@ -239,6 +239,10 @@ static int run_with(const struct options *options, int argc, char **argv)
     if (strcmp(pw_config_get(options->config, "from"), "0") != 0 ||
         strcmp(pw_config_get(options->config, "to"), "end") != 0)
         return message_error("curve: --from and --to are for a trace");
+    if (strcmp(pw_config_get(options->config, "sample"), "1") != 0 &&
+        strcmp(pw_config_get(options->config, "every-access"), "yes") != 0)
+        return message_error("curve: --sample is for a trace, or with --every-access: without, all "
+                             "pages of a program cost hardly more");
     if (options->policies || options->working_set_path)
         pw_config_set(options->config, "every-access", "yes", NULL);
     return curve_of_program(options, argv + options->first);
