@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Recording: the CPU's log (cpu.h) of what retired, and what the kernel says of its own accesses and
- * of pages that end, go into a trace as they are, or to a sink as single references. What a record
- * of the log stands for is defined in the trace when it comes by for the first time.
+ * Recording: the CPU's log (cpu.h) of what retired, and what the kernel says of its own accesses
+ * and of pages that end, go into a trace as they are, or to a sink as single references. What a
+ * record of the log stands for is defined in the trace when it comes by for the first time.
  *
  * The trace is written beside its place and renamed when it is whole.
  */
@@ -143,8 +143,8 @@ static uint64_t count_of(uint64_t word)
 
 static void tell_logged_access(struct recorder *recorder, uint16_t space, uint64_t word, vaddr_t va)
 {
-    unsigned flags = (word & CPU_LOG_UPDATES ? TRACE_UPDATES : 0) |
-                     (word & CPU_LOG_UNDONE ? TRACE_REST : 0);
+    unsigned flags =
+        (word & CPU_LOG_UPDATES ? TRACE_UPDATES : 0) | (word & CPU_LOG_UNDONE ? TRACE_REST : 0);
     uint64_t count = count_of(word);
     if (word & CPU_LOG_FAULT) {
         if ((word & CPU_LOG_KIND) == MMU_STORE)
@@ -176,10 +176,10 @@ static void tell_moves(struct recorder *recorder, uint16_t space, uint64_t count
 
 static struct pagetrace_op op_of(const struct cpu_op *op)
 {
-    return (struct pagetrace_op){.kind = (uint8_t)kinds[op->access],
-                                 .flags = (uint8_t)((op->updates ? TRACE_UPDATES : 0) |
-                                                    (op->second ? TRACE_REST : 0)),
-                                 .n = op->access == MMU_FETCH ? 1 : op->address};
+    return (struct pagetrace_op){
+        .kind = (uint8_t)kinds[op->access],
+        .flags = (uint8_t)((op->updates ? TRACE_UPDATES : 0) | (op->second ? TRACE_REST : 0)),
+        .n = op->access == MMU_FETCH ? 1 : op->address};
 }
 
 /* Fetches in a row become one operation. */
@@ -205,8 +205,7 @@ static uint64_t define(const struct recorder *recorder, uint64_t number)
     cpu_log_stretch(recorder->machine, number, &stretch);
     CHECK(stretch.nops <= PAGETRACE_OPS_MAX);
     unsigned nops = convert(&stretch, ops);
-    return pagetrace_define(recorder->writer, vaddr_vpn(stretch.pc), ops, nops,
-                            stretch.naddresses);
+    return pagetrace_define(recorder->writer, vaddr_vpn(stretch.pc), ops, nops, stretch.naddresses);
 }
 
 /* One at least, and those after it that come as expected. Result: the word after them. */

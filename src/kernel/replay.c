@@ -7,8 +7,8 @@
  *   pfn   0    1 .. nframes           nframes + 1 ..
  *         -    pages of the trace     page tables, taken in order and never given back
  *
- * What a run's page tables and TLB went through beyond that comes as events: flushes, and pages that
- * become read-only, so that the next store to them faults although they are there.
+ * What a run's page tables and TLB went through beyond that comes as events: flushes, and pages
+ * that become read-only, so that the next store to them faults although they are there.
  *
  * Invariants: Y1  frames 1 .. fresh - 1 that are not on the free list hold a page each, are in the
  *                 policy, and their entry maps them; no other entry is present
@@ -266,8 +266,8 @@ static uint64_t page_identity(uint16_t space, vaddr_t va)
     return (uint64_t)space << page_bits | (vaddr_vpn(va) & (((uint64_t)1 << page_bits) - 1));
 }
 
-/* The page is there, but was read-only. Such a fault depends on no RAM size or policy: it is counted
- * apart. */
+/* The page is there, but was read-only. Such a fault depends on no RAM size or policy: it is
+ * counted apart. */
 static void allow_stores(struct replay *replay, uint64_t *entry)
 {
     replay->counters.faults_cow++;
@@ -570,6 +570,11 @@ void replay_count(const struct replay *replay, struct counters *counters,
                                        .frames_peak = replay->most_resident,
                                        .pages_peak = replay->most_pages,
                                        .tables_peak = replay->ntables};
+}
+
+const char *replay_failure(const struct replay *replay)
+{
+    return policy_failure(&replay->policy);
 }
 
 static bool tenant_is_valid(const struct replay *replay, pfn_t pfn)

@@ -22,7 +22,7 @@ struct replay_options {
     uint64_t nframes; /* at least 1, at most REPLAY_FRAMES_MAX */
     struct tlb_spec tlb;
     const struct policy_ops *policy;
-    uint64_t seed; /* of random choices */
+    uint64_t seed;           /* of random choices */
     bool is_told_of_flushes; /* pages that end, else, count as flushed */
 };
 
@@ -66,6 +66,8 @@ bool replay_denied(struct replay *replay, uint16_t space, vaddr_t va);
 /* What was counted so far. */
 void replay_count(const struct replay *replay, struct counters *counters,
                   struct system_counters *gauges);
+
+const char *replay_failure(const struct replay *replay); /* of its policy; NULL: none */
 
 bool replay_is_valid(const struct replay *replay);
 

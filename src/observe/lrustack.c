@@ -189,7 +189,8 @@ static void count(struct lrustack *stack, enum trace_kind kind, uint64_t depth, 
 {
     if (depth >= stack->depths) {
         uint64_t old = stack->depths;
-        stack->depths *= 2;
+        while (depth >= stack->depths)
+            stack->depths *= 2;
         for (unsigned k = 0; k < LRUSTACK_KINDS; k++) {
             stack->counts[k] =
                 x_realloc(stack->counts[k], stack->depths * sizeof(*stack->counts[k]));
@@ -261,7 +262,8 @@ static void bring_to_top(struct lrustack *stack, uint64_t key, uint64_t place)
     shift_top(stack, key, hole);
 }
 
-/* Where the page of a reference that was not found on top is in the row, and how deep; counts it. */
+/* Where the page of a reference that was not found on top is in the row, and how deep; counts it.
+ */
 static uint64_t find_in_row(struct lrustack *stack, const struct trace_ref *ref, uint64_t key,
                             uint64_t *depth)
 {

@@ -54,11 +54,11 @@ struct pagetrace_writer {
     uint32_t nstretches, stretches_room; /* [0] is none */
     struct stretch *stretches;
     uint32_t npages, pages_room;
-    uint64_t *pages;     /* of stretches; PAGE_NONE: it had none yet */
-    struct hashmap ids;  /* of pages */
-    uint64_t newest;     /* page */
-    uint64_t offset;     /* in the file */
-    size_t nblocks;      /* written */
+    uint64_t *pages;    /* of stretches; PAGE_NONE: it had none yet */
+    struct hashmap ids; /* of pages */
+    uint64_t newest;    /* page */
+    uint64_t offset;    /* in the file */
+    size_t nblocks;     /* written */
     struct pagetrace_index *index;
     uint8_t tokens[PAGETRACE_BLOCK_MAX];
     uint8_t packed[ZSTD_COMPRESSBOUND(PAGETRACE_BLOCK_MAX)];
@@ -181,8 +181,8 @@ static void put_page(struct pagetrace_writer *writer, uint64_t page)
 static void put_token(struct pagetrace_writer *writer, enum pagetrace_token token)
 {
     uint32_t run = writer->run;
-    put(writer, (run < PAGETRACE_RUN_MORE ? run : PAGETRACE_RUN_MORE) << (8 - PAGETRACE_RUN_BITS) |
-                    token);
+    put(writer,
+        (run < PAGETRACE_RUN_MORE ? run : PAGETRACE_RUN_MORE) << (8 - PAGETRACE_RUN_BITS) | token);
     if (run >= PAGETRACE_RUN_MORE)
         put_number(writer, run - PAGETRACE_RUN_MORE);
     writer->run = 0;
@@ -219,8 +219,8 @@ static void make_room(struct pagetrace_writer *writer, unsigned npages)
 {
     if (writer->nstretches + 1 == writer->stretches_room) {
         writer->stretches_room *= 2;
-        writer->stretches = x_realloc(writer->stretches,
-                                      writer->stretches_room * sizeof(*writer->stretches));
+        writer->stretches =
+            x_realloc(writer->stretches, writer->stretches_room * sizeof(*writer->stretches));
     }
     while (writer->npages + npages > writer->pages_room) {
         writer->pages_room *= 2;

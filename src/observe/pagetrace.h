@@ -5,27 +5,25 @@
  * same answer as with the full trace.
  *
  *   file     "pagewalk" u32 version, blocks, the end block, struct pagetrace_tail
- *   block    struct pagetrace_block (little endian, 56 bytes), then `packed_len` bytes: a zstd frame
- *            of `len` bytes, which are tokens; of the end block: one struct pagetrace_index for each
+ *   block    struct pagetrace_block (little endian, 56 bytes), then `packed_len` bytes: a zstd
+ * frame of `len` bytes, which are tokens; of the end block: one struct pagetrace_index for each
  *            block, in order
  *
  * A block is read without those before it, and can be passed over by its header alone; one who can
  * seek finds it by the index, and the index by the tail.
  *
- * What a program executes comes as stretches: a stretch is defined once a block, as a row of fetches
- * and accesses, whose accesses say which of the stretch's pages they go to. After that its number
- * stands for all of it, and with the pages of the last time and in the order of the last time it
- * takes nothing at all: each stretch has an expected follower, which is the last one it had, and
- * another, which was expected before.
+ * What a program executes comes as stretches: a stretch is defined once a block, as a row of
+ * fetches and accesses, whose accesses say which of the stretch's pages they go to. After that its
+ * number stands for all of it, and with the pages of the last time and in the order of the last
+ * time it takes nothing at all: each stretch has an expected follower, which is the last one it
+ * had, and another, which was expected before.
  *
- *   token      rrrrr kkk     r: so many stretches as expected, with the pages that each had the last
- *                            time (31: a number follows, r is that much more); then kkk,
- *                            enum pagetrace_token
- *   number     LEB128; a distance is a number in zigzag code
- *   page       a number: the page of that number in this block, from 1 on; 0: the next new page, and
- *              its distance to the one before follows
- *   pages      bytes with a bit for each page of the stretch, 8 to a byte, set if it is another than
- *              the last time; then those pages
+ *   token      rrrrr kkk     r: so many stretches as expected, with the pages that each had the
+ * last time (31: a number follows, r is that much more); then kkk, enum pagetrace_token number
+ * LEB128; a distance is a number in zigzag code page       a number: the page of that number in
+ * this block, from 1 on; 0: the next new page, and its distance to the one before follows pages
+ * bytes with a bit for each page of the stretch, 8 to a byte, set if it is another than the last
+ * time; then those pages
  *
  * A block begins with no stretches and no pages known.
  */
@@ -56,8 +54,8 @@ enum pagetrace_token {
      * from the next code page, TRACE_REST; d: how often it is fetched, or which of the pages; 15: a
      * number follows, d is that much more. */
     PAGETRACE_DEFINE,
-    /* A reference on its own: a byte `fff kk`, enum trace_kind and enum trace_flags; page; a number,
-     * the count, if bit 7 of the byte is set */
+    /* A reference on its own: a byte `fff kk`, enum trace_kind and enum trace_flags; page; a
+     * number, the count, if bit 7 of the byte is set */
     PAGETRACE_REF,
     PAGETRACE_SPECIAL, /* a byte follows, enum pagetrace_special */
 };
@@ -66,8 +64,8 @@ enum pagetrace_special {
     PAGETRACE_NOTHING,
     PAGETRACE_SPACE, /* a number follows: another address space */
     PAGETRACE_MOVES, /* page, page, number: so many times a load and a store */
-    /* From here on: what is no reference, of enum trace_kind TRACE_GONE on: page, as its distance to
-     * the newest; TRACE_GONE: a number, the count. */
+    /* From here on: what is no reference, of enum trace_kind TRACE_GONE on: page, as its distance
+     * to the newest; TRACE_GONE: a number, the count. */
     PAGETRACE_EVENTS,
 };
 

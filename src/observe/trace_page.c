@@ -18,8 +18,8 @@
 struct stretch {
     struct pagetrace_follow follow;
     uint64_t code_page;
-    uint32_t first, npages;   /* in `pages` */
-    uint32_t first_op, nops;  /* in `ops` */
+    uint32_t first, npages;  /* in `pages` */
+    uint32_t first_op, nops; /* in `ops` */
     uint32_t instructions, loads, stores;
     bool has_pages; /* they are known */
 };
@@ -32,11 +32,11 @@ struct page_reader {
     uint16_t space;
     uint64_t instructions, loads, stores;
 
-    uint32_t run, last;             /* stretches to come as expected; the one before */
-    int token;                      /* what comes after them, enum pagetrace_token; -1: nothing */
-    const struct pagetrace_op *op;  /* of the stretch under way */
-    unsigned nops;                  /* left */
-    uint64_t moves, from, to;       /* left, and their pages */
+    uint32_t run, last;            /* stretches to come as expected; the one before */
+    int token;                     /* what comes after them, enum pagetrace_token; -1: nothing */
+    const struct pagetrace_op *op; /* of the stretch under way */
+    unsigned nops;                 /* left */
+    uint64_t moves, from, to;      /* left, and their pages */
 
     struct stretch *stretches;
     uint32_t nstretches, stretches_room;
@@ -161,8 +161,8 @@ static void begin_block(struct page_reader *reader, const struct pagetrace_block
     reader->loads = block->loads;
     reader->stores = block->stores;
     reader->nstretches = reader->nall_ops = reader->npages = reader->nknown = 0;
-    reader->stretches = with_room(reader->stretches, 0, &reader->stretches_room,
-                                  sizeof(*reader->stretches));
+    reader->stretches =
+        with_room(reader->stretches, 0, &reader->stretches_room, sizeof(*reader->stretches));
     reader->stretches[0] = (struct stretch){0};
     reader->last = reader->run = 0;
     reader->token = -1;
@@ -358,7 +358,8 @@ static bool take_op(struct page_reader *reader, const struct stretch *stretch,
     op->flags = (uint8_t)((byte & UPDATES ? TRACE_UPDATES : 0) | (byte & SECOND ? TRACE_REST : 0));
     if (op->kind == TRACE_FETCH)
         return op->n > 0 && !(byte & UPDATES) &&
-               (!(byte & SECOND) || trace_is_address((stretch->code_page + 1) << TRACE_PAGE_SHIFT, 1));
+               (!(byte & SECOND) ||
+                trace_is_address((stretch->code_page + 1) << TRACE_PAGE_SHIFT, 1));
     if (byte & SECOND)
         return false;
     return op->kind != TRACE_GONE && op->n < stretch->npages &&
@@ -406,8 +407,8 @@ static bool define(struct page_reader *reader)
     }
     if (!take_ops(reader, &stretch))
         return false;
-    reader->stretches = with_room(reader->stretches, ++reader->nstretches,
-                                  &reader->stretches_room, sizeof(*reader->stretches));
+    reader->stretches = with_room(reader->stretches, ++reader->nstretches, &reader->stretches_room,
+                                  sizeof(*reader->stretches));
     reader->stretches[reader->nstretches] = stretch;
     return true;
 }
@@ -520,8 +521,7 @@ static bool do_ref(struct page_reader *reader, struct batch *batch)
     unsigned kind = byte & KIND, flags = byte >> FLAGS_SHIFT & FLAGS;
     if (kind > TRACE_FETCH || !take_page(reader, &page))
         return false;
-    if ((byte & HAS_COUNT) &&
-        (!take_number_below(reader, (uint64_t)UINT32_MAX + 1, &n) || n == 0))
+    if ((byte & HAS_COUNT) && (!take_number_below(reader, (uint64_t)UINT32_MAX + 1, &n) || n == 0))
         return false;
     if ((flags & TRACE_UPDATES) && kind != TRACE_LOAD)
         return false;

@@ -27,7 +27,7 @@ struct trace {
     uint64_t line; /* text: lines read */
     bool has_window, is_sought;
     uint64_t from, to, at; /* of the window; position */
-    void *own;     /* the reader's */
+    void *own;             /* the reader's */
     char why[TRACE_WHY_LEN];
 };
 

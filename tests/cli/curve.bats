@@ -106,23 +106,55 @@ replays_as_run() {
     pagewalk record -q --reproducible --ram 256M --tlb "$tlb" --json live.json -o trace -- "$@"
     pagewalk run -q --reproducible --ram 256M --tlb "$tlb" --json run.json -- "$@"
     pagewalk replay -q --ram 256M --tlb "$tlb" --json replay.json trace
-    for name in $SAME; do
-        [ "$(counter live.json $name)" = "$(counter replay.json $name)" ] &&
-            [ "$(counter live.json $name)" = "$(counter run.json $name)" ] ||
-            { echo "$tlb $1 $name: $(counter run.json $name) $(counter live.json $name)" \
-                "$(counter replay.json $name)"; return 1; }
-    done
-    # Stores to pages that were there, but read-only, are counted apart.
-    [ "$(counter live.json faults)" = \
-        $(($(counter replay.json faults) + $(counter replay.json faults_cow))) ]
+    python3 - $SAME <<'PY'
+import json, sys
+run, live, replay = (json.load(open(name + ".json"))["counters"] for name in ("run", "live", "replay"))
+for name in sys.argv[1:]:
+    assert run[name] == live[name] == replay[name], (name, run[name], live[name], replay[name])
+# Stores to pages that were there, but read-only, are counted apart.
+assert live["faults"] == replay["faults"] + replay["faults_cow"], (live["faults"], replay)
+PY
 }
 
 @test "a replay counts what the run counted" {
-    seq 3000 | shuf --random-source=<(yes) >numbers
-    for tlb in skylake tiny golden-cove l1d=4:4:fifo,l1i=3:3:tree-plru,l2=20:5:random; do
+    seq 500 | shuf --random-source=<(yes) >numbers
+    for tlb in skylake l1d=4:4:fifo,l1i=3:3:tree-plru,l2=20:5:random; do
         replays_as_run $tlb /usr/bin/sort -n numbers
     done
-    replays_as_run zen4 sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done'
+    replays_as_run tiny sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done'
+}
+
+@test "a curve estimated from a sample of the pages" {
+    pagewalk record -q --reproducible -o trace -- /usr/bin/python3 -c '
+import random
+random.seed(1)
+d = {random.randrange(20000): [i] * 5 for i in range(20000)}
+print(sum(len(v) for v in d.values()))'
+    pagewalk curve -q --csv exact.csv --json exact.json --trace trace
+    pagewalk curve -q --sample 1 --csv all.csv --trace trace
+    cmp exact.csv all.csv
+    pagewalk curve --sample 20% --csv part.csv --trace trace
+    [[ $err == *"estimated from 20 % of the pages, with a standard error of at most "* ]]
+    [ "$(head -n 1 part.csv)" = "$(head -n 1 exact.csv),error" ]
+    # From 64 pages on: how far off the miss ratio is on average, and what the errors say of it.
+    python3 - <<'PY'
+import csv
+def read(name):
+    rows = list(csv.DictReader(open(name)))
+    return [(int(row["ram_bytes"]), int(row["faults"]), float(row.get("error", 0))) for row in rows]
+def at(rows, size):
+    return [row for row in rows if row[0] <= size][-1] if rows[0][0] <= size else rows[0]
+exact, part = read("exact.csv"), read("part.csv")
+sizes = [s for s in (64 * 4096 * 5 ** i // 4 ** i for i in range(60)) if s < exact[-1][0]]
+references = exact[0][1]
+off = [abs(at(exact, s)[1] - at(part, s)[1]) for s in sizes]
+within = sum(o <= 3 * at(part, s)[2] for o, s in zip(off, sizes))
+assert sum(off) / len(off) / references < 0.01, (off, references)
+assert within >= len(sizes) / 2, (within, len(sizes))
+PY
+    pagewalk curve --sample 2 --trace trace
+    [ "$status" -eq 125 ] && [[ $err == *"--sample: '2' is not a share from 0.000001 to 1"* ]]
+    refuses "--sample is for a trace, or with --every-access" curve --sample 1% -- touch ran
 }
 
 @test "parts of a trace" {
@@ -220,4 +252,68 @@ refuses() {
     [ ! -e other ] && [ "$(ls)" = "stderr
 stdout
 trace" ]
+}
+
+@test "the reuse distances are those of a plain LRU stack" {
+    a_trace >trace
+    pagewalk curve --reuse --json curve.json --trace trace
+    [ "$status" -eq 0 ]
+    [ "$(awk 'length > 80' stderr)" = "" ]
+    python3 - <<'PY'
+import json
+stack, uses, first = [], {}, 0
+for line in open("trace"):
+    kind, page = line[0], int(line[2:]) // 4096
+    if page in stack:
+        depth = len(stack) - stack.index(page)
+        stack.remove(page)
+        to = 1 << (depth - 1).bit_length()
+        count = uses.setdefault(to * 4096, {"loads": 0, "stores": 0, "fetches": 0})
+        count[{"L": "loads", "S": "stores", "I": "fetches"}[kind]] += 1
+    else:
+        first += 1
+    stack.append(page)
+report = json.load(open("curve.json"))
+for bucket in report["reuse"]:
+    expected = uses.pop(bucket["to_bytes"], {"loads": 0, "stores": 0, "fetches": 0})
+    assert {k: bucket[k] for k in expected} == expected, (bucket, expected)
+    assert bucket["uses"] == sum(expected.values())
+assert not uses and first == report["points"][-1][1]
+PY
+    grep -qE '^ +to 128 KiB +[0-9,]+ ' stderr
+    grep -qE '^ +first use +221 ' stderr
+    pagewalk curve --reuse --json curve.json -- "$PAGES" 40
+    grep -qE '^ +to 512 KiB +[0-9,]+ +99[.0-9]* %$' stderr
+}
+
+@test "regions: what is used all the time is hot, what was used once is cold" {
+    head -c 400000 /dev/zero >data
+    pagewalk curve --regions --tau 100K --json curve.json -- "$ATTRIBUTE" once data
+    [ "$status" -eq 0 ]
+    [ "$(awk 'length > 80' stderr)" = "" ]
+    python3 - <<'PY'
+import json, os
+parts = json.load(open("curve.json"))["regions"]
+data, = [p for p in parts if os.path.basename(p["region"]) == "data"]
+assert data["file"] and data["used_bytes"] == data["cold_bytes"] == 98 * 4096, data
+assert data["idle"] > 0.9 and data["hot_bytes"] == data["returns"] == 0, data
+assert data["ranges"] == [[0, 98 * 4096, "cold"]], data
+anon, = [p for p in parts if p["region"] == "[anon]" and p["program"].endswith("test_cli_attribute")]
+assert not anon["file"] and anon["hot_bytes"] >= 300 * 4096 > anon["used_bytes"] - 100000, anon
+assert anon["idle"] < 0.1 and anon["returns"] >= 300 * 1990, anon
+assert any(r[1] >= 300 * 4096 and r[2] == "hot" for r in anon["ranges"]), anon
+assert 270 * 4096 < anon["in_use_bytes"] < 330 * 4096, anon
+for p in parts:
+    assert sum(r[1] for r in p["ranges"]) == p["used_bytes"] >= p["hot_bytes"] + p["cold_bytes"]
+    for heat in "hot", "cold":
+        assert sum(r[1] for r in p["ranges"] if r[2] == heat) == p[heat + "_bytes"]
+PY
+    grep -qE '^  data +392 KiB +0 B +392 KiB ' stderr
+    grep -qE '^  all +' stderr
+    pagewalk curve -q --json curve.json -- /bin/true
+    lacks -q '"regions"' curve.json
+    pagewalk curve --regions --every-access -- /bin/true
+    [ "$err" = "pagewalk: --regions: not with --every-access, --policies or --working-set" ]
+    pagewalk curve --regions --trace data
+    [ "$status" -eq 125 ]
 }

@@ -322,8 +322,7 @@ static void put_tokens(const uint8_t *tokens, size_t len)
     static uint8_t file[LEN_MAX];
     const uint32_t version = PAGETRACE_VERSION;
     size_t at = PAGETRACE_MAGIC_LEN + sizeof(version);
-    struct pagetrace_block block = {
-        .magic = PAGETRACE_BLOCK, .len = (uint32_t)len, .offset = at};
+    struct pagetrace_block block = {.magic = PAGETRACE_BLOCK, .len = (uint32_t)len, .offset = at};
     memcpy(file, PAGETRACE_MAGIC, PAGETRACE_MAGIC_LEN);
     memcpy(file + PAGETRACE_MAGIC_LEN, &version, sizeof(version));
     uint8_t *packed = file + at + sizeof(block);

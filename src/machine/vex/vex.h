@@ -112,7 +112,7 @@ enum vex_site_kind {
 /* What a block has retired when it is left at a site. */
 struct vex_amounts {
     uint16_t insns, loads, stores;
-    uint16_t clock; /* inline TLB lookups */
+    uint16_t clock;  /* inline TLB lookups */
     uint16_t ops;    /* of the block's operations, for the log */
     uint16_t checks; /* addresses in its record */
 };
@@ -165,9 +165,9 @@ struct vex_block {
     uint32_t incoming; /* first of the jump sites linked here */
     uint32_t next;     /* in the hash */
     uint8_t flavour;
-    uint8_t heat; /* times that a jump back came here (vex_loop.c) */
-    bool splits;  /* FAST: its accesses do not share checks */
-    bool retired; /* no longer in the hash; nothing leads here */
+    uint8_t heat;       /* times that a jump back came here (vex_loop.c) */
+    bool splits;        /* FAST: its accesses do not share checks */
+    bool retired;       /* no longer in the hash; nothing leads here */
     struct cpu_op *ops; /* what it does, if that is logged (vex_log.c) */
 };
 

@@ -151,7 +151,8 @@ static uint64_t *put_access(uint64_t *at, uint64_t flags, uint64_t len, uint64_t
     return at + 2;
 }
 
-/* What the instruction did before the access that faults: its fetch will be told when it retires. */
+/* What the instruction did before the access that faults: its fetch will be told when it retires.
+ */
 void vex_log_attempt(struct cpu *cpu, const struct vex_site *site)
 {
     const struct cpu_engine *engine = cpu->engine;
@@ -174,7 +175,9 @@ void vex_log_fault(struct cpu *cpu)
     const struct cpu_exit *why = &cpu->why;
     if (!cpu->engine->log.words || why->kind != CPU_EXIT_FAULT || !(why->error & PF_PRESENT))
         return;
-    uint64_t access = why->error & PF_FETCH ? MMU_FETCH : why->error & PF_WRITE ? MMU_STORE : MMU_LOAD;
+    uint64_t access = why->error & PF_FETCH   ? MMU_FETCH
+                      : why->error & PF_WRITE ? MMU_STORE
+                                              : MMU_LOAD;
     cpu->shadow.log = put_access(cpu->shadow.log, access | CPU_LOG_FAULT, 1, 1, why->addr.v);
 }
 

@@ -121,8 +121,8 @@ static bool is_logged(const struct vex_translation *t, const struct vex_site *si
 }
 
 /* mov log, %r11; movq $number, (%r11); add $len, log: what vex_log_site() does */
-static void log_site(struct writer *w, const struct vex_translation *t,
-                     const struct vex_site *site, uint32_t number)
+static void log_site(struct writer *w, const struct vex_translation *t, const struct vex_site *site,
+                     uint32_t number)
 {
     if (!is_logged(t, site))
         return;
