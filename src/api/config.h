@@ -23,7 +23,7 @@ struct pw_config {
     const struct policy_ops *policy; /* a reference (policy_file.h) */
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
-    bool large_pages;
+    enum large_mode large;
     enum readahead_kind readahead;
     enum commit_mode overcommit;
     bool reproducible;
