@@ -159,7 +159,8 @@ void pw_curve_destroy(struct pw_curve *curve);
 
 /* The fewest frames that it tells of: 1; of a program 128, unless "every-access" was set. */
 uint64_t pw_curve_least(const struct pw_curve *curve);
-uint64_t pw_curve_pages(const struct pw_curve *curve);        /* the most that existed at once */
+double pw_curve_sample(const struct pw_curve *curve);  /* the share of pages it is estimated from */
+uint64_t pw_curve_pages(const struct pw_curve *curve); /* the most that existed at once */
 uint64_t pw_curve_instructions(const struct pw_curve *curve); /* 0: the trace has no fetches */
 uint64_t pw_curve_accesses(const struct pw_curve *curve);     /* loads and stores */
 
@@ -167,6 +168,7 @@ struct pw_curve_point {
     uint64_t frames;
     uint64_t faults; /* the sum of those of */
     uint64_t loads, stores, fetches;
+    double error; /* of the faults, if they are estimated: one standard error */
 };
 /* More frames than pages change nothing; 0 frames: every reference faults. */
 void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out);

@@ -20,6 +20,10 @@ struct kernel_watch {
                    enum mmu_access access); /* NULL: nobody */
     void (*gone)(void *context, uint16_t space, vaddr_t va, uint64_t npages);
     void *context;
+    /* Of page-table entries: the TLB was told to drop a page (va), or all of a space (0 pages); a
+     * page there may not be stored to without a fault. NULL: nobody. */
+    void (*flushed)(void *context, uint16_t space, vaddr_t va, uint64_t npages);
+    void (*read_only)(void *context, uint16_t space, vaddr_t va);
 };
 
 struct anon;

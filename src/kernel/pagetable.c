@@ -223,11 +223,29 @@ static void count_shootdown(struct kernel *kernel, const struct pagetable *table
     machine->now->tlb_shootdowns += table->root.asid != tlb_space(machine->tlb);
 }
 
+static void tell_flushed(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                         uint64_t npages)
+{
+    const struct kernel_watch *watch = &kernel->watch;
+    if (watch->flushed)
+        watch->flushed(watch->context, table->root.asid, va, npages);
+}
+
+/* An entry has changed: may the page be stored to? */
+static void tell_read_only(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                           uint64_t pte)
+{
+    const struct kernel_watch *watch = &kernel->watch;
+    if (watch->read_only && pte_is_present(pte) && !(pte & PTE_W))
+        watch->read_only(watch->context, table->root.asid, va);
+}
+
 static void flush(struct kernel *kernel, const struct pagetable *table, vaddr_t va, uint64_t pte)
 {
     if (!(pte & PTE_A))
         return;
     tlb_flush_page(kernel->machine->tlb, table->root.asid, va);
+    tell_flushed(kernel, table, va, 1);
     count_shootdown(kernel, table);
 }
 
@@ -351,6 +369,7 @@ static void change_entry(struct kernel *kernel, const struct pagetable *table, v
     if (pte == old)
         return;
     *entry = pte;
+    tell_read_only(kernel, table, va, pte);
     flush(kernel, table, va, old);
 }
 
@@ -432,6 +451,7 @@ void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, s
         flush(kernel, table, va, old);
     }
     *entry = pte_make(frame_pfn(&kernel->frames, frame), flags_of(prot));
+    tell_read_only(kernel, table, va, *entry);
     rmap_add(frame, table->root.asid, va);
     count_leaf(kernel, table, leaf_table, 1, frame);
 }
@@ -532,6 +552,7 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
         uint64_t pte = large ? large : *entry;
         used |= (pte & (PTE_W | PTE_A)) == (PTE_W | PTE_A);
         *entry &= ~PTE_W;
+        tell_read_only(kernel, table, vaddr(va), *entry);
         if (large)
             va = large_start(vaddr(va)).v + pte_level_len(PTE_LEVEL_2M) - PAGE_SIZE;
     }
@@ -541,6 +562,7 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
 void pagetable_flush(struct kernel *kernel, const struct pagetable *table)
 {
     tlb_flush_space(kernel->machine->tlb, table->root.asid);
+    tell_flushed(kernel, table, vaddr(0), 0);
     count_shootdown(kernel, table);
 }
 
