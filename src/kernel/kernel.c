@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/lazy.h"
 #include "base/xalloc.h"
+#include "kernel/object.h"
 #include "kernel/pagetable.h"
 #include "kernel/reclaim.h"
 
@@ -111,6 +112,7 @@ void kernel_destroy(struct kernel *kernel)
 {
     if (!kernel)
         return;
+    object_end_resting(kernel);
     CHECK(frame_in_use(&kernel->frames) == 1); /* the frame of zeros */
     if (kernel->swap)
         swapdisk_destroy(kernel->swap);

@@ -76,7 +76,7 @@ struct kernel_options {
  * stays the caller's. */
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out);
-/* => all spaces and objects are gone */
+/* => all spaces and objects are gone, but those that rest */
 void kernel_destroy(struct kernel *kernel);
 
 /* One page began or ceased to exist. */

@@ -62,13 +62,39 @@ struct object *object_get(struct object *object)
     return object;
 }
 
+/* What is resident stays, for nobody; what is not is forgotten. => it is clean */
+static void make_pages_idle(struct kernel *kernel, struct object *object)
+{
+    uint64_t value;
+    for (uint64_t index = 0; radix_next(&object->pages, &index, UINT64_MAX, &value); index++) {
+        struct frame *frame = slot_resident(kernel, (slot_t){value});
+        if (frame && frame_is_idle(frame))
+            continue;
+        if (frame)
+            frame_set_idle(kernel, frame);
+        else
+            radix_set(&object->pages, index, 0);
+        kernel_page_dead(kernel);
+    }
+}
+
 void object_put(struct kernel *kernel, struct object *object)
 {
     CHECK(object->refs > 0);
+    int error = 0;
     if (object->refs == 1)
-        object_sync(kernel, object, 0, UINT64_MAX); /* an error is in kernel->trouble */
+        error = object_sync(kernel, object, 0, UINT64_MAX); /* it is in kernel->trouble */
     if (--object->refs > 0)
         return;
+    if (!error && object->ops->rest && object->ops->rest(kernel, object))
+        make_pages_idle(kernel, object);
+    else
+        object_end(kernel, object);
+}
+
+void object_end(struct kernel *kernel, struct object *object)
+{
+    CHECK(object->refs == 0);
     object_drop(kernel, object, 0, UINT64_MAX);
     if (object->watcher)
         object->watcher->ended(object->watcher);
@@ -106,15 +132,35 @@ static int bring_in(struct kernel *kernel, struct object *object, uint64_t index
     return 0;
 }
 
+
+static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
+
+/* Somebody uses an idle page. Whatever became of the file meanwhile, it is read to be the same. */
+static int wake(struct kernel *kernel, struct object *object, uint64_t index, struct frame *frame)
+{
+    pfn_t pfn = frame_pfn(&kernel->frames, frame);
+    int error = object->ops->refresh(kernel, object, index, pfn);
+    if (error) {
+        drop_page(kernel, object, index, slot_frame(pfn));
+        return error;
+    }
+    frame_end_idle(kernel, frame);
+    kernel_page_born(kernel);
+    return 0;
+}
+
 int object_page(struct kernel *kernel, struct object *object, uint64_t index, struct frame **out,
                 bool *was_read)
 {
     slot_t slot = slot_at(object, index);
-    if (slot_kind(slot) != SLOT_FRAME)
+    struct frame *frame = slot_resident(kernel, slot);
+    if (!frame)
         return bring_in(kernel, object, index, slot, out, was_read);
+    int error = frame_is_idle(frame) ? wake(kernel, object, index, frame) : 0;
     *was_read = false;
-    *out = slot_resident(kernel, slot);
-    return 0;
+    if (!error)
+        *out = frame;
+    return error;
 }
 
 struct frame *object_resident(const struct kernel *kernel, const struct object *object,
@@ -206,6 +252,7 @@ int object_sync(struct kernel *kernel, struct object *object, uint64_t first, ui
 static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot)
 {
     struct frame *frame = slot_resident(kernel, slot);
+    bool is_idle = frame && frame_is_idle(frame);
     if (frame) {
         if (object->is_locked)
             frame_unwire(kernel, frame);
@@ -218,7 +265,8 @@ static void drop_page(struct kernel *kernel, struct object *object, uint64_t ind
         swap_give(kernel, slot_swap_slot(slot));
     }
     radix_set(&object->pages, index, 0);
-    kernel_page_dead(kernel);
+    if (!is_idle)
+        kernel_page_dead(kernel);
 }
 
 void object_drop(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last)
@@ -230,7 +278,8 @@ void object_drop(struct kernel *kernel, struct object *object, uint64_t first, u
 
 void object_evicted(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot)
 {
-    CHECK(object_resident(kernel, object, index));
+    const struct frame *frame = object_resident(kernel, object, index);
+    CHECK(frame);
     CHECK(slot_kind(slot) == (object->ops->has_home ? SLOT_ABSENT : SLOT_SWAP));
-    radix_set(&object->pages, index, slot.bits);
+    radix_set(&object->pages, index, frame_is_idle(frame) ? 0 : slot.bits);
 }

@@ -11,6 +11,8 @@
  * A victim is busy from collect until its frame is given back, or until it could not be written and
  * is active again, still holding its page.
  *
+ * Before any of that idle pages go: they are clean, nobody's, and no loss to anybody who runs.
+ *
  * Page tables are not victims: they go when their last page does. The exception is a table full of
  * entries for the frame of zeros, which no eviction would ever empty: those are dropped when tables
  * take more than their share of RAM, or when there is nothing else.
@@ -384,10 +386,24 @@ static void drop_tables_of_zeros(struct kernel *kernel, uint64_t target)
     }
 }
 
+/* Drops pages of files that nobody has, the oldest first. */
+static void drop_idle(struct kernel *kernel, uint64_t target)
+{
+    struct frame_table *table = &kernel->frames;
+    while (table->nidle > 0 && table->nfree < target) {
+        struct frame *frame = frame_get(table, table->idle_first);
+        object_evicted(kernel, frame_object(frame), frame->index, slot_absent());
+        frame_give(kernel, frame);
+    }
+}
+
 static void reclaim(struct kernel *kernel, uint64_t target)
 {
     struct frame_table *table = &kernel->frames;
     uint64_t attempts = 2 * kernel->policy.ninserted + BATCH_MAX;
+    drop_idle(kernel, target);
+    if (table->nfree >= target)
+        return;
     if (kernel->policy.stamps)
         tlb_sync_stamps(kernel->machine->tlb);
     if (table->ntables > table->nframes / TABLES_SHARE)
@@ -454,8 +470,9 @@ int frame_reserve(struct kernel *kernel, unsigned count)
 bool frame_reserve_spare(struct kernel *kernel, unsigned count)
 {
     struct frame_table *table = &kernel->frames;
-    if (table->nfree < count + low_mark(table))
+    if (table->nfree + table->nidle < count + low_mark(table))
         return false;
+    drop_idle(kernel, count + low_mark(table));
     table->reserved = count;
     return true;
 }
