@@ -114,8 +114,7 @@ static void idle_link(struct frame_table *table, pfn_t previous, pfn_t next)
     else
         table->idle_first = next;
     if (next != PFN_NONE)
-        frame_get(table, next)->rmap =
-            (uint64_t)previous << 32 | idle_next(frame_get(table, next));
+        frame_get(table, next)->rmap = (uint64_t)previous << 32 | idle_next(frame_get(table, next));
     else
         table->idle_last = previous;
 }

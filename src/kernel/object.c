@@ -132,7 +132,6 @@ static int bring_in(struct kernel *kernel, struct object *object, uint64_t index
     return 0;
 }
 
-
 static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
 
 /* Somebody uses an idle page. Whatever became of the file meanwhile, it is read to be the same. */

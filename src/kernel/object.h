@@ -104,8 +104,9 @@ int object_punch(struct kernel *kernel, struct object *object, uint64_t first, u
 /* Drops cached pages of [first, last), unmapping them everywhere; dirty content is lost. */
 void object_drop(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);
 /* Reclaim's half: the page at `index` was written (or is clean) and now lives at `slot`; reclaim
- * then gives its frame back. A clean page of a file: slot_absent(); it is forgotten if it is idle. Pages of a shared object have
- * no copy on the swap disk while resident, so they are always dirty. => the frame is unmapped */
+ * then gives its frame back. A clean page of a file: slot_absent(); it is forgotten if it is idle.
+ * Pages of a shared object have no copy on the swap disk while resident, so they are always dirty.
+ * => the frame is unmapped */
 void object_evicted(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
 
 /*

@@ -57,11 +57,12 @@ struct model {
     uint64_t random;
     struct proc *proc; /* whose turn it is */
     unsigned nprocs;   /* that may live at once */
-    uint64_t forks, ends;
+    uint64_t forks, ends, rests, kept; /* kept: pages that were still cached after a rest */
     struct proc procs[PROCS];
     uint8_t data[OBJECTS][OBJECT_PAGES][CELLS];
     uint64_t len[OBJECTS]; /* bytes */
     int fd[FILES];
+    char *path[FILES]; /* only files with a name rest */
     struct object *objects[OBJECTS];
 };
 
@@ -723,12 +724,13 @@ static void do_end(struct model *m)
 
 /* ---- the file's other users ---- */
 
-static void do_truncate(struct model *m)
+/* The kernel is told of what guests do, not of what others do to a file that no guest has. */
+static void truncate_file(struct model *m, int file, bool tell)
 {
-    int file = (int)draw(m, FILES);
     uint64_t len = draw(m, OBJECT_PAGES * CELLS + 1) * 512;
     assert_int_equal(ftruncate(m->fd[file], (off_t)len), 0);
-    object_after_truncate(m->rig->kernel, m->fd[file], len);
+    if (tell)
+        object_after_truncate(m->rig->kernel, m->fd[file], len);
     m->len[file] = len;
     for (unsigned i = 0; i < OBJECT_PAGES; i++)
         for (unsigned c = 0; c < CELLS; c++)
@@ -740,17 +742,27 @@ static void do_truncate(struct model *m)
                 proc->pages[i].has_copy = false;
 }
 
-static void do_write_file(struct model *m)
+static void do_truncate(struct model *m)
 {
-    int file = (int)draw(m, FILES);
+    truncate_file(m, (int)draw(m, FILES), true);
+}
+
+static void write_file(struct model *m, int file, bool tell)
+{
     unsigned index = (unsigned)draw(m, OBJECT_PAGES), cell = (unsigned)draw(m, CELLS);
     uint64_t offset = index * PAGE_SIZE + cell_offset(cell);
     uint8_t byte = (uint8_t)draw(m, 256);
     if (offset >= m->len[file])
         return;
     assert_int_equal(pwrite(m->fd[file], &byte, 1, (off_t)offset), 1);
-    object_after_write(m->rig->kernel, m->fd[file], offset, 1);
+    if (tell)
+        object_after_write(m->rig->kernel, m->fd[file], offset, 1);
     m->data[file][index][cell] = byte;
+}
+
+static void do_write_file(struct model *m)
+{
+    write_file(m, (int)draw(m, FILES), true);
 }
 
 static void do_read_file(struct model *m)
@@ -767,6 +779,35 @@ static void do_read_file(struct model *m)
             assert_int_equal(byte, m->data[file][index][c]);
         }
     }
+}
+
+static void unmap_object(struct model *m, int object)
+{
+    for (struct proc *proc = m->procs; proc < m->procs + PROCS; proc++)
+        for (unsigned i = 0; proc->space && i < ARENA; i++) {
+            if (!proc->pages[i].mapped || proc->pages[i].object != object)
+                continue;
+            assert_int_equal(space_unmap(proc->space, at(i), PAGE_SIZE), 0);
+            proc->pages[i] = (struct page){0};
+        }
+}
+
+/* Nobody has a file for a while, in which it may change, and then it is mapped again. */
+static void do_rest(struct model *m)
+{
+    int file = (int)draw(m, FILES);
+    unmap_object(m, file);
+    object_put(m->rig->kernel, m->objects[file]);
+    for (unsigned changes = (unsigned)draw(m, 3); changes > 0; changes--) {
+        bool is_guest = chance(m, 50);
+        if (chance(m, 20))
+            truncate_file(m, file, is_guest);
+        else
+            write_file(m, file, is_guest);
+    }
+    assert_int_equal(object_file(m->rig->kernel, m->fd[file], true, &m->objects[file]), 0);
+    m->kept += m->objects[file]->pages.count;
+    m->rests++;
 }
 
 /* ---- accesses ---- */
@@ -850,6 +891,7 @@ static const struct verb {
     {"truncate", 6, do_truncate},
     {"write", 20, do_write_file},
     {"read", 20, do_read_file},
+    {"rest", 8, do_rest},
     {"advise", 15, do_fork_advice},
     {"fork", 30, do_fork},
     {"end", 27, do_end},
@@ -871,7 +913,8 @@ static void open_objects(struct model *m)
 {
     struct kernel *kernel = m->rig->kernel;
     for (int i = 0; i < FILES; i++) {
-        m->fd[i] = memfd_create("model", MFD_CLOEXEC);
+        m->path[i] = strdup("/tmp/pagewalk-model-XXXXXX");
+        m->fd[i] = mkstemp(m->path[i]);
         assert_true(m->fd[i] >= 0);
         m->len[i] = (uint64_t)OBJECT_PAGES * PAGE_SIZE / (1 + (unsigned)i);
         assert_int_equal(ftruncate(m->fd[i], (off_t)m->len[i]), 0);
@@ -917,8 +960,12 @@ static void destroy(struct model *m)
             end_proc(m, proc);
     for (int i = 0; i < OBJECTS; i++)
         object_put(m->rig->kernel, m->objects[i]);
-    for (int i = 0; i < FILES; i++)
+    for (int i = 0; i < FILES; i++) {
         close(m->fd[i]);
+        unlink(m->path[i]);
+        free(m->path[i]);
+    }
+    object_end_resting(m->rig->kernel);
     assert_int_equal(m->rig->kernel->pages_live, 0);
     assert_int_equal(m->rig->kernel->commit.used, 0);
     assert_false(object_any_file(m->rig->kernel));
@@ -944,9 +991,10 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
     const struct counters *counters = &m->rig->counters;
     print_message("%u processes, %" PRIu64 " frames, policy %s, seed %" PRIu64 ": %" PRIu64
                   " steps, %" PRIu64 " forks, %" PRIu64 " ends, %" PRIu64 " copies, %" PRIu64
-                  " frames reclaimed\n",
+                  " frames reclaimed, %" PRIu64 " rests with %" PRIu64 " pages kept\n",
                   config->nprocs, config->nframes, config->policy, seed, steps, m->forks, m->ends,
-                  counters->faults_cow, counters->reclaims);
+                  counters->faults_cow, counters->reclaims, m->rests, m->kept);
+    assert_true(steps < 10000 || m->kept > 100);
     assert_true(steps < 10000 || config->nframes > 160 || counters->reclaims > 100);
     assert_true(steps < 10000 || config->nprocs == 1 || (m->forks > 10 && m->ends > 10));
     destroy(m);
