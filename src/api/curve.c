@@ -2,6 +2,12 @@
 /*
  * Curves: faults for every size of RAM under LRU, from the stack distances of a trace or of a
  * program while it runs; for other policies, sizes of the caller's choice, all in one pass.
+ *
+ * A program that runs has page faults that no reference tells of (the first store to a page that
+ * was only read so far), and first references that do not fault (to pages that were moved, or
+ * mapped along with others). Both are there in every RAM, so the faults that were served while it
+ * was watched, in RAM for everything, are what the largest RAM has, and the difference is added to
+ * all.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,6 +32,8 @@ struct pw_curve {
     struct workingset *set; /* NULL: not watched */
     uint64_t instructions, accesses;
     uint64_t npages;
+    uint64_t served[KINDS]; /* by enum mmu_access, if of a program */
+    bool is_of_program;
     uint64_t *faults[KINDS]; /* by kind, then by frames 0 .. npages; NULL: not finished */
 };
 
@@ -60,6 +68,20 @@ static void use(void *context, const struct trace_ref *ref)
     *(ref->kind == TRACE_FETCH ? &curve->instructions : &curve->accesses) += ref->count;
 }
 
+static const enum trace_kind kinds[] = {
+    [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
+
+/* What RAM for everything has becomes the faults that were served. */
+static void add_served(struct pw_curve *curve)
+{
+    for (unsigned access = 0; access < KINDS; access++) {
+        uint64_t *faults = curve->faults[kinds[access]];
+        uint64_t more = curve->served[access] - faults[curve->npages];
+        for (uint64_t frames = 0; frames <= curve->npages; frames++)
+            faults[frames] += more;
+    }
+}
+
 /* A reference found at depth d faults in fewer than d frames. */
 static void finish(struct pw_curve *curve)
 {
@@ -75,6 +97,8 @@ static void finish(struct pw_curve *curve)
         }
         curve->faults[kind] = faults;
     }
+    if (curve->is_of_program)
+        add_served(curve);
     lrustack_destroy(curve->stack);
     curve->stack = NULL;
 }
@@ -108,8 +132,6 @@ int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_c
 
 static struct trace_ref ref_of(uint16_t space, vaddr_t page, enum mmu_access access)
 {
-    static const enum trace_kind kinds[] = {
-        [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
     return (struct trace_ref){
         .page = vaddr_vpn(page), .count = 1, .space = space, .kind = (uint8_t)kinds[access]};
 }
@@ -156,7 +178,8 @@ static void watch(struct pw_system *system)
     curve->stack = lrustack_create_below(TLB_RECENT);
     system->curve = curve;
     tlb_watch(system->machine->tlb, &watch);
-    system->kernel->watch = (struct kernel_watch){kernel_uses, pages_go, system};
+    system->kernel->watch =
+        (struct kernel_watch){.access = kernel_uses, .gone = pages_go, .context = system};
 }
 
 static void unwatch(struct pw_system *system)
@@ -173,18 +196,21 @@ static void unwatch(struct pw_system *system)
 
 void pw_curve_begin(struct pw_system *system)
 {
-    if (!system->recorder) {
+    if (system->recorder) {
+        system->curve = create(system->tau);
+        recorder_set_sink(system->recorder, use, system->curve);
+    } else {
         watch(system);
-        return;
     }
-    system->curve = create(system->tau);
-    recorder_set_sink(system->recorder, use, system->curve);
+    system->curve->is_of_program = true;
+    system->kernel->watch.served = system->curve->served;
 }
 
 struct pw_curve *pw_curve_end(struct pw_system *system)
 {
     struct pw_curve *curve = system->curve;
     CHECK(curve);
+    system->kernel->watch.served = NULL;
     if (system->recorder)
         recorder_set_sink(system->recorder, NULL, NULL);
     else

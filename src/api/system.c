@@ -133,8 +133,8 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
         return -1;
     }
     if (system->recorder)
-        system->kernel->watch =
-            (struct kernel_watch){recorder_kernel_access, recorder_gone, system->recorder};
+        system->kernel->watch = (struct kernel_watch){
+            .access = recorder_kernel_access, .gone = recorder_gone, .context = system->recorder};
     *out = system;
     return 0;
 }

@@ -159,6 +159,8 @@ static void fault_map(struct fault *fault)
 static void count_served(const struct fault *fault)
 {
     struct counters *now = fault->kernel->machine->now;
+    if (fault->kernel->watch.served)
+        fault->kernel->watch.served[fault->access]++;
     now->faults_major += fault->was_read;
     now->faults_minor += !fault->was_read;
     now->faults_cow += fault->was_copied;
