@@ -20,14 +20,15 @@
 #include "kernel/reclaim.h"
 #include "kernel/space_grow.h"
 #include "kernel/space_pages.h"
+#include "kernel/swap.h"
 #include "kernel/trouble.h"
 #include "machine/pte.h"
 
 enum {
-    PAGES_MAX = 2, /* a page from disk, and its private copy */
+    FRAMES_MAX = 2 + PAGETABLE_FRAMES_MAX, /* a page from disk, its private copy, their tables */
     /* Kept back for those who end because there is nothing else: they must still let go of locks,
      * which may mean to bring pages in. */
-    FRAMES_SPARE = PAGES_MAX + PAGETABLE_FRAMES_MAX,
+    FRAMES_SPARE = FRAMES_MAX,
 };
 
 struct fault {
@@ -166,15 +167,49 @@ static void count_served(const struct fault *fault)
     now->faults_cow += fault->was_copied;
 }
 
-/* Result: false: RAM and swap are exhausted, and nobody else makes room. */
+/* Frames for the page: none if it only needs another entry, two to bring one in and copy it. */
+static unsigned pages_needed(const struct fault *fault)
+{
+    const struct region *region = fault->region;
+    const struct anon *anon = amap_find(&fault->space->amap, vaddr_vpn(fault->page));
+    bool is_store = fault->access == MMU_STORE;
+    if (anon)
+        return !anon_is_resident(anon) + (is_store && anon->refs > 1);
+    if (!region->object)
+        return is_store;
+    uint64_t index = region_object_index(region, fault->page.v);
+    return !object_resident(fault->kernel, region->object, index) +
+           (is_store && !(region->flags & REGION_SHARED));
+}
+
+static unsigned frames_needed(const struct fault *fault)
+{
+    return pages_needed(fault) +
+           pagetable_missing(fault->kernel, &fault->space->table, fault->page);
+}
+
+/* What is kept free beyond that: nothing as long as frames can still be had by paging out. */
+static unsigned frames_spare(const struct fault *fault)
+{
+    struct kernel *kernel = fault->kernel;
+    const uint64_t enough = 2 * FRAMES_SPARE;
+    bool can_page_out =
+        kernel->swap && swap_free(kernel) >= enough && kernel->policy.ninserted >= enough;
+    return fault->space->ends || can_page_out ? 0 : FRAMES_SPARE;
+}
+
+/* What is evicted meanwhile may be what was there, so that more is needed.
+ * Result: false: RAM and swap are exhausted, and nobody else makes room. */
 static bool hold_frames(const struct fault *fault)
 {
     const struct kernel_rescue *rescue = &fault->kernel->rescue;
-    const struct space *space = fault->space;
-    unsigned count = PAGES_MAX + pagetable_missing(fault->kernel, &space->table, fault->page);
-    while (frame_reserve(fault->kernel, count + (space->ends ? 0 : FRAMES_SPARE)))
-        if (!rescue->make_room || !rescue->make_room(rescue->context, fault->space))
-            return false;
+    unsigned count;
+    do {
+        count = frames_needed(fault);
+        while (frame_reserve(fault->kernel, count + frames_spare(fault)))
+            if (!rescue->make_room || !rescue->make_room(rescue->context, fault->space))
+                return false;
+    } while (frames_needed(fault) > count);
     return true;
 }
 

@@ -32,9 +32,10 @@
 #include "kernel/swap.h"
 
 enum {
-    BATCH_MAX = 32,       /* victims collected before the first is written */
-    AROUND_MAX = 16,      /* dirty neighbours written along, on each side of a run */
-    TABLES_SHARE = 4,     /* tables of zeros may stay while tables take less than 1/4 of RAM */
+    BATCH_MAX = 32,   /* victims collected before the first is written */
+    AROUND_MAX = 16,  /* dirty neighbours written along, on each side of a run */
+    TABLES_SHARE = 4, /* tables of zeros may stay while tables take less than 1/4 of RAM */
+    /* Watermarks, unless the policy is exact: those are 0. */
     LOW_SHARE = 1024,     /* low watermark: RAM / 1024, */
     LOW_MAX = 64,         /*   at most this many frames */
     STEP_SHARE = 64,      /* high watermark: low + RAM / 64, */
@@ -419,18 +420,22 @@ static void reclaim(struct kernel *kernel, uint64_t target)
     drop_tables_of_zeros(kernel, target);
 }
 
-static uint64_t low_mark(const struct frame_table *table)
+static uint64_t low_mark(const struct kernel *kernel)
 {
-    uint64_t mark = table->nframes / LOW_SHARE;
+    uint64_t mark = kernel->frames.nframes / LOW_SHARE;
+    if (kernel->policy.ops->is_exact)
+        return 0;
     return mark < LOW_MAX ? mark : LOW_MAX;
 }
 
-static uint64_t high_mark(const struct frame_table *table)
+static uint64_t high_mark(const struct kernel *kernel)
 {
-    uint64_t step = table->nframes / STEP_SHARE;
+    uint64_t step = kernel->frames.nframes / STEP_SHARE;
+    if (kernel->policy.ops->is_exact)
+        return 0;
     if (step < STEP_MIN)
         step = STEP_MIN;
-    return low_mark(table) + (step < STEP_MAX ? step : STEP_MAX);
+    return low_mark(kernel) + (step < STEP_MAX ? step : STEP_MAX);
 }
 
 static void explain_exhaustion(struct kernel *kernel)
@@ -453,8 +458,8 @@ int frame_reserve(struct kernel *kernel, unsigned count)
 {
     struct frame_table *table = &kernel->frames;
     table->reserved = 0;
-    if (table->nfree < count + low_mark(table)) {
-        reclaim(kernel, count + high_mark(table));
+    if (table->nfree < count + low_mark(kernel)) {
+        reclaim(kernel, count + high_mark(kernel));
         XCHECK(kernel_is_valid(kernel));
     }
     if (table->nfree < count && swap_retry(kernel))
@@ -470,9 +475,9 @@ int frame_reserve(struct kernel *kernel, unsigned count)
 bool frame_reserve_spare(struct kernel *kernel, unsigned count)
 {
     struct frame_table *table = &kernel->frames;
-    if (table->nfree + table->nidle < count + low_mark(table))
+    if (table->nfree + table->nidle < count + low_mark(kernel))
         return false;
-    drop_idle(kernel, count + low_mark(table));
+    drop_idle(kernel, count + low_mark(kernel));
     table->reserved = count;
     return true;
 }
