@@ -6,8 +6,9 @@
  * A program that runs has page faults that no reference tells of (the first store to a page that
  * was only read so far), and first references that do not fault (to pages that were moved, or
  * mapped along with others). Both are there in every RAM, so the faults that were served while it
- * was watched, in RAM for everything, are what the largest RAM has, and the difference is added to
- * all.
+ * was watched, but for those that brought back what was paged out, are what the largest RAM has,
+ * and the difference is added to all. Of every RAM the kernel takes the same part: the frame that
+ * is never used, that of zeros, and page tables, as many as there were at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -28,12 +29,13 @@ enum { BATCH = 1024, KINDS = LRUSTACK_KINDS };
 
 struct pw_curve {
     struct lrustack *stack;
-    uint64_t least;         /* frames: 1, or what was not watched */
+    uint64_t least;         /* pages: 1, or what was not watched */
     struct workingset *set; /* NULL: not watched */
     uint64_t instructions, accesses;
     uint64_t npages;
     uint64_t served[KINDS]; /* by enum mmu_access, if of a program */
     bool is_of_program;
+    uint64_t taken;          /* frames of RAM that hold no page */
     uint64_t *faults[KINDS]; /* by kind, then by frames 0 .. npages; NULL: not finished */
 };
 
@@ -216,18 +218,19 @@ struct pw_curve *pw_curve_end(struct pw_system *system)
     else
         unwatch(system);
     finish(curve);
+    curve->taken = 2 + pw_counter(system, pw_counter_find("tables_peak"));
     system->curve = NULL;
     return curve;
 }
 
 uint64_t pw_curve_least(const struct pw_curve *curve)
 {
-    return curve->least;
+    return curve->taken + curve->least;
 }
 
 uint64_t pw_curve_pages(const struct pw_curve *curve)
 {
-    return curve->npages;
+    return curve->npages ? curve->taken + curve->npages : 0;
 }
 
 bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_working_set *out)
@@ -247,7 +250,8 @@ uint64_t pw_curve_accesses(const struct pw_curve *curve)
 
 void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out)
 {
-    uint64_t at = frames < curve->npages ? frames : curve->npages;
+    uint64_t room = frames > curve->taken ? frames - curve->taken : 0;
+    uint64_t at = room < curve->npages ? room : curve->npages;
     *out = (struct pw_curve_point){.frames = frames,
                                    .loads = curve->faults[TRACE_LOAD][at],
                                    .stores = curve->faults[TRACE_STORE][at],

@@ -41,7 +41,7 @@ struct fault {
     struct frame *frame;
     unsigned prot;
     /* what it took */
-    bool was_read, was_copied;
+    bool was_read, was_copied, was_out; /* out: paged out */
 };
 
 /* Finds the region, lets a stack grow, checks the access. */
@@ -99,7 +99,7 @@ static void copy_anon(struct fault *fault, struct anon *anon, const struct frame
 /* Cases 1A and 1B: there is a private page. */
 static enum fault_result fault_upper(struct fault *fault, struct anon *anon)
 {
-    fault->was_read = !anon_is_resident(anon);
+    fault->was_read = fault->was_out = !anon_is_resident(anon);
     int error = anon_load(fault->kernel, anon, &fault->frame);
     if (error)
         return read_failed(fault, error);
@@ -132,9 +132,9 @@ static enum fault_result fault_lower(struct fault *fault)
         fault_zeros(fault);
         return FAULT_DONE;
     }
-    int error =
-        object_page(fault->kernel, region->object, region_object_index(region, fault->page.v),
-                    &fault->frame, &fault->was_read);
+    uint64_t index = region_object_index(region, fault->page.v);
+    fault->was_out = object_is_out(region->object, index);
+    int error = object_page(fault->kernel, region->object, index, &fault->frame, &fault->was_read);
     if (error)
         return read_failed(fault, error);
     if (region->flags & REGION_SHARED)
@@ -160,7 +160,7 @@ static void fault_map(struct fault *fault)
 static void count_served(const struct fault *fault)
 {
     struct counters *now = fault->kernel->machine->now;
-    if (fault->kernel->watch.served)
+    if (fault->kernel->watch.served && !fault->was_out)
         fault->kernel->watch.served[fault->access]++;
     now->faults_major += fault->was_read;
     now->faults_minor += !fault->was_read;

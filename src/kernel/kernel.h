@@ -20,7 +20,9 @@ struct kernel_watch {
                    enum mmu_access access); /* NULL: nobody */
     void (*gone)(void *context, uint16_t space, vaddr_t va, uint64_t npages);
     void *context;
-    uint64_t *served; /* counts page faults by enum mmu_access; NULL: nobody wants to know */
+    /* Counts page faults by enum mmu_access, but for those that only bring back what was paged out;
+     * NULL: nobody wants to know. */
+    uint64_t *served;
 };
 
 struct space;

@@ -168,6 +168,12 @@ struct frame *object_resident(const struct kernel *kernel, const struct object *
     return slot_resident(kernel, slot_at(object, index));
 }
 
+bool object_is_out(const struct object *object, uint64_t index)
+{
+    slot_t slot = slot_at(object, index);
+    return slot_kind(slot) != SLOT_EMPTY && slot_kind(slot) != SLOT_FRAME;
+}
+
 void object_set_locked(struct kernel *kernel, struct object *object, bool locked)
 {
     uint64_t value;

@@ -88,6 +88,9 @@ int object_page(struct kernel *kernel, struct object *object, uint64_t index, st
 struct frame *object_resident(const struct kernel *kernel, const struct object *object,
                               uint64_t index);
 
+/* Was the page paged out while somebody had it? */
+bool object_is_out(const struct object *object, uint64_t index);
+
 /* How many pages of [first, last) are in swap. */
 uint64_t object_swapped(const struct object *object, uint64_t first, uint64_t last);
 
