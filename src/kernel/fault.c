@@ -87,6 +87,15 @@ static void promote(struct fault *fault, const struct frame *source)
     amap_insert(&fault->space->amap, vaddr_vpn(fault->page), anon_create(kernel, fault->frame));
 }
 
+/* 2B: if the object's page was brought in for this alone, nobody has it any more. */
+static void promote_object_page(struct fault *fault)
+{
+    struct frame *source = fault->frame;
+    promote(fault, source);
+    if (source->nmaps == 0)
+        object_page_unmapped(fault->kernel, source);
+}
+
 /* 1B of a page that others have too: this space gets a copy. */
 static void copy_anon(struct fault *fault, struct anon *anon, const struct frame *source)
 {
@@ -140,7 +149,7 @@ static enum fault_result fault_lower(struct fault *fault)
     if (region->flags & REGION_SHARED)
         return FAULT_DONE;
     if (fault->access == MMU_STORE)
-        promote(fault, fault->frame);
+        promote_object_page(fault);
     else
         fault->prot &= ~(unsigned)PROT_MASK_W;
     return FAULT_DONE;

@@ -68,13 +68,13 @@ static void make_pages_idle(struct kernel *kernel, struct object *object)
     uint64_t value;
     for (uint64_t index = 0; radix_next(&object->pages, &index, UINT64_MAX, &value); index++) {
         struct frame *frame = slot_resident(kernel, (slot_t){value});
-        if (frame && frame_is_idle(frame))
-            continue;
-        if (frame)
-            frame_set_idle(kernel, frame);
-        else
+        if (frame) {
+            object_page_unmapped(kernel, frame);
+            CHECK(frame_is_idle(frame));
+        } else {
             radix_set(&object->pages, index, 0);
-        kernel_page_dead(kernel);
+            kernel_page_dead(kernel);
+        }
     }
 }
 
@@ -130,6 +130,17 @@ static int bring_in(struct kernel *kernel, struct object *object, uint64_t index
     frame_activate(kernel, frame);
     *out = frame;
     return 0;
+}
+
+void object_page_unmapped(struct kernel *kernel, struct frame *frame)
+{
+    const struct object *object = (const struct object *)(uintptr_t)frame->owner;
+    CHECK(frame->kind == FRAME_OBJECT && frame->nmaps == 0);
+    if (frame_is_busy(frame) || frame_is_idle(frame) || frame->wired > 0 ||
+        (frame->flags & FRAME_DIRTY) || !object->ops->has_home)
+        return;
+    frame_set_idle(kernel, frame);
+    kernel_page_dead(kernel);
 }
 
 static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
@@ -257,7 +268,7 @@ int object_sync(struct kernel *kernel, struct object *object, uint64_t first, ui
 static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot)
 {
     struct frame *frame = slot_resident(kernel, slot);
-    bool is_idle = frame && frame_is_idle(frame);
+    bool is_idle = false;
     if (frame) {
         if (object->is_locked)
             frame_unwire(kernel, frame);
@@ -265,6 +276,7 @@ static void drop_page(struct kernel *kernel, struct object *object, uint64_t ind
             space_pages_unwire_frame(kernel, frame);
         if (frame->nmaps > 0)
             pagetable_unmap_frame(kernel, frame);
+        is_idle = frame_is_idle(frame);
         frame_give(kernel, frame);
     } else if (slot_kind(slot) == SLOT_SWAP) {
         swap_give(kernel, slot_swap_slot(slot));

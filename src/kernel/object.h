@@ -9,8 +9,9 @@
  *
  * Invariants: O1  slot FRAME: the frame's kind is FRAME_OBJECT, its owner and index this place
  *             O2  slot SWAP only in a shared object, ABSENT only in a file object
- *             O3  an object without references has resident pages only, and all are idle; a page
- *                 that is idle is not counted as one that exists
+ *             O3  a page of a file that is clean, unmapped and not wired is idle: it is not counted
+ *                 as one that exists, and the first to go. (It may also not have been mapped yet.)
+ *                 An object without references has idle pages only
  */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
@@ -84,6 +85,8 @@ void object_end_resting(struct kernel *kernel);
  */
 int object_page(struct kernel *kernel, struct object *object, uint64_t index, struct frame **out,
                 bool *was_read);
+/* Nobody maps the page's frame: it becomes idle if it is of a file and nothing keeps it. */
+void object_page_unmapped(struct kernel *kernel, struct frame *frame);
 /* The frame if it is resident, else NULL. */
 struct frame *object_resident(const struct kernel *kernel, const struct object *object,
                               uint64_t index);

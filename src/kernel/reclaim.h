@@ -16,7 +16,8 @@
  */
 int frame_reserve(struct kernel *kernel, unsigned count);
 
-/* As frame_reserve(), if as many are free without reclaiming what is somebody's. Result: whether they are. */
+/* As frame_reserve(), if as many are free without reclaiming what is somebody's. Result: whether
+ * they are. */
 bool frame_reserve_spare(struct kernel *kernel, unsigned count);
 
 /* Lets what is left of the promise go, at the end of what frame_reserve() began. */
