@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "kernel/fault_around.h"
 #include "kernel/reclaim.h"
 #include "kernel/space_grow.h"
 #include "kernel/space_pages.h"
@@ -161,7 +162,12 @@ static void fault_map(struct fault *fault)
     /* Wires follow the page: before the entry moves to another frame, so does the wire. */
     if (fault->region->flags & REGION_LOCKED)
         space_pages_wire(space, vaddr_vpn(fault->page), fault->frame);
+    bool has_table = pagetable_missing(fault->kernel, &space->table, fault->page) == 0;
     pagetable_map(fault->kernel, &space->table, fault->page, fault->frame, fault->prot);
+    if (!has_table)
+        fault_inherit(space, fault->page);
+    if (fault->frame->kind == FRAME_OBJECT && fault->access != MMU_STORE)
+        fault_around(space, fault->region, fault->page);
     if (space_resident(space) > space->rss_peak)
         space->rss_peak = space_resident(space);
 }

@@ -88,3 +88,20 @@ one" ]; do sleep 0.05; done; mv new prog; } 2>/dev/null
 one
 two" ]
 }
+
+# native_faults PROGRAM...: the page faults that it and its children have on this machine.
+native_faults() {
+    /usr/bin/python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt)' "$@"
+}
+
+@test "children of a fork fault about as often as natively" {
+    forks=(bash -c 'for ((i = 0; i < 40; i++)); do (:); done')
+    native=$(native_faults "${forks[@]}")
+    pagewalk run -q --json report -- "${forks[@]}"
+    faults=$(counter report faults_minor)
+    echo "# 40 subshells of bash: $faults minor faults, natively $native" >&3
+    [ "$((10 * faults))" -lt "$((16 * native))" ]
+    [ "$((16 * faults))" -gt "$((10 * native))" ]
+}

@@ -260,7 +260,7 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
                   " split, %" PRIu64 " pages reclaimed\n",
                   config->nframes, config->policy, config->tlb, c->large_faults, c->large_splits,
                   c->reclaims);
-    assert_true(c->large_faults > steps / 4000 && c->large_splits >= steps / 8000);
+    assert_true(c->large_faults > steps / 5000 && c->large_splits >= steps / 8000);
     for (unsigned i = 0; i < PROCS; i++) {
         if (m->procs[i].space)
             space_put(m->procs[i].space);
