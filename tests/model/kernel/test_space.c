@@ -55,8 +55,8 @@ struct proc {
 struct model {
     struct rig *rig;
     uint64_t random;
-    struct proc *proc; /* whose turn it is */
-    unsigned nprocs;   /* that may live at once */
+    struct proc *proc;                 /* whose turn it is */
+    unsigned nprocs;                   /* that may live at once */
     uint64_t forks, ends, rests, kept; /* kept: pages that were still cached after a rest */
     struct proc procs[PROCS];
     uint8_t data[OBJECTS][OBJECT_PAGES][CELLS];
@@ -875,26 +875,13 @@ static const struct verb {
     unsigned weight;
     void (*run)(struct model *m);
 } verbs[] = {
-    {"access", 600, do_access},
-    {"map", 50, do_map},
-    {"unmap", 20, do_unmap},
-    {"protect", 40, do_protect},
-    {"lock", 15, do_lock},
-    {"unlock", 8, do_unlock},
-    {"lock_all", 2, do_lock_all},
-    {"drop", 20, do_drop},
-    {"hint", 15, do_hint},
-    {"populate", 10, do_populate},
-    {"move", 30, do_move},
-    {"resize", 30, do_resize},
-    {"sync", 10, do_sync},
-    {"truncate", 6, do_truncate},
-    {"write", 20, do_write_file},
-    {"read", 20, do_read_file},
-    {"rest", 8, do_rest},
-    {"advise", 15, do_fork_advice},
-    {"fork", 30, do_fork},
-    {"end", 27, do_end},
+    {"access", 600, do_access},    {"map", 50, do_map},          {"unmap", 20, do_unmap},
+    {"protect", 40, do_protect},   {"lock", 15, do_lock},        {"unlock", 8, do_unlock},
+    {"lock_all", 2, do_lock_all},  {"drop", 20, do_drop},        {"hint", 15, do_hint},
+    {"populate", 10, do_populate}, {"move", 30, do_move},        {"resize", 30, do_resize},
+    {"sync", 10, do_sync},         {"truncate", 6, do_truncate}, {"write", 20, do_write_file},
+    {"read", 20, do_read_file},    {"rest", 8, do_rest},         {"advise", 15, do_fork_advice},
+    {"fork", 30, do_fork},         {"end", 27, do_end},
 };
 
 static const struct verb *draw_verb(struct model *m)
