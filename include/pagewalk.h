@@ -180,10 +180,67 @@ struct pw_working_set {
 /* Result: false beyond the last. */
 bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_working_set *out);
 
+/*
+ * How much each part of a program's memory was in use, a part being a region's name and a program.
+ * A page is in use while it is one of the 128 used last, and for tau instructions after that: the
+ * working set. It is hot if that is half of its life or more, cold if it is less than a tenth.
+ */
+enum pw_heat { PW_COLD, PW_WARM, PW_HOT };
+struct pw_curve_part {
+    const char *program, *region; /* as in struct pw_attribution_row */
+    bool is_file;
+    uint64_t pages;     /* different ones that were used */
+    uint64_t hot, cold; /* of them */
+    uint64_t returns;   /* times that a page was used again that was not of the 128 used last */
+    double in_use;      /* pages, on average over the run: its part of the working set */
+    double idle;        /* share of its pages' lives that lies after their last use */
+};
+/* Result: false beyond the last, and always without the option "regions" or with "every-access", or
+ * of a trace. */
+bool pw_curve_part(const struct pw_curve *curve, size_t i, struct pw_curve_part *out);
+/* Neighbouring pages of a part that are as hot, by number: in the file, or of virtual memory. */
+struct pw_curve_range {
+    uint64_t first, npages;
+    enum pw_heat heat;
+};
+/* The first range with a page at or beyond `from`, from there on. Result: false: none. */
+bool pw_curve_range(const struct pw_curve *curve, size_t part, uint64_t from,
+                    struct pw_curve_range *out);
+
 /* The faults of a trace under any policy in RAMs of frames[0 .. n - 1] frames, n > 0, in one pass.
  * Result: 0 and faults[0 .. n - 1]; -1 and *error. */
 int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,
                     const uint64_t *frames, size_t n, uint64_t *faults, struct pw_error *error);
+
+/* ---- where it comes from ---- */
+
+/* The page faults and TLB misses of a system with the option "attribute": which program, code and
+ * source line caused them, in which region of its memory. */
+struct pw_attribution;
+
+/* After pw_run(); reads the names of functions and lines out of the host's files, which may take a
+ * while. NULL: the option was not set. => destroyed before the system */
+struct pw_attribution *pw_attribution_create(const struct pw_system *system);
+void pw_attribution_destroy(struct pw_attribution *attribution);
+
+enum { PW_ATTRIBUTED = 7 };
+/* The events by index; each is the name of a counter, to which the rows' counts add up, to the
+ * last one. NULL beyond the last, which is PW_ATTRIBUTED - 1. */
+const char *pw_attribution_event(size_t i);
+
+struct pw_attribution_row {
+    const char *program;  /* path */
+    const char *object;   /* path of the file that the code is in; "[anon]" and the like: none */
+    uint64_t address;     /* of the instruction, as the file's tools count; else virtual */
+    const char *function; /* NULL: not known */
+    const char *source;   /* path of the file that it was made from; NULL: not known */
+    unsigned line;        /* 0: not known */
+    const char *region;   /* what the memory accessed was: "[heap]", "[anon]", path of a file */
+    uint64_t counts[PW_ATTRIBUTED];
+};
+/* The rows in the order of their objects and addresses. Result: false beyond the last. */
+bool pw_attribution_row(const struct pw_attribution *attribution, size_t i,
+                        struct pw_attribution_row *out);
 
 /* ---- results ---- */
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "api/error.h"
+#include "api/policy_file.h"
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "kernel/replay.h"
@@ -167,18 +168,29 @@ static bool has_policy(const struct pw_config *config, const struct policy_ops *
     return !ops->needs_future || config->use == PW_REPLAY;
 }
 
+static int refuse_policy(const struct pw_config *config, const char *value, bool is_known,
+                         struct reading *reading)
+{
+    char names[256] = "";
+    for (const struct policy_ops *const *p = policy_all(); *p; p++)
+        if (has_policy(config, *p))
+            snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+                     *names ? ", " : "", (*p)->name);
+    return refuse(reading, "there is no policy '%.80s'%s: choose one of %s", value,
+                  is_known ? " but in replay" : "", names);
+}
+
 static int read_policy(struct pw_config *config, const char *value, struct reading *reading)
 {
-    const struct policy_ops *ops = policy_find(value);
+    char why[400];
+    const struct policy_ops *ops = policy_choose(value, why, sizeof(why));
+    if (!ops && why[0])
+        return refuse(reading, "%s", why);
     if (!ops || !has_policy(config, ops)) {
-        char names[256] = "";
-        for (const struct policy_ops *const *p = policy_all(); *p; p++)
-            if (has_policy(config, *p))
-                snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-                         *names ? ", " : "", (*p)->name);
-        return refuse(reading, "there is no policy '%.80s'%s: choose one of %s", value,
-                      ops ? " but in replay" : "", names);
+        policy_put(ops);
+        return refuse_policy(config, value, ops != NULL, reading);
     }
+    policy_put(config->policy);
     config->policy = ops;
     snprintf(reading->text, TEXT_MAX, "%s", ops->name);
     return 0;
@@ -214,6 +226,21 @@ static int read_page_size(struct pw_config *config, const char *value, struct re
     config->large_pages = is_large;
     snprintf(reading->text, TEXT_MAX, "%s", is_large ? "thp" : "4096");
     return 0;
+}
+
+static int read_readahead(struct pw_config *config, const char *value, struct reading *reading)
+{
+    static const char *const names[] = {[READAHEAD_NONE] = "none",
+                                        [READAHEAD_CLUSTER] = "cluster",
+                                        [READAHEAD_ADAPTIVE] = "adaptive"};
+    for (int kind = READAHEAD_NONE; kind <= READAHEAD_ADAPTIVE; kind++) {
+        if (strcmp(value, names[kind]) == 0) {
+            config->readahead = (enum readahead_kind)kind;
+            snprintf(reading->text, TEXT_MAX, "%s", value);
+            return 0;
+        }
+    }
+    return refuse(reading, "'%.80s' is not none, cluster or adaptive", value);
 }
 
 static int read_overcommit(struct pw_config *config, const char *value, struct reading *reading)
@@ -282,14 +309,77 @@ static int read_strace(struct pw_config *config, const char *value, struct readi
     return 0;
 }
 
-static int read_strict(struct pw_config *config, const char *value, struct reading *reading)
+/* The host's own root is none: nothing is narrowed then. */
+static int read_root(struct pw_config *config, const char *value, struct reading *reading)
 {
-    int on = read_switch(value);
-    if (on < 0)
-        return refuse(reading, "'%.80s' is not yes or no", value);
-    config->strict = on;
+    if (value[0] == '\0' || strlen(value) >= TEXT_MAX)
+        return refuse(reading, "the directory name is %s", value[0] ? "too long" : "empty");
+    free(config->root_path);
+    config->root_path = strcmp(value, "/") == 0 ? NULL : x_strdup(value);
     snprintf(reading->text, TEXT_MAX, "%s", value);
     return 0;
+}
+
+static bool is_event(const char *name, size_t len)
+{
+    const char *event;
+    for (size_t i = 0; (event = pw_attribution_event(i)); i++)
+        if (strlen(event) == len && strncmp(event, name, len) == 0)
+            return true;
+    return false;
+}
+
+static int refuse_event(const char *name, size_t len, struct reading *reading)
+{
+    char names[200] = "";
+    for (size_t i = 0; pw_attribution_event(i); i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i ? ", " : "",
+                 pw_attribution_event(i));
+    return refuse(reading, "there is no event '%.*s': choose from %s", (int)(len < 60 ? len : 60),
+                  name, names);
+}
+
+/* Names of events with commas between; it is kept as it is. */
+static int read_attribute(struct pw_config *config, const char *value, struct reading *reading)
+{
+    int on = read_switch(value);
+    const char *list = on == 1 ? "faults,walks" : value;
+    for (const char *name = list; on != 0;) {
+        size_t len = strcspn(name, ",");
+        if (!is_event(name, len))
+            return refuse_event(name, len, reading);
+        if (name[len] == '\0')
+            break;
+        name += len + 1;
+    }
+    config->attribute = on != 0;
+    snprintf(reading->text, TEXT_MAX, "%s", list);
+    return 0;
+}
+
+static int read_yes_no(const char *value, bool *on, struct reading *reading)
+{
+    int is_on = read_switch(value);
+    if (is_on < 0)
+        return refuse(reading, "'%.80s' is not yes or no", value);
+    *on = is_on;
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
+static int read_strict(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->strict, reading);
+}
+
+static int read_read_only(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->read_only, reading);
+}
+
+static int read_no_net(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->no_net, reading);
 }
 
 static int read_format(struct pw_config *config, const char *value, struct reading *reading)
@@ -323,17 +413,17 @@ static int read_code_cache(struct pw_config *config, const char *value, struct r
     return 0;
 }
 
-/* Digits and K, M or G, of 1000 here. */
-static int read_every_access(struct pw_config *config, const char *value, struct reading *reading)
+static int read_regions(struct pw_config *config, const char *value, struct reading *reading)
 {
-    int on = read_switch(value);
-    if (on < 0)
-        return refuse(reading, "'%.80s' is not yes or no", value);
-    config->every_access = on;
-    snprintf(reading->text, TEXT_MAX, "%s", value);
-    return 0;
+    return read_yes_no(value, &config->regions, reading);
 }
 
+static int read_every_access(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->every_access, reading);
+}
+
+/* Digits and K, M or G, of 1000 here. */
 static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
 {
     size_t digits = strspn(value, "0123456789");
@@ -369,9 +459,16 @@ static const struct option options[] = {
     {{"swap", "none|SIZE|PATH:SIZE", "4G",
       "Swap device: none, a temporary file of SIZE, or the file or block device PATH.", PROGRAMS},
      read_swap},
-    {{"policy", "NAME", "clock", "Page replacement policy; \"pagewalk help policy\" lists them.",
+    {{"policy", "NAME|FILE.so", "clock",
+      "Page replacement policy; \"pagewalk help policy\" lists them, or one of your own from a "
+      "shared object.",
       ANY},
      read_policy},
+    {{"swap-readahead", "none|cluster|adaptive", "none",
+      "Pages read from swap beside the one that is needed: none; those in the same 8 slots; or up "
+      "to 8 around it in memory, as many as turned out useful.",
+      PROGRAMS},
+     read_readahead},
     {{"tlb", "PRESET|SPEC", "skylake",
       "TLB: a preset, or entries and ways of each part as in l1d=64:4,l1i=64:8,l2=1536:12; "
       "\"pagewalk help tlb\" shows the presets and what can be described.",
@@ -400,6 +497,26 @@ static const struct option options[] = {
     {{"strict", NULL, "no",
       "Kill the program (SIGSYS) at a system call that pagewalk does not know.", PROGRAMS},
      read_strict},
+    {{"attribute", "[EVENT,...]", "no",
+      "Say which code, source line and memory events come from: faults, faults_minor, "
+      "faults_major, "
+      "faults_cow, walks, tlb_l1d_misses, tlb_l1i_misses. None given: faults,walks.",
+      PW_RUN | PW_RECORD},
+     read_attribute},
+    {{"root", "DIR", "/",
+      "The program sees DIR as / and nothing outside it, as with chroot(8) but without root's "
+      "rights; PROGRAM is looked up there too.",
+      PROGRAMS},
+     read_root},
+    {{"read-only", NULL, "no",
+      "The program can change nothing in the host's file systems (EROFS); what is open already, "
+      "devices and pipes stay writable.",
+      PROGRAMS},
+     read_read_only},
+    {{"no-net", NULL, "no",
+      "The program has no network: Unix sockets only, abstract ones among its own processes.",
+      PROGRAMS},
+     read_no_net},
     {{"code-cache", "SIZE", "auto", "Translated code kept at most, 1M to 1G.", PROGRAMS},
      read_code_cache},
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
@@ -411,6 +528,10 @@ static const struct option options[] = {
       "1000.",
       PW_CURVE},
      read_tau},
+    {{"regions", NULL, "no",
+      "Of a program: show how much each mapping is in use too, and how much of it is hot and cold.",
+      PW_CURVE},
+     read_regions},
     {{"every-access", NULL, "no",
       "Of a program: watch every access, not only what goes beyond the 128 pages used last. About "
       "twenty times slower; for sizes below 512K and the working set.",
@@ -455,8 +576,10 @@ void pw_config_destroy(struct pw_config *config)
         return;
     for (int i = 0; i < NOPTIONS; i++)
         free(config->texts[i]);
+    policy_put(config->policy);
     free(config->swap_path);
     free(config->strace_path);
+    free(config->root_path);
     free(config->format);
     free(config);
 }

@@ -6,30 +6,34 @@
 #ifndef API_CONFIG_H
 #define API_CONFIG_H
 
-#include "kernel/commit.h"
-#include "kernel/policy.h"
+#include "kernel/kernel.h"
 #include "machine/tlb.h"
 #include "pagewalk.h"
 
 enum config_swap { CONFIG_SWAP_NONE, CONFIG_SWAP_TEMPORARY, CONFIG_SWAP_PATH };
 
-enum { CONFIG_OPTIONS_MAX = 16 };
+enum { CONFIG_OPTIONS_MAX = 32 };
 
 struct pw_config {
     enum pw_use use;
     uint64_t ram_len; /* bytes, whole pages */
     enum config_swap swap;
-    uint64_t swap_len; /* bytes */
-    char *swap_path;   /* CONFIG_SWAP_PATH only, else NULL */
-    const struct policy_ops *policy;
+    uint64_t swap_len;               /* bytes */
+    char *swap_path;                 /* CONFIG_SWAP_PATH only, else NULL */
+    const struct policy_ops *policy; /* a reference (policy_file.h) */
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
     bool large_pages;
+    enum readahead_kind readahead;
     enum commit_mode overcommit;
     bool reproducible;
     uint64_t seed;
     char *strace_path; /* NULL: no tracing; "-": standard error */
     bool strict;
+    bool attribute;                  /* programs only */
+    bool regions;                    /* curve only */
+    char *root_path; /* what guests see as "/"; NULL: the host's */
+    bool read_only, no_net;
     bool every_access;               /* curve only */
     uint64_t tau;                    /* of the working set, instructions; curve only */
     char *format;                    /* of a trace; replay only, else NULL */

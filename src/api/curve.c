@@ -15,13 +15,16 @@
 
 #include "api/config.h"
 #include "api/error.h"
+#include "api/policy_file.h"
 #include "api/record.h"
 #include "api/replay.h"
 #include "api/system.h"
+#include "api/warmth.h"
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "machine/tlb.h"
 #include "observe/lrustack.h"
+#include "observe/pagekey.h"
 #include "observe/trace.h"
 #include "observe/workingset.h"
 
@@ -31,6 +34,7 @@ struct pw_curve {
     struct lrustack *stack;
     uint64_t least;         /* pages: 1, or what was not watched */
     struct workingset *set; /* NULL: not watched */
+    struct warmth *warmth;  /* the same: of regions */
     uint64_t instructions, accesses;
     uint64_t npages;
     uint64_t served[KINDS]; /* by enum mmu_access, if of a program */
@@ -55,6 +59,7 @@ void pw_curve_destroy(struct pw_curve *curve)
     lrustack_destroy(curve->stack);
     if (curve->set)
         workingset_destroy(curve->set);
+    warmth_destroy(curve->warmth);
     for (unsigned kind = 0; kind < KINDS; kind++)
         free(curve->faults[kind]);
     free(curve);
@@ -143,6 +148,8 @@ static void page_enters(void *context, uint16_t space, vaddr_t page, enum mmu_ac
     const struct pw_system *system = context;
     struct trace_ref ref = ref_of(space, page, access);
     lrustack_enter(system->curve->stack, &ref);
+    if (system->curve->warmth)
+        warmth_enter(system->curve->warmth, pagekey(&ref), space, page);
 }
 
 static void page_leaves(void *context, uint16_t space, vaddr_t page)
@@ -150,6 +157,8 @@ static void page_leaves(void *context, uint16_t space, vaddr_t page)
     const struct pw_system *system = context;
     struct trace_ref ref = ref_of(space, page, MMU_LOAD);
     lrustack_leave(system->curve->stack, &ref);
+    if (system->curve->warmth)
+        warmth_leave(system->curve->warmth, pagekey(&ref));
 }
 
 static void kernel_uses(void *context, uint16_t space, vaddr_t va, enum mmu_access access)
@@ -166,6 +175,8 @@ static void pages_go(void *context, uint16_t space, vaddr_t va, uint64_t npages)
         struct trace_ref ref = ref_of(space, va, MMU_LOAD);
         ref.count = npages < UINT32_MAX ? (uint32_t)npages : UINT32_MAX;
         lrustack_gone(system->curve->stack, &ref, on_top);
+        if (system->curve->warmth)
+            warmth_gone(system->curve->warmth, pagekey(&ref), ref.count);
         on_top = 0;
         va.v += (uint64_t)ref.count << PAGE_SHIFT;
         npages -= ref.count;
@@ -178,6 +189,7 @@ static void watch(struct pw_system *system)
     struct pw_curve *curve = x_calloc(1, sizeof(*curve));
     curve->least = TLB_RECENT;
     curve->stack = lrustack_create_below(TLB_RECENT);
+    curve->warmth = system->regions ? warmth_create(system, system->tau) : NULL;
     system->curve = curve;
     tlb_watch(system->machine->tlb, &watch);
     system->kernel->watch =
@@ -190,6 +202,8 @@ static void unwatch(struct pw_system *system)
     curve->instructions = pw_counter(system, pw_counter_find("instructions"));
     curve->accesses = pw_counter(system, pw_counter_find("loads")) +
                       pw_counter(system, pw_counter_find("stores"));
+    if (curve->warmth)
+        warmth_end(curve->warmth);
     tlb_watch(system->machine->tlb, NULL);
     system->kernel->watch = (struct kernel_watch){0};
 }
@@ -238,6 +252,17 @@ bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_work
     return curve->set && workingset_at(curve->set, i, &out->instructions, &out->pages);
 }
 
+bool pw_curve_part(const struct pw_curve *curve, size_t i, struct pw_curve_part *out)
+{
+    return curve->warmth && warmth_part(curve->warmth, i, out);
+}
+
+bool pw_curve_range(const struct pw_curve *curve, size_t part, uint64_t from,
+                    struct pw_curve_range *out)
+{
+    return curve->warmth && warmth_range(curve->warmth, part, from, out);
+}
+
 uint64_t pw_curve_instructions(const struct pw_curve *curve)
 {
     return curve->instructions;
@@ -262,8 +287,13 @@ void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_
 int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,
                     const uint64_t *frames, size_t n, uint64_t *faults, struct pw_error *error)
 {
-    const struct policy_ops *ops = policy_find(policy);
+    char why[400];
+    const struct policy_ops *ops = policy_choose(policy, why, sizeof(why));
+    if (!ops && why[0])
+        return error_set(error, EINVAL, "policies: %s", why);
     if (!ops)
         return error_set(error, EINVAL, "policies: there is no policy '%.80s'", policy);
-    return replay_sizes(config, trace, ops, frames, n, faults, error);
+    int result = replay_sizes(config, trace, ops, frames, n, faults, error);
+    policy_put(ops);
+    return result;
 }

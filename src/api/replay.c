@@ -10,6 +10,7 @@
 
 #include "api/config.h"
 #include "api/error.h"
+#include "api/policy_file.h"
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "kernel/replay.h"
@@ -77,6 +78,8 @@ static int create_machine(const struct pw_config *config, const struct policy_op
     struct replay_options options = {
         .nframes = nframes, .tlb = config->tlb, .policy = ops, .seed = config->seed};
     int result = replay_create(&options, out);
+    if (result < 0 && policy_refused(ops, result, error) < 0)
+        return -1;
     if (result < 0)
         return error_set(error, -result, "ram: the host cannot reserve address space for it");
     return 0;
@@ -109,12 +112,16 @@ static int use_all(struct source *source, struct replay *const *machines, size_t
                    struct pw_error *error)
 {
     int n;
-    while ((n = read_source(source, error)) > 0)
-        for (size_t i = 0; i < nmachines; i++)
+    while ((n = read_source(source, error)) > 0) {
+        for (size_t i = 0; i < nmachines; i++) {
             if (!use_batch(machines[i], source, n))
                 return error_set(error, ENOMEM,
                                  "%.200s: it touches more pages than a replay can hold",
                                  source->path);
+            if (replay_failure(machines[i]))
+                return error_set(error, EPROTO, "%s", replay_failure(machines[i]));
+        }
+    }
     return n;
 }
 
@@ -156,8 +163,9 @@ const char *pw_replay_format(const struct pw_replay *replay)
  * system calls or processes. */
 bool pw_replay_has(const struct pw_replay *replay, int counter)
 {
-    static const char *const absent[] = {"faults_cow", "swap_pages_in", "swap_pages_out",
-                                         "syscalls",   "swap_peak",     "processes"};
+    static const char *const absent[] = {"faults_cow",      "swap_pages_in",  "swap_pages_out",
+                                         "syscalls",        "swap_peak",      "processes",
+                                         "readahead_pages", "readahead_hits", "readahead_wasted"};
     static const char *const of_code[] = {"instructions", "tlb_l1i_hits", "tlb_l1i_misses"};
     bool has_code = replay->counters.tlb_l1i_hits + replay->counters.tlb_l1i_misses > 0;
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)

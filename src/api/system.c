@@ -11,8 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/attribute.h"
 #include "api/config.h"
 #include "api/error.h"
+#include "api/policy_file.h"
 #include "api/program.h"
 #include "api/record.h"
 #include "base/xalloc.h"
@@ -40,6 +42,29 @@ static int open_strace(const struct pw_config *config, FILE **out, struct pw_err
     setvbuf(file, NULL, _IOLBF, 0);
     *out = file;
     return 0;
+}
+
+/* The directory is opened once; what guests name is looked up from there. */
+static int open_root(const char *path, struct guard *guard, struct pw_error *error)
+{
+    guard->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (guard->root < 0)
+        return error_set(error, errno, "root: cannot use %.300s: %s", path, strerror(errno));
+    guard->has_root = true;
+    int result = guard_check_root(guard->root);
+    if (result == 0)
+        return 0;
+    return error_set(error, -result,
+                     "root: this host cannot keep a program inside a directory: openat2(2) with "
+                     "RESOLVE_IN_ROOT, of Linux 5.6, says %s",
+                     strerror(-result));
+}
+
+static int create_guard(const struct pw_config *config, struct guard *guard, struct pw_error *error)
+{
+    guard->read_only = config->read_only;
+    guard->no_net = config->no_net;
+    return config->root_path ? open_root(config->root_path, guard, error) : 0;
 }
 
 static int create_swap(const struct pw_config *config, struct swapdisk **out,
@@ -92,8 +117,9 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
 static int create_kernel(const struct pw_config *config, struct machine *machine,
                          struct kernel **out, struct pw_error *error)
 {
-    struct kernel_options options = {.policy = config->policy->name,
+    struct kernel_options options = {.policy = config->policy,
                                      .seed = config->seed,
+                                     .readahead = config->readahead,
                                      .overcommit = config->overcommit,
                                      .large_pages = config->large_pages};
     if (create_swap(config, &options.swap, error) < 0)
@@ -103,6 +129,8 @@ static int create_kernel(const struct pw_config *config, struct machine *machine
         return 0;
     if (options.swap)
         swapdisk_destroy(options.swap);
+    if (policy_refused(config->policy, result, error) < 0)
+        return -1;
     return error_set(error, -result, "cannot create the kernel: %s", strerror(-result));
 }
 
@@ -112,7 +140,8 @@ static int create_linux(const struct pw_config *config, struct pw_system *system
     struct linux_options options = {.strict = config->strict,
                                     .reproducible = config->reproducible,
                                     .seed = config->seed,
-                                    .strace = system->strace};
+                                    .strace = system->strace,
+                                    .guard = system->guard};
     int result = linux_create(system->machine, system->kernel, &options, &system->linux_system);
     if (result < 0)
         return error_set(error, -result, "cannot create the system: %s", strerror(-result));
@@ -125,7 +154,9 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (config->use == PW_RECORD || (config->use == PW_CURVE && config->every_access))
         system->recorder = recorder_create();
     system->tau = config->tau;
+    system->regions = config->regions;
     if (open_strace(config, &system->strace, error) < 0 ||
+        create_guard(config, &system->guard, error) < 0 ||
         create_machine(config, system->recorder, &system->machine, error) < 0 ||
         create_kernel(config, system->machine, &system->kernel, error) < 0 ||
         create_linux(config, system, error) < 0) {
@@ -135,6 +166,8 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (system->recorder)
         system->kernel->watch = (struct kernel_watch){
             .access = recorder_kernel_access, .gone = recorder_gone, .context = system->recorder};
+    if (config->attribute)
+        system->attributor = attributor_create(system);
     *out = system;
     return 0;
 }
@@ -150,9 +183,12 @@ void pw_system_destroy(struct pw_system *system)
     if (system->machine)
         machine_destroy(system->machine);
     recorder_destroy(system->recorder);
+    attributor_destroy(system->attributor);
     pw_curve_destroy(system->curve);
     if (system->strace)
         fclose(system->strace);
+    if (system->guard.has_root)
+        close(system->guard.root);
     free(system);
 }
 
@@ -174,7 +210,7 @@ int pw_spawn(struct pw_system *system, char *const argv[], char *const envp[],
         return error_set(error, EINVAL, "no program given");
     char *path;
     struct process *process;
-    if (program_find(argv[0], envp, &path, error) < 0)
+    if (program_find(&system->guard, argv[0], envp, &path, error) < 0)
         return -1;
     int result = process_spawn(system->linux_system, path, argv, envp, &process);
     free(path);

@@ -10,10 +10,13 @@
 struct recorder;
 
 struct pw_system {
-    struct recorder *recorder; /* NULL: the CPU does not tell of each access */
-    struct pw_curve *curve;    /* being made of what runs; else NULL */
-    uint64_t tau;              /* of its working set, in instructions */
-    FILE *strace;              /* NULL: no tracing */
+    struct recorder *recorder;     /* NULL: the CPU does not tell of each access */
+    struct attributor *attributor; /* NULL: nothing is attributed */
+    struct pw_curve *curve;        /* being made of what runs; else NULL */
+    uint64_t tau;                  /* of its working set, in instructions */
+    bool regions;                  /* it is to tell of them */
+    FILE *strace;                  /* NULL: no tracing */
+    struct guard guard;            /* what programs may not; its root is open if it has one */
     struct machine *machine;
     struct kernel *kernel;
     struct linux_system *linux_system;

@@ -44,6 +44,9 @@
     X(pages_out, "pages", "pages written to swap or files")                                        \
     X(swap_pages_in, "pages", "pages read from swap")                                              \
     X(swap_pages_out, "pages", "pages written to swap")                                            \
+    X(readahead_pages, "pages", "pages read from swap before they were asked for")                 \
+    X(readahead_hits, "pages", "pages read ahead that a fault then found in RAM")                  \
+    X(readahead_wasted, "pages", "pages read ahead that were evicted before they were used")       \
     X(reclaims, "frames", "frames taken back from pages by the replacement policy")                \
     X(syscalls, "calls", "system calls made")
 

@@ -75,39 +75,50 @@ static int write_all(const struct options *options, const struct curve_view *vie
 
 /* ---- policies ---- */
 
-static int add_policies(struct curve_view *view, const char *trace)
+static int add_policy(struct curve_view *view, const char *trace, const char *name)
 {
     struct pw_error error;
-    char names[400];
-    snprintf(names, sizeof(names), "%s", view->options->policies);
-    char *rest = names;
-    for (char *name; (name = strsep(&rest, ","));) {
-        if (view->npolicies == CURVE_POLICIES_MAX)
-            return message_error("--policies: at most %d", CURVE_POLICIES_MAX);
-        struct curve_policy *policy = &view->policies[view->npolicies];
-        snprintf(policy->name, sizeof(policy->name), "%s", name);
-        if (view->nrows > 0 && pw_curve_policy(view->options->config, trace, name, view->rows,
-                                               view->nrows, policy->faults, &error) < 0)
-            return message_error("%s", error.message);
-        view->npolicies++;
-    }
+    if (view->npolicies == CURVE_POLICIES_MAX)
+        return message_error("--policies: at most %d", CURVE_POLICIES_MAX);
+    struct curve_policy *policy = &view->policies[view->npolicies];
+    if (view->nrows > 0 && pw_curve_policy(view->options->config, trace, name, view->rows,
+                                           view->nrows, policy->faults, &error) < 0)
+        return message_error("%s", error.message);
+    policy->name = strdup(name);
+    if (!policy->name)
+        return message_error("out of memory");
+    view->npolicies++;
     return 0;
 }
 
+static int add_policies(struct curve_view *view, const char *trace)
+{
+    char *names = strdup(view->options->policies), *rest = names;
+    int status = names ? 0 : message_error("out of memory");
+    for (char *name; status == 0 && (name = strsep(&rest, ","));)
+        status = add_policy(view, trace, name);
+    free(names);
+    return status;
+}
+
+static void view_destroy(struct curve_view *view)
+{
+    for (size_t i = 0; i < view->npolicies; i++)
+        free(view->policies[i].name);
+    free(view);
+}
+
+/* Every one of them, before anything runs. */
 static int check_policies(const char *list)
 {
-    struct pw_choice_info choice;
-    while (list && *list) {
-        size_t len = strcspn(list, ",");
-        bool is_known = false;
-        for (size_t i = 0; pw_choice("policy", i, &choice); i++)
-            is_known |= strlen(choice.name) == len && strncmp(choice.name, list, len) == 0;
-        if (!is_known)
-            return message_error("--policies: there is no policy '%.*s'",
-                                 (int)(len < 60 ? len : 60), list);
-        list += len + (list[len] == ',');
-    }
-    return 0;
+    struct pw_error error = {0};
+    struct pw_config *config = pw_config_create_for(PW_REPLAY);
+    char *names = list ? strdup(list) : NULL, *rest = names;
+    for (char *name; !error.code && (name = strsep(&rest, ","));)
+        pw_config_set(config, "policy", name, &error);
+    free(names);
+    pw_config_destroy(config);
+    return error.code ? message_error("--policies: %s", error.message) : 0;
 }
 
 /* `trace` is where the policies find the references; NULL if none are asked for. */
@@ -127,7 +138,7 @@ static int show(const struct options *options, const struct pw_curve *curve, con
     }
     if (status == 0)
         status = write_all(options, view);
-    free(view);
+    view_destroy(view);
     return status;
 }
 
@@ -226,16 +237,23 @@ static int run_with(const struct options *options, int argc, char **argv)
 {
     struct curve_cost cost;
     bool has_program = options->first < argc;
+    bool has_regions = strcmp(pw_config_get(options->config, "regions"), "yes") == 0;
     if (check_policies(options->policies) ||
         (options->cost && curve_cost_parse(options->cost, &cost) < 0))
         return EXIT_PAGEWALK;
     if (has_program && options->trace_path)
         return message_error("curve: a program or a trace, not both");
+    if (has_regions && options->trace_path)
+        return message_error("--regions: a trace does not say what is mapped where");
     if (options->trace_path)
         return curve_of_trace(options, options->trace_path);
     if (!has_program)
         return message_error("curve: no program given: pagewalk curve [OPTIONS] [--] PROGRAM "
                              "[ARG...]");
+    bool is_every = options->policies || options->working_set_path ||
+                    strcmp(pw_config_get(options->config, "every-access"), "yes") == 0;
+    if (has_regions && is_every)
+        return message_error("--regions: not with --every-access, --policies or --working-set");
     if (options->policies || options->working_set_path)
         pw_config_set(options->config, "every-access", "yes", NULL);
     return curve_of_program(options, argv + options->first);

@@ -71,10 +71,15 @@ static const char tlb_grammar[] =
     "SHAPE is ENTRIES:WAYS or ENTRIES:WAYS:POLICY. As many ways as entries: fully\n"
     "associative. POLICY is lru (if none is given), tree-plru, fifo or random.\n";
 
+static const char own_policy[] =
+    "Or a policy of your own from a shared object, as in --policy ./mine.so: a name with\n"
+    "a slash, or that ends in .so, is a path. The header pagewalk_policy.h says what it\n"
+    "defines; fifo.c and mru.c among the documents are examples.\n";
+
 static void print_choices(FILE *out, const char *topic)
 {
     struct pw_choice_info choice;
-    bool is_tlb = strcmp(topic, "tlb") == 0;
+    bool is_tlb = strcmp(topic, "tlb") == 0, is_policy = strcmp(topic, "policy") == 0;
     fprintf(out, "--%s chooses one of these; the first is the default:\n\n", topic);
     if (is_tlb)
         print_rows(out, "preset", PW_TLB_HEADER);
@@ -82,6 +87,8 @@ static void print_choices(FILE *out, const char *topic)
         print_choice(out, &choice);
     if (is_tlb)
         fprintf(out, "\n%s", tlb_grammar);
+    if (is_policy)
+        fprintf(out, "\n%s", own_policy);
 }
 
 static int unknown_topic(const char *topic)

@@ -21,7 +21,9 @@ static void print_help(FILE *out)
           "                                            ... and nowhere to swap to\n"
           "  pagewalk run --tlb tiny -q --json cost.json -- ./a.out\n"
           "                                            numbers for a program to read\n"
-          "  pagewalk run --reproducible=7 -- ./a.out  the same numbers on every run\n\n"
+          "  pagewalk run --reproducible=7 -- ./a.out  the same numbers on every run\n"
+          "  pagewalk run --ram 8M --attribute -- sort big.txt\n"
+          "                                            which code and which memory fault\n\n"
           "Options:\n",
           out);
     options_print(out, PW_RUN);

@@ -6,6 +6,8 @@
 #ifndef CLI_CURVE_H
 #define CLI_CURVE_H
 
+#include <jansson.h>
+
 #include "cli/options.h"
 #include "pagewalk.h"
 
@@ -20,7 +22,7 @@ int curve_cost_parse(const char *text, struct curve_cost *out);
 enum { CURVE_ROWS_MAX = 24, CURVE_POLICIES_MAX = 12 };
 
 struct curve_policy {
-    char name[32];
+    char *name;                      /* or the path of a shared object */
     uint64_t faults[CURVE_ROWS_MAX]; /* by row */
 };
 
@@ -42,8 +44,26 @@ struct curve_view {
 void curve_view_create(struct curve_view *view);
 /* Seconds, modelled. */
 double curve_seconds(const struct curve_view *view, uint64_t frames);
+/* A policy's name for a narrow column: of a path the last part. Result: buf. */
+const char *curve_policy_label(const struct curve_policy *policy, char *buf, size_t len);
 /* The sentence. Result: buf. */
 const char *curve_advice(const struct curve_view *view, char *buf, size_t len);
+
+/* Uses of pages that were used before, at a distance of more than half of `to` pages (the first
+ * bucket: any) up to `to`. */
+struct curve_bucket {
+    uint64_t to;
+    uint64_t count;
+    bool is_split; /* whether these are known, which add up to `count` */
+    uint64_t loads, stores, fetches;
+};
+/* Result: false beyond the last. */
+bool curve_bucket(const struct curve_view *view, size_t i, struct curve_bucket *out);
+void curve_reuse_table(FILE *out, const struct curve_view *view);
+
+void curve_regions_table(FILE *out, const struct curve_view *view);
+/* With the ranges of pages. */
+json_t *curve_regions_json(const struct curve_view *view);
 
 void curve_table(FILE *out, const struct curve_view *view, bool colour);
 void curve_csv(FILE *out, const struct curve_view *view);

@@ -61,6 +61,23 @@ static json_t *points(const struct curve_view *view)
     return list;
 }
 
+static json_t *reuse(const struct curve_view *view)
+{
+    json_t *list = json_array();
+    struct curve_bucket bucket;
+    for (size_t i = 0; curve_bucket(view, i, &bucket); i++) {
+        json_t *object = json_pack("{s:o,s:o}", "to_bytes", integer(bucket.to * page_bytes), "uses",
+                                   integer(bucket.count));
+        if (bucket.is_split) {
+            json_object_set_new(object, "loads", integer(bucket.loads));
+            json_object_set_new(object, "stores", integer(bucket.stores));
+            json_object_set_new(object, "fetches", integer(bucket.fetches));
+        }
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
 static json_t *policies(const struct curve_view *view)
 {
     json_t *object = json_object();
@@ -78,15 +95,18 @@ char *curve_json(const struct curve_view *view)
 {
     char advice[400];
     json_t *root = json_pack(
-        "{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f,s:f},s:o,s:o,s:s}", "schema", "pagewalk.curve/1",
-        "version", pw_version(), "command", json_command(view->argv), "pages",
+        "{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f,s:f},s:o,s:o,s:s}", "schema",
+        "pagewalk.curve/1", "version", pw_version(), "command", json_command(view->argv), "pages",
         integer(pw_curve_pages(view->curve)), "columns",
         json_pack("[s,s,s,s,s]", "ram_bytes", "faults", "faults_load", "faults_store",
                   "faults_fetch"),
-        "points", points(view), "policies", policies(view), "modelled_ns", "instruction",
-        view->cost.instruction, "minor", view->cost.minor, "major", view->cost.major,
+        "points", points(view), "reuse", reuse(view), "policies", policies(view), "modelled_ns",
+        "instruction", view->cost.instruction, "minor", view->cost.minor, "major", view->cost.major,
         "modelled_best_bytes", integer(view->best * page_bytes), "modelled_cliff_bytes",
         integer(view->cliff * page_bytes), "advice", curve_advice(view, advice, sizeof(advice)));
+    struct pw_curve_part part;
+    if (pw_curve_part(view->curve, 0, &part))
+        json_object_set_new(root, "regions", curve_regions_json(view));
     return json_text(root);
 }
 
@@ -181,11 +201,13 @@ static void svg_policy(FILE *out, const struct curve_view *view, const struct ax
 
 static void svg_legend(FILE *out, const struct curve_view *view)
 {
+    char label[20];
     for (size_t i = 0; i <= view->npolicies && view->npolicies; i++) {
         int y = TOP + 16 + 16 * (int)i;
         fprintf(out, "<path class=\"c%zu\" d=\"M%d %dh24\"/>\n", i ? (i - 1) % 6 + 1 : 0,
                 WIDTH - RIGHT - 140, y - 4);
-        svg_text(out, WIDTH - RIGHT - 110, y, "start", i ? view->policies[i - 1].name : "lru");
+        svg_text(out, WIDTH - RIGHT - 110, y, "start",
+                 i ? curve_policy_label(&view->policies[i - 1], label, sizeof(label)) : "lru");
     }
 }
 

@@ -31,13 +31,21 @@ static void put_bar(FILE *out, const struct curve_view *view, uint64_t frames)
         fputc('#', out);
 }
 
+const char *curve_policy_label(const struct curve_policy *policy, char *buf, size_t len)
+{
+    const char *slash = strrchr(policy->name, '/');
+    snprintf(buf, len, "%s", slash ? slash + 1 : policy->name);
+    return buf;
+}
+
 static void put_head(FILE *out, const struct curve_view *view)
 {
     fprintf(out, "  %9s %13s", "RAM", view->npolicies ? "lru" : "faults");
     if (view->npolicies == 0)
         fprintf(out, " %10s %10s %10s %8s", "loads", "stores", "fetches", "time*");
+    char label[14];
     for (size_t i = 0; i < view->npolicies; i++)
-        fprintf(out, " %13s", view->policies[i].name);
+        fprintf(out, " %13s", curve_policy_label(&view->policies[i], label, sizeof(label)));
     fputc('\n', out);
 }
 
@@ -78,10 +86,14 @@ static void describe_working_set(const struct curve_view *view, char *text, size
              human_size(peak * 4096, most));
 }
 
+static bool is_switched_on(const struct curve_view *view, const char *option)
+{
+    return strcmp(pw_config_get(view->options->config, option), "yes") == 0;
+}
+
 static bool is_of_every_access(const struct curve_view *view)
 {
-    return view->options->trace_path ||
-           strcmp(pw_config_get(view->options->config, "every-access"), "yes") == 0;
+    return view->options->trace_path || is_switched_on(view, "every-access");
 }
 
 void curve_table(FILE *out, const struct curve_view *view, bool colour)
@@ -92,6 +104,10 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
     put_head(out, view);
     for (size_t row = 0; row < view->nrows; row++)
         put_row(out, view, row);
+    if (view->options->reuse)
+        curve_reuse_table(out, view);
+    if (is_switched_on(view, "regions"))
+        curve_regions_table(out, view);
     fputs("  ", out);
     human_wrap(out, 2, 2, curve_advice(view, text, sizeof(text)));
     describe_working_set(view, text, sizeof(text));

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/attribution.h"
+
 /* Length of the UTF-8 sequence at s, 0 if it is none (RFC 3629: shortest form, no surrogates). */
 static size_t utf8_length(const unsigned char *s)
 {
@@ -30,7 +32,7 @@ static size_t utf8_length(const unsigned char *s)
     return len;
 }
 
-static json_t *string(const char *bytes)
+json_t *json_text_of(const char *bytes)
 {
     static const char replacement[] = "\xef\xbf\xbd";
     const unsigned char *from = (const unsigned char *)bytes;
@@ -54,7 +56,7 @@ json_t *json_command(char *const *argv)
 {
     json_t *list = json_array();
     for (size_t i = 0; argv && argv[i]; i++)
-        json_array_append_new(list, string(argv[i]));
+        json_array_append_new(list, json_text_of(argv[i]));
     return list;
 }
 
@@ -72,24 +74,35 @@ static uint64_t swap_bytes(const char *text)
     return bytes;
 }
 
+static json_t *is_yes(const struct pw_config *config, const char *name)
+{
+    return json_boolean(strcmp(pw_config_get(config, name), "yes") == 0);
+}
+
 static json_t *config_object(const struct pw_config *config)
 {
     json_t *object = json_object();
     const char *engine = pw_config_get(config, "engine"), *swap = pw_config_get(config, "swap");
     const char *levels = pw_config_get(config, "levels");
     const char *page_size = pw_config_get(config, "page-size");
+    const char *root = pw_config_get(config, "root");
     if (engine)
-        json_object_set_new(object, "engine", string(engine));
+        json_object_set_new(object, "engine", json_text_of(engine));
     json_object_set_new(object, "ram_bytes", integer(swap_bytes(pw_config_get(config, "ram"))));
     json_object_set_new(object, "page_bytes", integer(4096));
     if (page_size)
         json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "thp") == 0));
     if (swap)
         json_object_set_new(object, "swap_bytes", integer(swap_bytes(swap)));
-    json_object_set_new(object, "policy", string(pw_config_get(config, "policy")));
-    json_object_set_new(object, "tlb", string(pw_config_get(config, "tlb")));
+    json_object_set_new(object, "policy", json_text_of(pw_config_get(config, "policy")));
+    json_object_set_new(object, "tlb", json_text_of(pw_config_get(config, "tlb")));
     if (levels)
         json_object_set_new(object, "levels", integer(swap_bytes(levels)));
+    if (root) {
+        json_object_set_new(object, "root", json_text_of(root));
+        json_object_set_new(object, "read_only", is_yes(config, "read-only"));
+        json_object_set_new(object, "no_net", is_yes(config, "no-net"));
+    }
     return object;
 }
 
@@ -165,17 +178,20 @@ static json_t *run_object(const struct report *report)
 {
     struct pw_process_info first = {0};
     pw_process(report->system, 0, &first);
-    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version",
-                     pw_version(), "command", json_command(report->argv), "config",
-                     config_object(report->config), "exit", exit_object(&first), "counters",
-                     counters_object(report), "processes", processes_array(report->system),
-                     "folded", folded_object(report->system));
+    json_t *root = json_pack(
+        "{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version", pw_version(),
+        "command", json_command(report->argv), "config", config_object(report->config), "exit",
+        exit_object(&first), "counters", counters_object(report), "processes",
+        processes_array(report->system), "folded", folded_object(report->system));
+    if (report->attribution)
+        json_object_set_new(root, "attribution", attribution_json(report->attribution));
+    return root;
 }
 
 static json_t *replay_object(const struct report *report)
 {
     return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "schema", "pagewalk.replay/1", "version",
-                     pw_version(), "trace", string(report->argv[0]), "format",
+                     pw_version(), "trace", json_text_of(report->argv[0]), "format",
                      pw_replay_format(report->replay), "config", config_object(report->config),
                      "counters", counters_object(report));
 }

@@ -14,6 +14,8 @@
  */
 char *json_report(const struct report *report);
 
+/* A string; bytes that are not UTF-8 become U+FFFD. NULL: out of memory. */
+json_t *json_text_of(const char *bytes);
 /* Strings as an array. */
 json_t *json_command(char *const *argv);
 /* The object, which is given back, as text of that form. */

@@ -23,6 +23,9 @@ enum own_option {
     OWN_CSV,
     OWN_SVG,
     OWN_WORKING_SET,
+    OWN_REUSE,
+    OWN_FOLDED,
+    OWN_SPEEDSCOPE,
     OWN_HELP,
     OWN_VERSION,
     OWN_COUNT
@@ -62,6 +65,18 @@ static const struct own own[OWN_COUNT] = {
     [OWN_WORKING_SET] = {{"working-set", '\0', "FILE", NULL,
                           "Write the working set over time to FILE, as a table with commas."},
                          PW_CURVE},
+    [OWN_REUSE] = {{"reuse", '\0', NULL, NULL,
+                    "Show the reuse distances too: how much other memory is used between two uses "
+                    "of a page."},
+                   PW_CURVE},
+    [OWN_FOLDED] = {{"folded", '\0', "FILE", NULL,
+                     "Write where the first of the events of --attribute comes from to FILE, as "
+                     "folded stacks for flame graphs."},
+                    PW_RUN | PW_RECORD},
+    [OWN_SPEEDSCOPE] = {{"speedscope", '\0', "FILE", NULL,
+                         "Write where the events of --attribute come from to FILE, for "
+                         "https://www.speedscope.app."},
+                        PW_RUN | PW_RECORD},
     [OWN_HELP] = {{"help", 'h', NULL, NULL, "This help."}, ALL},
     [OWN_VERSION] = {{"version", 'V', NULL, NULL, "The version."}, ALL},
 };
@@ -254,6 +269,15 @@ static int set_own(struct options *options, enum own_option option, const char *
     case OWN_WORKING_SET:
         options->working_set_path = optarg;
         break;
+    case OWN_REUSE:
+        options->reuse = true;
+        break;
+    case OWN_FOLDED:
+        options->folded_path = optarg;
+        break;
+    case OWN_SPEEDSCOPE:
+        options->speedscope_path = optarg;
+        break;
     case OWN_SVG:
         options->svg_path = optarg;
         break;
@@ -352,6 +376,9 @@ int options_create(int argc, char **argv, enum pw_use use, struct options *out)
         options_destroy(&options);
         return -1;
     }
+    bool wants_stacks = options.folded_path || options.speedscope_path;
+    if (wants_stacks && strcmp(pw_config_get(options.config, "attribute"), "no") == 0)
+        pw_config_set(options.config, "attribute", "yes", NULL);
     *out = options;
     return 0;
 }

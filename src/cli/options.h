@@ -36,9 +36,11 @@ struct options {
     const char *json_path;           /* NULL: no JSON */
     const char *csv_path, *svg_path; /* of a curve; NULL: none */
     const char *working_set_path;
-    const char *trace_path; /* NULL: a program */
-    const char *policies;   /* names with commas; NULL: none */
-    const char *cost;       /* NULL: the default */
+    const char *folded_path, *speedscope_path; /* of attribution; NULL: none */
+    const char *trace_path;                    /* NULL: a program */
+    const char *policies;                      /* names with commas; NULL: none */
+    const char *cost;                          /* NULL: the default */
+    bool reuse;                                /* show the histogram */
     bool quiet;
     bool help, version;     /* asked for instead of a run */
     int first;              /* argv index of the program or trace */

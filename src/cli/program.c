@@ -51,18 +51,18 @@ static int run_program(struct pw_system *system, const struct options *options,
         message_error("%s", error.message);
         return spawn_status(&error);
     }
-    int status = pw_run(system, &error) < 0 ? message_error("%s", error.message) : 0;
+    if (pw_run(system, &error) < 0)
+        return message_error("%s", error.message);
     struct report report = {.system = system,
                             .config = options->config,
                             .argv = argv,
                             .times = report_times_since(before)};
     if (work->end(options, system, &report, work->arg) != 0)
-        status = EXIT_PAGEWALK;
-    if (status == 0 && pw_process(system, 0, &process)) {
-        status = process.status;
-        *killed_by = process.signal;
-    }
-    return status;
+        return EXIT_PAGEWALK;
+    if (!pw_process(system, 0, &process))
+        return 0;
+    *killed_by = process.signal;
+    return process.status;
 }
 
 int program_run(const struct options *options, const struct program_work *work, char **argv)

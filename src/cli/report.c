@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/attribution.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/outfile.h"
@@ -68,6 +69,8 @@ int report_check_files(const struct options *options)
 {
     bool is_bad = check_file("output", options->output_path) ||
                   check_file("json", options->json_path) || check_file("csv", options->csv_path) ||
+                  check_file("folded", options->folded_path) ||
+                  check_file("speedscope", options->speedscope_path) ||
                   check_file("working-set", options->working_set_path) ||
                   check_file("svg", options->svg_path);
     return is_bad ? EXIT_PAGEWALK : 0;
@@ -115,7 +118,32 @@ static void write_notes(const struct pw_system *system)
         message_error("%s", pw_note(system, i));
 }
 
-int report_write(const struct options *options, const struct report *report)
+static int write_folded(const struct options *options, const struct report *report)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        return message_error("out of memory");
+    attribution_folded(out, report->attribution, report->config);
+    fclose(out);
+    int status = report_write_file("folded", options->folded_path, text, len);
+    free(text);
+    return status;
+}
+
+static int write_speedscope(const struct options *options, const struct report *report)
+{
+    char *text = attribution_speedscope(report->attribution, report->config,
+                                        attribution_base_name(report->argv[0]));
+    if (!text)
+        return message_error("out of memory");
+    int status = report_write_file("speedscope", options->speedscope_path, text, strlen(text));
+    free(text);
+    return status;
+}
+
+static int write_all(const struct options *options, const struct report *report)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader of ours that left must not hide how the guest ended */
     int status = options->quiet ? 0 : write_summary(options, report);
@@ -123,5 +151,22 @@ int report_write(const struct options *options, const struct report *report)
         write_notes(report->system);
     if (options->json_path && write_json(options, report) != 0)
         status = EXIT_PAGEWALK;
+    if (options->folded_path && write_folded(options, report) != 0)
+        status = EXIT_PAGEWALK;
+    if (options->speedscope_path && write_speedscope(options, report) != 0)
+        status = EXIT_PAGEWALK;
+    return status;
+}
+
+int report_write(const struct options *options, const struct report *report)
+{
+    bool is_shown =
+        !options->quiet || options->json_path || options->folded_path || options->speedscope_path;
+    struct pw_attribution *attribution =
+        report->system && is_shown ? pw_attribution_create(report->system) : NULL;
+    struct report whole = *report;
+    whole.attribution = attribution;
+    int status = write_all(options, &whole);
+    pw_attribution_destroy(attribution);
     return status;
 }

@@ -15,8 +15,9 @@ struct report_times {
 };
 
 struct report {
-    const struct pw_system *system; /* a run, or NULL */
-    const struct pw_replay *replay; /* a replay, or NULL */
+    const struct pw_system *system;           /* a run, or NULL */
+    const struct pw_replay *replay;           /* a replay, or NULL */
+    const struct pw_attribution *attribution; /* NULL: not asked for */
     const struct pw_config *config;
     char *const *argv; /* the command as typed; of a replay the trace */
     struct report_times times;

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cli/attribution.h"
 #include "cli/human.h"
 #include "cli/summary_tree.h"
 
@@ -141,6 +142,18 @@ static void write_paging(const struct sheet *sheet, const char *label, const cha
          human_size(pages * page_bytes, size), human_count(value_of(sheet, from_swap), swap));
 }
 
+/* Only if there is any. */
+static void write_readahead(const struct sheet *sheet)
+{
+    char value[HUMAN_LEN], used[HUMAN_LEN], wasted[HUMAN_LEN];
+    if (!has(sheet, "readahead_pages") || value_of(sheet, "readahead_pages") == 0)
+        return;
+    line(sheet, "read ahead", human_count(value_of(sheet, "readahead_pages"), value),
+         "pages; %s were used, %s evicted before",
+         human_count(value_of(sheet, "readahead_hits"), used),
+         human_count(value_of(sheet, "readahead_wasted"), wasted));
+}
+
 static void write_tlb(const struct sheet *sheet, const char *label, const char *hits_name,
                       const char *misses_name)
 {
@@ -225,6 +238,7 @@ void summary_write(FILE *out, const struct report *report, bool colour)
     write_faults(&sheet);
     write_large(&sheet);
     write_paging(&sheet, "paged in", "pages_in", "swap_pages_in");
+    write_readahead(&sheet);
     write_paging(&sheet, "paged out", "pages_out", "swap_pages_out");
     write_tlb(&sheet, "TLB L1 data", "tlb_l1d_hits", "tlb_l1d_misses");
     write_tlb(&sheet, "TLB L1 code", "tlb_l1i_hits", "tlb_l1i_misses");
@@ -236,5 +250,8 @@ void summary_write(FILE *out, const struct report *report, bool colour)
         write_unknown_calls(&sheet);
         write_notes(&sheet);
         summary_tree_write(out, report->system);
+    }
+    if (report->attribution) {
+        attribution_table(out, report->attribution, report->config);
     }
 }

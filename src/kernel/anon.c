@@ -47,6 +47,7 @@ void anon_put(struct kernel *kernel, struct anon *anon)
         frame->index = SWAP_NONE;
         frame_give(kernel, frame);
     } else {
+        swap_set_owner(kernel, slot_swap_slot(anon->slot), NULL);
         swap_give(kernel, slot_swap_slot(anon->slot));
     }
     kernel_page_dead(kernel);
@@ -58,7 +59,16 @@ bool anon_is_resident(const struct anon *anon)
     return slot_kind(anon->slot) == SLOT_FRAME;
 }
 
-/* Reads the page from its swap slot into a frame, which keeps the slot as its clean copy. */
+void anon_loaded(struct kernel *kernel, struct anon *anon, struct frame *frame)
+{
+    swap_slot_t slot = slot_swap_slot(anon->slot);
+    frame->owner = (uint64_t)(uintptr_t)anon;
+    frame->index = slot;
+    anon->slot = slot_frame(frame_pfn(&kernel->frames, frame));
+    swap_set_owner(kernel, slot, NULL);
+    frame_activate(kernel, frame);
+}
+
 static int load_from_swap(struct kernel *kernel, struct anon *anon, struct frame **out)
 {
     swap_slot_t slot = slot_swap_slot(anon->slot);
@@ -70,10 +80,7 @@ static int load_from_swap(struct kernel *kernel, struct anon *anon, struct frame
         anon->poisoned = true;
         return error;
     }
-    frame->owner = (uint64_t)(uintptr_t)anon;
-    frame->index = slot;
-    anon->slot = slot_frame(pfn);
-    frame_activate(kernel, frame);
+    anon_loaded(kernel, anon, frame);
     *out = frame;
     return 0;
 }
@@ -92,6 +99,7 @@ void anon_evicted(struct kernel *kernel, struct anon *anon, swap_slot_t swap)
 {
     CHECK(anon_is_resident(anon) && swap != SWAP_NONE);
     anon->slot = slot_swap(swap);
+    swap_set_owner(kernel, swap, anon);
 }
 
 void amap_create(struct amap *out)

@@ -46,6 +46,9 @@ void anon_put(struct kernel *kernel, struct anon *anon);
  */
 int anon_load(struct kernel *kernel, struct anon *anon, struct frame **out);
 bool anon_is_resident(const struct anon *anon);
+/* The page was read from its slot into the frame, which keeps the slot as its clean copy and is
+ * activated. => it was taken with kind FRAME_ANON */
+void anon_loaded(struct kernel *kernel, struct anon *anon, struct frame *frame);
 
 /*
  * Reclaim's half: the page is in swap slot `swap` now (just written, or frame->index when it was

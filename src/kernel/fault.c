@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "kernel/fault_around.h"
+#include "kernel/readahead.h"
 #include "kernel/reclaim.h"
 #include "kernel/space_grow.h"
 #include "kernel/space_pages.h"
@@ -38,12 +39,21 @@ struct fault {
     struct region *region;
     vaddr_t page;
     enum mmu_access access;
+    bool is_forced;   /* the region's protection does not matter */
+    bool is_supplied; /* by a program, which is what would be waited for */
     /* what is to be mapped */
     struct frame *frame;
     unsigned prot;
+    struct readahead ahead; /* what comes in with it */
     /* what it took */
-    bool was_read, was_copied, was_out; /* out: paged out */
+    bool was_read, was_copied, is_served;
+    bool was_out; /* paged out */
 };
+
+static bool may_force(const struct region *region)
+{
+    return region->prot != 0 && !(region->flags & REGION_SHARED);
+}
 
 /* Finds the region, lets a stack grow, checks the access. */
 static enum fault_result fault_check(struct fault *fault)
@@ -57,8 +67,11 @@ static enum fault_result fault_check(struct fault *fault)
             return FAULT_SEGV_MAPERR;
         region = space_region_at(fault->space, fault->page); /* it may have met another stack */
     }
-    if (!region_allows(region, fault->access))
+    if (fault->is_forced ? !may_force(region) : !region_allows(region, fault->access))
         return FAULT_SEGV_ACCERR;
+    if (region->flags & REGION_SUPPLIED && !fault->is_supplied &&
+        !amap_find(&fault->space->amap, vaddr_vpn(fault->page)))
+        return FAULT_WANTED;
     fault->region = region;
     fault->prot = region->prot | PROT_MASK_R; /* what is mapped can be loaded from */
     return FAULT_DONE;
@@ -110,9 +123,12 @@ static void copy_anon(struct fault *fault, struct anon *anon, const struct frame
 static enum fault_result fault_upper(struct fault *fault, struct anon *anon)
 {
     fault->was_read = fault->was_out = !anon_is_resident(anon);
+    readahead_read(fault->kernel, &fault->ahead); /* first, so that the page itself is the newest */
     int error = anon_load(fault->kernel, anon, &fault->frame);
     if (error)
         return read_failed(fault, error);
+    if (fault->frame->flags & FRAME_AHEAD)
+        readahead_hit(fault->kernel, fault->region, vaddr_vpn(fault->page), fault->frame);
     if (anon->refs == 1)
         return FAULT_DONE;
     if (fault->access == MMU_STORE)
@@ -172,8 +188,9 @@ static void fault_map(struct fault *fault)
         space->rss_peak = space_resident(space);
 }
 
-static void count_served(const struct fault *fault)
+static void count_served(struct fault *fault)
 {
+    fault->is_served = true;
     struct counters *now = fault->kernel->machine->now;
     if (fault->kernel->watch.served && !fault->was_out)
         fault->kernel->watch.served[fault->access]++;
@@ -228,19 +245,38 @@ static bool hold_frames(const struct fault *fault)
     return true;
 }
 
+/* What is read with a page from swap needs frames too; without them the page comes alone.
+ * Result: as hold_frames(), whose promise holds on. */
+static bool hold_ahead(struct fault *fault)
+{
+    struct kernel *kernel = fault->kernel;
+    uint64_t vpn = vaddr_vpn(fault->page);
+    const struct anon *anon = kernel->readahead ? amap_find(&fault->space->amap, vpn) : NULL;
+    if (!anon || anon_is_resident(anon) || anon->poisoned)
+        return true;
+    unsigned count = frames_needed(fault);
+    readahead_choose(kernel, fault->space, fault->region, vpn, &fault->ahead);
+    if (!frame_reserve_more(kernel, fault->ahead.count))
+        fault->ahead.count = 0;
+    if (frames_needed(fault) <= count)
+        return true;
+    fault->ahead.count = 0; /* a table went: all frames for it are needed first */
+    return hold_frames(fault);
+}
+
 /* Where a large page for the fault would begin, if its place and its region allow one: private
  * memory without pages yet, or with none but those that map the frame of zeros. */
 static bool large_place(const struct fault *fault, vaddr_t *out)
 {
     const struct region *region = fault->region;
     const uint64_t len = (uint64_t)FRAME_BLOCK * PAGE_SIZE;
-    const unsigned unfit =
-        REGION_SHARED | REGION_GROWSDOWN | REGION_STACK | REGION_LOCKED | REGION_NOHUGEPAGE;
+    const unsigned unfit = REGION_SHARED | REGION_GROWSDOWN | REGION_STACK | REGION_LOCKED |
+                           REGION_NOHUGEPAGE | REGION_SUPPLIED;
     vaddr_t start = vaddr(fault->page.v & ~(len - 1));
     uint64_t vpn = vaddr_vpn(start);
     struct anon *anon;
-    if (!fault->kernel->large_pages || region->object || (region->flags & unfit) ||
-        fault->access != MMU_STORE || start.v < region->range.start ||
+    if (!fault->kernel->large_pages || fault->is_forced || region->object ||
+        (region->flags & unfit) || fault->access != MMU_STORE || start.v < region->range.start ||
         region->range.end - start.v < len ||
         amap_next(&fault->space->amap, &vpn, vpn + FRAME_BLOCK, &anon))
         return false;
@@ -275,29 +311,74 @@ static bool fault_large(struct fault *fault)
     return true;
 }
 
-enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
+static enum fault_result serve(struct fault *fault)
 {
-    struct kernel *kernel = space->kernel;
-    struct fault fault = {
-        .space = space, .kernel = kernel, .page = vaddr_page(va), .access = access};
-    kernel->machine->now->faults++;
-    enum fault_result result = fault_check(&fault);
+    struct kernel *kernel = fault->kernel;
+    enum fault_result result = fault_check(fault);
     if (result != FAULT_DONE)
         return result;
-    if (fault_large(&fault)) {
-        count_served(&fault);
+    if (fault_large(fault)) {
+        count_served(fault);
         return FAULT_DONE;
     }
-    if (!hold_frames(&fault))
+    if (!hold_frames(fault) || !hold_ahead(fault))
         return FAULT_OOM;
-    struct anon *anon = amap_find(&space->amap, vaddr_vpn(fault.page));
-    result = anon ? fault_upper(&fault, anon) : fault_lower(&fault);
+    struct anon *anon = amap_find(&fault->space->amap, vaddr_vpn(fault->page));
+    result = anon ? fault_upper(fault, anon) : fault_lower(fault);
     if (result == FAULT_DONE) {
-        fault_map(&fault);
-        count_served(&fault);
+        fault_map(fault);
+        count_served(fault);
     }
     frame_unreserve(kernel);
     return result;
+}
+
+static void tell(const struct fault *fault, vaddr_t va)
+{
+    const struct kernel_listener *listener = &fault->kernel->listener;
+    unsigned kinds = 0;
+    if (!listener->fault)
+        return;
+    if (fault->is_served)
+        kinds = (fault->was_read ? KERNEL_FAULT_MAJOR : KERNEL_FAULT_MINOR) |
+                (fault->was_copied ? KERNEL_FAULT_COW : 0u);
+    listener->fault(listener->context, fault->space, va, kinds);
+}
+
+static enum fault_result handle(struct fault *fault, vaddr_t va)
+{
+    fault->kernel->machine->now->faults++;
+    enum fault_result result = serve(fault);
+    tell(fault, va);
+    return result;
+}
+
+enum fault_result fault_handle(struct space *space, vaddr_t va, enum mmu_access access)
+{
+    struct fault fault = {
+        .space = space, .kernel = space->kernel, .page = vaddr_page(va), .access = access};
+    return handle(&fault, va);
+}
+
+enum fault_result fault_force(struct space *space, vaddr_t va)
+{
+    struct fault fault = {.space = space,
+                          .kernel = space->kernel,
+                          .page = vaddr_page(va),
+                          .access = MMU_STORE,
+                          .is_forced = true};
+    return handle(&fault, va);
+}
+
+enum fault_result fault_supply(struct space *space, vaddr_t va)
+{
+    struct fault fault = {.space = space,
+                          .kernel = space->kernel,
+                          .page = vaddr_page(va),
+                          .access = MMU_STORE,
+                          .is_forced = true,
+                          .is_supplied = true};
+    return handle(&fault, va);
 }
 
 /* Would the access go through without a fault? */

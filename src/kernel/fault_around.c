@@ -62,8 +62,11 @@ static void inherit_region(struct space *space, const struct region *region, vad
     for (uint64_t vpn = vaddr_vpn(start); amap_next(&space->amap, &vpn, vaddr_vpn(end), &anon);
          vpn++) {
         vaddr_t va = vaddr(vpn << PAGE_SHIFT);
-        if (anon->refs > 1 && anon_is_resident(anon) && !is_mapped(space, va))
-            map(space, region, va, frame_get(frames, slot_pfn(anon->slot)));
+        if (anon->refs == 1 || !anon_is_resident(anon) || is_mapped(space, va))
+            continue;
+        struct frame *frame = frame_get(frames, slot_pfn(anon->slot));
+        if (!(frame->flags & FRAME_AHEAD)) /* a fault must find out that it is there */
+            map(space, region, va, frame);
     }
 }
 

@@ -37,7 +37,8 @@ enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO 
 enum frame_flags {
     FRAME_DIRTY = 1 << 0,  /* its bytes differ from its copy on disk, seen so far */
     FRAME_ACTIVE = 1 << 1, /* not busy; only set by frame_activate() */
-    FRAME_IDLE = 1 << 2,   /* cached for nobody; only set by frame_set_idle() */
+    FRAME_AHEAD = 1 << 2,  /* read from swap before it was asked for, and not found since */
+    FRAME_IDLE = 1 << 3,   /* cached for nobody; only set by frame_set_idle() */
 };
 
 struct frame {

@@ -69,6 +69,26 @@ static void destroy_policy(struct kernel *kernel)
     policy_destroy(&kernel->policy);
 }
 
+/* Of clusters of slots the owners must be known. */
+static size_t owners_len(const struct kernel_options *options)
+{
+    bool is_needed = options->swap && options->readahead == READAHEAD_CLUSTER;
+    return is_needed ? (swapdisk_slots(options->swap) + 1) * sizeof(struct anon *) : 0;
+}
+
+static int create_frames(struct kernel *kernel, const struct kernel_options *options)
+{
+    size_t len = owners_len(options);
+    if (len && !(kernel->swap_owners = lazy_create(len)))
+        return -ENOMEM;
+    int error = frame_table_create(kernel->machine->ram->nframes, &kernel->frames);
+    if (!error && (error = create_policy(kernel, options->policy, options->seed)))
+        frame_table_destroy(&kernel->frames);
+    if (error)
+        lazy_destroy(kernel->swap_owners, len);
+    return error;
+}
+
 static void create_zero_frame(struct kernel *kernel)
 {
     kernel->frames.reserved = 1;
@@ -78,23 +98,18 @@ static void create_zero_frame(struct kernel *kernel)
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out)
 {
-    const struct policy_ops *ops = policy_find(options->policy);
-    if (!ops || ops->needs_future)
+    if (options->policy->needs_future)
         return -EINVAL;
     struct kernel *kernel = x_calloc(1, sizeof(*kernel));
     uint64_t nframes = machine->ram->nframes;
     kernel->machine = machine;
-    int error = frame_table_create(nframes, &kernel->frames);
-    if (!error) {
-        error = create_policy(kernel, ops, options->seed);
-        if (error)
-            frame_table_destroy(&kernel->frames);
-    }
+    int error = create_frames(kernel, options);
     if (error) {
         free(kernel);
         return error;
     }
     kernel->swap = options->swap;
+    kernel->readahead = options->readahead;
     kernel->large_pages = options->large_pages;
     if (kernel->large_pages)
         tlb_expect_large(machine->tlb);
@@ -114,6 +129,9 @@ void kernel_destroy(struct kernel *kernel)
         return;
     object_end_resting(kernel);
     CHECK(frame_in_use(&kernel->frames) == 1); /* the frame of zeros */
+    if (kernel->swap_owners)
+        lazy_destroy(kernel->swap_owners,
+                     (swapdisk_slots(kernel->swap) + 1) * sizeof(struct anon *));
     if (kernel->swap)
         swapdisk_destroy(kernel->swap);
     destroy_policy(kernel);

@@ -25,9 +25,18 @@ struct kernel_watch {
     uint64_t *served;
 };
 
+struct anon;
 struct space;
 struct object;
 struct object_table;
+
+/* Who is told of each page fault when it has been counted, and as what. */
+enum kernel_fault { KERNEL_FAULT_MINOR = 1, KERNEL_FAULT_MAJOR = 2, KERNEL_FAULT_COW = 4 };
+struct kernel_listener {
+    void (*fault)(void *context, const struct space *space, vaddr_t va,
+                  unsigned kinds); /* enum kernel_fault, ored: 0 if it was not served */
+    void *context;                 /* NULL fault: nobody */
+};
 
 enum { KERNEL_SPACES_MAX = 1 << 16 }; /* a space's number is its asid and its key in reverse maps */
 
@@ -39,6 +48,8 @@ struct kernel_rescue {
     void *context;
 };
 
+enum readahead_kind { READAHEAD_NONE, READAHEAD_CLUSTER, READAHEAD_ADAPTIVE };
+
 struct kernel {
     struct machine *machine;
     struct frame_table frames;
@@ -46,6 +57,8 @@ struct kernel {
     struct swapdisk *swap;  /* NULL: none */
     uint64_t swap_lost;     /* slots it has but cannot be written to (swap.c) */
     unsigned swap_failures; /* writes to it in a row that failed */
+    enum readahead_kind readahead;
+    struct anon **swap_owners; /* by slot: whose private page lies there; NULL: nobody asks */
     struct commit commit;
     struct object_table *objects; /* file objects by device and inode (object_file.c) */
     struct object *all_objects;   /* list of every object, mapped or not (object.c) */
@@ -55,7 +68,9 @@ struct kernel {
     bool large_pages;             /* as in the options */
     pfn_t zero_pfn;               /* the shared frame of zeros */
     struct kernel_watch watch;
-    uint64_t anons_made; /* numbers given so far, to anons and to objects */
+    struct kernel_listener listener;
+    uint64_t map_versions; /* given so far, see struct space */
+    uint64_t anons_made;   /* numbers given so far, to anons and to objects */
     uint32_t objects_made;
     uint64_t pages_live; /* pages that exist, in RAM or on disk (see pages_peak) */
     pfn_t squeeze_hand;  /* where swap_squeeze() goes on */
@@ -68,15 +83,16 @@ struct kernel {
 };
 
 struct kernel_options {
-    const char *policy;    /* name */
+    const struct policy_ops *policy;
     uint64_t seed;         /* of random choices */
     struct swapdisk *swap; /* NULL: none; becomes the kernel's */
+    enum readahead_kind readahead;
     enum commit_mode overcommit;
     bool large_pages; /* page faults make pages of 2 MiB where they can */
 };
 
-/* Errors: -EINVAL (a policy that is unknown or needs the future), -ENOMEM. On error the swap disk
- * stays the caller's. */
+/* Errors: -EINVAL (a policy that needs the future), -ENOMEM, or those of the policy. On error the
+ * swap disk stays the caller's. */
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out);
 /* => all spaces and objects are gone, but those that rest */

@@ -6,7 +6,8 @@
  *   K1  reverse maps and page-table entries are the same set of pairs
  *   K2  an ANON frame's owner is an anon that lies in that frame, an OBJECT frame's place in its
  *       object is that frame
- *   K3  no swap slot has two owners, and each that is taken has one
+ *   K3  no swap slot has two owners, and each that is taken has one; swap_owner() knows it if it is
+ *       an anon
  *   K4  gauges are at least what is there now
  *   K5  an anon has a reference for each place that holds it (A3), and each ANON frame such an anon
  *   K6  the TLB grants nothing that the page tables do not
@@ -19,6 +20,7 @@
 #include "kernel/object.h"
 #include "kernel/pagetable.h"
 #include "kernel/space.h"
+#include "kernel/swap.h"
 #include "machine/pte.h"
 
 /* Each entry has its pair (pagetable_is_valid) and there are no more pairs than entries. */
@@ -99,8 +101,12 @@ static bool note_space(struct slot_census *census, const struct space *space)
 {
     struct anon *anon;
     for (uint64_t vpn = 0; amap_next(&space->amap, &vpn, UINT64_MAX, &anon); vpn++) {
-        if (slot_kind(anon->slot) == SLOT_SWAP &&
-            !note_slot(census, slot_swap_slot(anon->slot), (uint64_t)(uintptr_t)anon))
+        if (slot_kind(anon->slot) != SLOT_SWAP)
+            continue;
+        swap_slot_t slot = slot_swap_slot(anon->slot);
+        const struct anon *owner = swap_owner(census->kernel, slot);
+        if (!note_slot(census, slot, (uint64_t)(uintptr_t)anon) ||
+            (census->kernel->swap_owners && owner != anon))
             return false;
     }
     return true;

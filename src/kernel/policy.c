@@ -33,11 +33,13 @@ const struct policy_ops *policy_find(const char *name)
 
 int policy_create(const struct policy_ops *ops, const struct policy_env *env, struct policy *out)
 {
-    void *self;
-    int error = ops->create(env, &self);
+    void *self = NULL;
+    struct policy_env own = *env;
+    own.ops = ops;
+    int error = ops->create(&own, &self);
     if (error)
         return error;
-    *out = (struct policy){.ops = ops, .self = self, .env = *env};
+    *out = (struct policy){.ops = ops, .self = self, .env = own};
     return 0;
 }
 
@@ -113,4 +115,9 @@ bool policy_contains(const struct policy *policy, pfn_t pfn)
 bool policy_is_valid(const struct policy *policy)
 {
     return policy->ops->is_valid(policy->self);
+}
+
+const char *policy_failure(const struct policy *policy)
+{
+    return policy->ops->failure ? policy->ops->failure(policy->self) : NULL;
 }

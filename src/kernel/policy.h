@@ -15,8 +15,11 @@
 
 #include "machine/addr.h"
 
+struct policy_ops;
+
 /* What a policy may ask. */
 struct policy_env {
+    const struct policy_ops *ops; /* the policy's own table; policy_create() sets it */
     void *ctx;
     uint64_t nframes;
     uint64_t seed;
@@ -58,6 +61,9 @@ struct policy_ops {
     pfn_t (*victim)(void *self);
     bool (*contains)(const void *self, pfn_t pfn);
     bool (*is_valid)(const void *self); /* its own invariants; slow */
+    /* What it did that it may not, in one line; NULL: nothing. From then on its victims are any
+     * pages, and the machine should be stopped. NULL: it is one of ours, and does nothing such. */
+    const char *(*failure)(const void *self);
 };
 
 struct policy {
@@ -71,7 +77,7 @@ struct policy {
     pfn_t newest;     /* the page that came in last, if ops->ignores_first_use */
 };
 
-/* Errors: -ENOMEM. `env` is copied; out->stamps is NULL. */
+/* Errors: -ENOMEM, or those of the policy. `env` is copied; out->stamps is NULL. */
 int policy_create(const struct policy_ops *ops, const struct policy_env *env, struct policy *out);
 void policy_destroy(struct policy *policy);
 void policy_insert(struct policy *policy, pfn_t pfn, uint64_t page);          /* => it is not in */
@@ -82,6 +88,7 @@ void policy_use(struct policy *policy, pfn_t pfn); /* => it is in, ops->needs_fu
 pfn_t policy_victim(struct policy *policy);
 bool policy_contains(const struct policy *policy, pfn_t pfn);
 bool policy_is_valid(const struct policy *policy);
+const char *policy_failure(const struct policy *policy); /* as ops->failure; NULL: none */
 
 /* The policies by name; NULL if there is none. */
 const struct policy_ops *policy_find(const char *name);

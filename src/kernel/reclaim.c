@@ -152,6 +152,7 @@ static void unmap_all(struct batch *batch)
 
 static void give(struct kernel *kernel, struct frame *frame)
 {
+    kernel->machine->now->readahead_wasted += (frame->flags & FRAME_AHEAD) != 0;
     frame_give(kernel, frame);
     kernel->machine->now->reclaims++;
 }
@@ -470,6 +471,18 @@ int frame_reserve(struct kernel *kernel, unsigned count)
     }
     table->reserved = count;
     return 0;
+}
+
+bool frame_reserve_more(struct kernel *kernel, unsigned count)
+{
+    struct frame_table *table = &kernel->frames;
+    uint64_t wanted = table->reserved + count;
+    if (table->nfree < wanted + low_mark(kernel))
+        reclaim(kernel, wanted + high_mark(kernel));
+    if (table->nfree < wanted)
+        return false;
+    table->reserved = wanted;
+    return true;
 }
 
 bool frame_reserve_spare(struct kernel *kernel, unsigned count)

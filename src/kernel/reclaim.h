@@ -16,6 +16,10 @@
  */
 int frame_reserve(struct kernel *kernel, unsigned count);
 
+/* Adds `count` frames to what frame_reserve() promised, if they can be had. Result: whether they
+ * can. => nothing was looked up since */
+bool frame_reserve_more(struct kernel *kernel, unsigned count);
+
 /* As frame_reserve(), if as many are free without reclaiming what is somebody's. Result: whether
  * they are. */
 bool frame_reserve_spare(struct kernel *kernel, unsigned count);

@@ -29,7 +29,15 @@ enum region_flags {
     REGION_HEAP = 1 << 11,  /* made by brk: named [heap] */
     REGION_HUGEPAGE = 1 << 12,
     REGION_NOHUGEPAGE = 1 << 13,
-    REGION_CHARGED = 1 << 14, /* counted in commit accounting */
+    REGION_CHARGED = 1 << 14,  /* counted in commit accounting */
+    REGION_SUPPLIED = 1 << 15, /* a program makes its missing pages (space_supply.h) */
+};
+
+/* How swap readahead fared (readahead.c). */
+struct region_ahead {
+    uint64_t last;   /* virtual page number of the last fault on a page that was or came in */
+    unsigned window; /* pages of the last window */
+    unsigned hits;   /* in it */
 };
 
 struct region {
@@ -40,6 +48,7 @@ struct region {
     struct object *object; /* below; NULL: zeros */
     uint64_t object_page;  /* page of the object at range.start */
     char *name;            /* path for /proc/PID/maps, or NULL (base/refstr.h) */
+    struct region_ahead ahead;
 };
 
 /* A region of [start, end) that is in no space; flags, protection, object and name are 0. */

@@ -8,6 +8,11 @@
 #include "base/check.h"
 #include "kernel/space_pages.h"
 
+static void note_change(struct space *space)
+{
+    space->map_version = ++space->kernel->map_versions;
+}
+
 /* Adds the pages of a region to the sums, or (sign -1) takes them away. */
 static void account(struct space *space, const struct region *region, int sign)
 {
@@ -57,6 +62,7 @@ static void join(struct space *space, uint64_t start, uint64_t end)
 struct region *region_set_insert(struct space *space, struct region *region)
 {
     uint64_t start = region->range.start;
+    note_change(space);
     account(space, region, 1);
     rangemap_insert(&space->regions, &region->range);
     join(space, start, region->range.end);
@@ -66,6 +72,7 @@ struct region *region_set_insert(struct space *space, struct region *region)
 uint64_t region_set_remove(struct space *space, uint64_t start, uint64_t end)
 {
     uint64_t charged = space->committed;
+    note_change(space);
     cut(space, start);
     cut(space, end);
     struct region *region = region_set_overlap(space, start, end);
@@ -88,6 +95,7 @@ uint64_t region_set_unmap(struct space *space, uint64_t start, uint64_t end)
 void region_set_extend(struct space *space, struct region *region, uint64_t start, uint64_t end)
 {
     DCHECK(start <= region->range.start && region->range.end <= end);
+    note_change(space);
     account(space, region, -1);
     region->object_page -= region->object ? (region->range.start - start) >> PAGE_SHIFT : 0;
     rangemap_resize(&space->regions, &region->range, start, end);
@@ -151,6 +159,7 @@ void region_set_change(struct space *space, uint64_t start, uint64_t end,
                        const struct region_change *change)
 {
     struct region *region = region_set_overlap(space, start, end);
+    note_change(space);
     for (; region && region->range.start < end; region = region_next(region)) {
         unsigned prot, flags;
         if (!changed(region, change, &prot, &flags))

@@ -471,6 +471,11 @@ void replay_count(const struct replay *replay, struct counters *counters,
                                        .tables_peak = replay->ntables};
 }
 
+const char *replay_failure(const struct replay *replay)
+{
+    return policy_failure(&replay->policy);
+}
+
 static bool tenant_is_valid(const struct replay *replay, pfn_t pfn)
 {
     const struct tenant *tenant = &replay->tenants[pfn];

@@ -57,6 +57,8 @@ void replay_drop(struct replay *replay, uint16_t space, vaddr_t va, uint64_t npa
 void replay_count(const struct replay *replay, struct counters *counters,
                   struct system_counters *gauges);
 
+const char *replay_failure(const struct replay *replay); /* of its policy; NULL: none */
+
 bool replay_is_valid(const struct replay *replay);
 
 #endif

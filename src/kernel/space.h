@@ -35,7 +35,8 @@ struct space {
     uint16_t number; /* its asid, never 0 */
     uint32_t refs;
     struct rangemap regions;
-    struct amap amap; /* the private pages of all its regions, by virtual page number */
+    uint64_t map_version; /* of no other space, and another after each change of a region */
+    struct amap amap;     /* the private pages of all its regions, by virtual page number */
     struct pagetable table;
     struct radix wired; /* virtual page number -> pfn of the frame that mlock wires there */
     uint64_t npages;    /* mapped, resident or not: total_vm */
@@ -45,7 +46,9 @@ struct space {
     bool lock_future, lock_future_on_fault; /* MCL_FUTURE, MCL_ONFAULT */
     vaddr_t brk_start, brk_end;
     uint64_t rss_peak; /* pages */
-    bool ends;         /* its processes were killed for its memory: its faults may use the last */
+    vaddr_t wanted;    /* where a call's access ended in FAULT_WANTED; 0: nowhere (uaccess.c) */
+    bool wanted_for_store;
+    bool ends; /* its processes were killed for its memory: its faults may use the last */
     /* Limits in bytes, UINT64_MAX for none; the owner of the space sets them. */
     uint64_t limit_as, limit_data, limit_stack, limit_memlock;
 };

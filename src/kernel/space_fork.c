@@ -15,7 +15,8 @@
 #include "kernel/region_set.h"
 #include "kernel/space.h"
 
-enum { NOT_INHERITED = REGION_LOCKED | REGION_LOCK_ON_FAULT }; /* mlock(2), NOTES */
+/* mlock(2), NOTES; ioctl_userfaultfd(2) */
+enum { NOT_INHERITED = REGION_LOCKED | REGION_LOCK_ON_FAULT | REGION_SUPPLIED };
 
 static bool is_copied(const struct region *region)
 {

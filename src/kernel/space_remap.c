@@ -107,20 +107,23 @@ static int extend(const struct remap *r, struct region *region, vaddr_t *out)
     int error = charge(r, region);
     if (error)
         return error;
+    const struct region_change unwatch = {.clear_flags = REGION_SUPPLIED};
     unsigned flags = region->flags;
     region_set_extend(r->space, region, region->range.start, r->start + r->new_len);
+    region_set_change(r->space, r->start + r->old_len, r->start + r->new_len, &unwatch);
     populate_growth(r, r->start, flags);
     *out = vaddr(r->start);
     return 0;
 }
 
-/* The region for the new place: as the old one, but no longer the heap or the initial stack. */
+/* The region for the new place: as the old one, but no longer the heap or the initial stack, and
+ * nobody supplies its pages. */
 static struct region *make_target(const struct remap *r, const struct region *region)
 {
     struct region *target = region_copy(region, region->range.start, region->range.end);
     target->range.start = r->new_start;
     target->range.end = r->new_start + r->new_len;
-    target->flags &= ~(unsigned)(REGION_HEAP | REGION_STACK);
+    target->flags &= ~(unsigned)(REGION_HEAP | REGION_STACK | REGION_SUPPLIED);
     if (target->object)
         target->object_page = region_object_index(region, r->start);
     return target;

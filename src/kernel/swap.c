@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "kernel/trouble.h"
 
 enum {
     SQUEEZE_BATCH = 64, /* slots at once, so that the scan is paid for once in as many pages */
     FAILURES_MAX = 16,  /* writes in a row that fail before the device counts as full */
+    READAHEAD_PAGES_MAX = 32,
 };
 
 uint64_t swap_free(const struct kernel *kernel)
@@ -112,4 +114,31 @@ int swap_read(struct kernel *kernel, swap_slot_t slot, uint8_t *page)
     kernel->machine->now->pages_in++;
     kernel->machine->now->swap_pages_in++;
     return 0;
+}
+
+void swap_read_ahead(struct kernel *kernel, swap_slot_t first, unsigned npages,
+                     uint8_t *const *pages, bool *good)
+{
+    int results[READAHEAD_PAGES_MAX];
+    struct counters *now = kernel->machine->now;
+    CHECK(npages <= READAHEAD_PAGES_MAX);
+    swapdisk_read_cluster(kernel->swap, first, npages, pages, results);
+    for (unsigned i = 0; i < npages; i++) {
+        good[i] = results[i] == 0;
+        now->pages_in += good[i];
+        now->swap_pages_in += good[i];
+        now->readahead_pages += good[i];
+    }
+}
+
+struct anon *swap_owner(const struct kernel *kernel, uint64_t slot)
+{
+    return kernel->swap_owners && slot <= swapdisk_slots(kernel->swap) ? kernel->swap_owners[slot]
+                                                                       : NULL;
+}
+
+void swap_set_owner(struct kernel *kernel, swap_slot_t slot, struct anon *owner)
+{
+    if (kernel->swap_owners)
+        kernel->swap_owners[slot] = owner;
 }

@@ -40,4 +40,14 @@ bool swap_retry(struct kernel *kernel);
  * Errors: the device's; -EBADMSG: the slot is damaged, *page must not be used. */
 int swap_read(struct kernel *kernel, swap_slot_t slot, uint8_t *page);
 
+/* Reads neighbouring slots in one request; good[i]: page i was read. Nothing is said of those that
+ * were not. Effect: counts pages_in, swap_pages_in and readahead_pages. */
+void swap_read_ahead(struct kernel *kernel, swap_slot_t first, unsigned npages,
+                     uint8_t *const *pages, bool *good);
+
+/* Whose private page lies in the slot, as far as anybody asks: NULL for others, for slots that are
+ * free, and for those beyond the device. */
+struct anon *swap_owner(const struct kernel *kernel, uint64_t slot);
+void swap_set_owner(struct kernel *kernel, swap_slot_t slot, struct anon *owner); /* NULL: none */
+
 #endif

@@ -32,6 +32,16 @@ static bool translate(struct space *space, vaddr_t va, enum mmu_access access,
            mmu_translate(space->kernel->machine->ram, space->table.root, va, access, leaf);
 }
 
+static bool serve(struct space *space, vaddr_t va, enum mmu_access access)
+{
+    enum fault_result result = fault_handle(space, va, access);
+    if (result == FAULT_WANTED) {
+        space->wanted = va;
+        space->wanted_for_store = access == MMU_STORE;
+    }
+    return result == FAULT_DONE;
+}
+
 /* The host address of a guest byte; NULL: the access is not allowed or its page cannot be had.
  * => good until the next call that may evict */
 static uint8_t *guest_byte(struct space *space, vaddr_t va, enum mmu_access access)
@@ -39,7 +49,7 @@ static uint8_t *guest_byte(struct space *space, vaddr_t va, enum mmu_access acce
     struct ram *ram = space->kernel->machine->ram;
     struct mmu_leaf leaf;
     if (!translate(space, va, access, &leaf)) {
-        if (fault_handle(space, va, access) != FAULT_DONE)
+        if (!serve(space, va, access))
             return NULL;
         bool is_mapped = translate(space, va, access, &leaf);
         CHECK(is_mapped); /* a served fault leaves the page mapped for the access */
@@ -82,6 +92,37 @@ int uaccess_write(struct space *space, vaddr_t dst, const void *src, size_t len)
     return 0;
 }
 
+/* The host address of a guest byte that the guest itself need not be able to store to. */
+static uint8_t *forced_byte(struct space *space, vaddr_t va)
+{
+    struct kernel *kernel = space->kernel;
+    struct mmu_leaf leaf;
+    if (translate(space, va, MMU_STORE, &leaf))
+        return guest_byte(space, va, MMU_STORE);
+    if (fault_force(space, va) != FAULT_DONE)
+        return NULL;
+    bool is_mapped = translate(space, va, MMU_LOAD, &leaf);
+    CHECK(is_mapped);
+    frame_get(&kernel->frames, paddr_pfn(leaf.pa))->flags |= FRAME_DIRTY;
+    ram_changed(kernel->machine->ram, paddr_pfn(leaf.pa));
+    return ram_at(kernel->machine->ram, leaf.pa);
+}
+
+int uaccess_force_write(struct space *space, vaddr_t dst, const void *src, size_t len)
+{
+    if (len > 0 && !range_is_user(dst, len))
+        return -EFAULT;
+    const uint8_t *from = src;
+    for (size_t n; len > 0; len -= n, from += n, dst.v += n) {
+        n = chunk_len(dst, len);
+        uint8_t *to = forced_byte(space, dst);
+        if (!to)
+            return -EFAULT;
+        memcpy(to, from, n);
+    }
+    return 0;
+}
+
 int uaccess_zero(struct space *space, vaddr_t dst, size_t len)
 {
     if (len > 0 && !range_is_user(dst, len))
@@ -106,7 +147,7 @@ size_t uaccess_probe(struct space *space, vaddr_t addr, size_t len, enum mmu_acc
     while (done < len) {
         vaddr_t va = vaddr(addr.v + done);
         if (!guest_byte(space, va, access))
-            break;
+            return space->wanted.v == va.v ? 0 : done;
         done += chunk_len(va, len - done);
     }
     return done;

@@ -18,11 +18,13 @@
 #include "base/xalloc.h"
 #include "linux/elf.h"
 #include "linux/exec.h"
+#include "linux/path.h"
 #include "linux/pid.h"
 #include "linux/process.h"
 #include "linux/signal_frame.h"
 #include "linux/stack.h"
 #include "linux/timer.h"
+#include "linux/userfault.h"
 
 #define PIE_BASE ((uint64_t)0x555555554000) /* where Linux without ASLR puts programs */
 
@@ -123,26 +125,11 @@ static void file_close(struct exec_file *file)
     file->path = NULL;
 }
 
-static char *path_of_fd(int fd)
+static char *path_of_fd(const struct task *task, int fd)
 {
-    char link[64], path[PATH_MAX];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(link, path, sizeof path - 1);
-    if (len < 0)
-        len = 0;
-    path[len] = '\0';
-    return x_strdup(path);
-}
-
-static int open_at(int dir, const char *path, int flags)
-{
-    if (path[0] == '\0' && (flags & AT_EMPTY_PATH)) {
-        char link[64];
-        snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
-        return open(link, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    }
-    int nofollow = flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
-    return openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | nofollow);
+    char path[PATH_MAX];
+    int len = guard_name(&task->process->system->options.guard, fd, path);
+    return x_strdup(len < 0 ? "" : path);
 }
 
 /* A regular file with an execute bit for us. The descriptor is asked, so that it cannot be another
@@ -159,18 +146,19 @@ static int check_executable(int fd)
     return 0;
 }
 
-static int file_open(int dir, const char *path, int flags, struct exec_file *file)
+static int file_open(struct task *task, int dirfd, const char *path, int flags,
+                     struct exec_file *file)
 {
-    int fd = open_at(dir, path, flags);
+    int fd = path_open_program(task, dirfd, path, flags);
     if (fd < 0)
-        return errno == ENXIO ? -EACCES : -errno; /* a FIFO or device */
+        return fd;
     int rc = check_executable(fd);
     if (rc < 0) {
         close(fd);
         return rc;
     }
     file->fd = fd;
-    file->path = path_of_fd(fd);
+    file->path = path_of_fd(task, fd);
     return 0;
 }
 
@@ -228,13 +216,13 @@ static int script_step(struct exec_plan *plan, const char **path, char line[SCRI
 }
 
 /* Opens the program, through as many scripts as Linux allows. */
-static int open_program(struct exec_plan *plan, int dir, const char *path, int flags)
+static int open_program(struct exec_plan *plan, int dirfd, const char *path, int flags)
 {
     char line[SCRIPT_LINE_MAX + 1];
     const char *name = plan->name;
     for (int depth = 0; depth <= SCRIPT_DEPTH_MAX; depth++) {
         file_close(&plan->program);
-        int rc = file_open(dir, path, flags, &plan->program);
+        int rc = file_open(plan->task, dirfd, path, flags, &plan->program);
         if (rc < 0)
             return depth ? fail(plan, rc, "%s: its interpreter %s: %s", plan->name, name,
                                 strerror(-rc))
@@ -242,7 +230,7 @@ static int open_program(struct exec_plan *plan, int dir, const char *path, int f
         rc = script_step(plan, &name, line);
         if (rc <= 0)
             return rc;
-        dir = plan->task->process->fs->cwd->host;
+        dirfd = AT_FDCWD;
         path = name;
         flags = 0;
     }
@@ -260,7 +248,7 @@ static int read_program(struct exec_plan *plan)
     const char *interp = plan->program.image.interp;
     if (!interp)
         return 0;
-    rc = file_open(plan->task->process->fs->cwd->host, interp, 0, &plan->interp);
+    rc = file_open(plan->task, AT_FDCWD, interp, 0, &plan->interp);
     if (rc < 0)
         return fail(plan, rc, "%s: its interpreter %s: %s", plan->name, interp, strerror(-rc));
     rc = elf_read(plan->interp.fd, &plan->interp.image, &why);
@@ -349,7 +337,7 @@ static void set_space_limits(const struct process *process, struct space *space)
     space->limit_as = process->limits[RLIMIT_AS].cur;
     space->limit_data = process->limits[RLIMIT_DATA].cur;
     space->limit_stack = process->limits[RLIMIT_STACK].cur;
-    space->limit_memlock = process->limits[RLIMIT_MEMLOCK].cur;
+    space->limit_memlock = process_lock_limit(process);
 }
 
 static int build_image(struct exec_plan *plan)
@@ -359,6 +347,8 @@ static int build_image(struct exec_plan *plan)
     if (rc < 0)
         return no_room(plan, rc);
     set_space_limits(process, plan->space);
+    if (!process->exe) /* who observes wants to know whom the pages are for */
+        process->exe = x_strdup(plan->program.path);
     rc = map_file(plan, &plan->program, PIE_BASE);
     if (rc == 0 && plan->interp.fd >= 0)
         rc = map_file(plan, &plan->interp, 0);
@@ -371,11 +361,11 @@ static int build_image(struct exec_plan *plan)
     return rc < 0 ? no_room(plan, rc) : 0;
 }
 
-static int plan_make(struct exec_plan *plan, int dir, const char *path, int flags)
+static int plan_make(struct exec_plan *plan, int dirfd, const char *path, int flags)
 {
     int rc = check_strings(plan);
     if (rc == 0)
-        rc = open_program(plan, dir, path, flags);
+        rc = open_program(plan, dirfd, path, flags);
     if (rc == 0)
         rc = check_strings(plan); /* a script added some */
     if (rc == 0)
@@ -478,6 +468,7 @@ static void commit_task(struct task *task, const struct exec_plan *plan)
     task->robust_list_len = 0;
     task->restart_fn = NULL;
     task->fault = (struct cpu_fault_record){0};
+    caps_exec(&task->caps);
 }
 
 static void plan_commit(struct exec_plan *plan)
@@ -490,6 +481,8 @@ static void plan_commit(struct exec_plan *plan)
         task_leave_memory(task);
         uint64_t peak = process_rss_peak(process);
         process->rss_peak = peak;
+        if (process->space->refs == 1)
+            userfaults_forget(process->system, process->space);
         space_put(process->space);
     }
     process_end_vfork(process);
@@ -512,7 +505,7 @@ static void plan_commit(struct exec_plan *plan)
     fd_close_on_exec(process->fds);
 }
 
-int exec_load_at(struct task *task, int host_dir, const char *path, int flags, const char *name,
+int exec_load_at(struct task *task, int dirfd, const char *path, int flags, const char *name,
                  char *const argv[], char *const envp[])
 {
     static char *const none[] = {NULL};
@@ -525,7 +518,7 @@ int exec_load_at(struct task *task, int host_dir, const char *path, int flags, c
                              .envp = envp ? envp : none,
                              .program = {.fd = -1},
                              .interp = {.fd = -1}};
-    int rc = plan_make(&plan, host_dir, path, flags);
+    int rc = plan_make(&plan, dirfd, path, flags);
     if (rc == 0 && task->exiting) /* it was killed for the memory that this took (oom.c) */
         rc = -EINTR;
     if (rc == 0)
@@ -539,5 +532,5 @@ int exec_load_at(struct task *task, int host_dir, const char *path, int flags, c
 
 int exec_load(struct task *task, const char *path, char *const argv[], char *const envp[])
 {
-    return exec_load_at(task, task->process->fs->cwd->host, path, 0, path, argv, envp);
+    return exec_load_at(task, AT_FDCWD, path, 0, path, argv, envp);
 }

@@ -11,8 +11,8 @@
 #include "linux/task.h"
 
 /*
- * Replaces the task's process image. `path` is a host path as the guest named it, resolved against
- * `process->fs->cwd->host`; argv and envp end with NULL. Errors, as execve(2): -ENOENT, -EACCES,
+ * Replaces the task's process image. `path` is as the guest names it; argv and envp end
+ * with NULL. Errors, as execve(2): -ENOENT, -EACCES,
  * -ENOEXEC (not ELF, wrong architecture, damaged), -ELIBBAD (bad interpreter), -ELOOP (too many
  * nested scripts), -E2BIG, -ENOMEM (also: too little RAM to start). The old image is then as it
  * was. If the process had no image yet, system->message says in one line what was wrong.
@@ -20,10 +20,10 @@
 int exec_load(struct task *task, const char *path, char *const argv[], char *const envp[]);
 
 /*
- * The same for execveat(2): `host_dir` is a host descriptor, `flags` its AT_EMPTY_PATH and
+ * The same for execveat(2): `dirfd` is the guest's, `flags` its AT_EMPTY_PATH and
  * AT_SYMLINK_NOFOLLOW, and `name` how the program is to be called (AT_EXECFN, scripts, comm).
  */
-int exec_load_at(struct task *task, int host_dir, const char *path, int flags, const char *name,
+int exec_load_at(struct task *task, int dirfd, const char *path, int flags, const char *name,
                  char *const argv[], char *const envp[]);
 
 #endif

@@ -20,6 +20,8 @@
 #include "linux/sem.h"
 #include "linux/signalfd.h"
 #include "linux/timer.h"
+#include "linux/tracee.h"
+#include "linux/userfault.h"
 #include "linux/wait.h"
 #include "machine/machine.h"
 
@@ -66,6 +68,8 @@ void task_exit(struct task *task, int status)
     struct process *process = task->process;
     if (task->tid == process->pid)
         process->leader_status = status & 0xff;
+    if (task->tracee)
+        task->tracee->exit_status = status & 0xff;
     mark(task);
     if (is_last_task(task))
         process_exit(process, (struct process_exit){.status = process->leader_status});
@@ -147,6 +151,8 @@ static void release(struct process *process)
     process->rss_peak = process_rss_peak(process);
     if (process->space) {
         measure(process);
+        if (process->space->refs == 1)
+            userfaults_forget(process->system, process->space);
         space_put(process->space);
     }
     process->space = NULL;
@@ -175,6 +181,8 @@ static void become_zombie(struct process *process)
     process->system->nlive--;
     job_process_ends(process);
     pidfds_tell_end(process);
+    tracees_let_go(process);
+    tracee_zombie(process);
     family_give_children(process);
     wait_tell_end(process);
 }
@@ -209,6 +217,7 @@ static void destroy_task(struct task *task)
     struct process *process = task->process;
     struct linux_system *system = process->system;
     family_thread_ends(task);
+    tracee_ends(task);
     if (system->current == task)
         system->current = NULL;
     if (task->tid == process->pid || process->ntasks == 1)

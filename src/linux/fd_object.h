@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is behind a descriptor that the host has no equal of: a pidfd, a signalfd. The guest's
- * descriptor is one of the host's that is made readable when the object is, so that poll and epoll
- * are the host's; copies of the descriptor share the object.
+ * What is behind a descriptor that the host has no equal of: a pidfd, a signalfd, a userfaultfd.
+ * The guest's descriptor is one of the host's that is made readable when the object is, so that
+ * poll and epoll are the host's; copies of the descriptor share the object.
  */
 #ifndef LINUX_FD_OBJECT_H
 #define LINUX_FD_OBJECT_H
@@ -21,6 +21,9 @@ struct fd_object_ops {
     int64_t (*read)(struct task *task, const struct fd_entry *entry, struct user_vec *vec);
     /* The task is about to wait for it. NULL: nothing to do. */
     void (*watch)(struct task *task, struct fd_object *object);
+    /* ioctl(2). NULL: as the host's descriptor. */
+    int64_t (*control)(struct task *task, const struct fd_entry *entry, uint32_t request,
+                       uint64_t addr);
 };
 
 struct fd_object {

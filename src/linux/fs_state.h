@@ -11,7 +11,7 @@
 
 struct workdir {
     uint32_t refs;
-    char *path; /* absolute, as the guest believes */
+    char *path; /* absolute, as the guest believes; "" if it is longer than a path may be */
     int host;   /* host descriptor of it (O_PATH) */
 };
 

@@ -87,10 +87,21 @@ static void set_place(struct path_place *place, int dir, const char *name)
     place->node.kind = PROC_NONE;
     place->dir = dir;
     place->magic = false;
+    place->host = -1;
     snprintf(place->name, sizeof place->name, "%s", name);
 }
 
-/* /dev/stdin and its like are links into /proc/self/fd on every Linux. */
+void path_set_magic(struct path_place *place, int host)
+{
+    place->node.kind = PROC_NONE;
+    place->dir = AT_FDCWD;
+    place->magic = true;
+    place->host = host;
+    snprintf(place->name, sizeof place->name, "/proc/self/fd/%d", host);
+}
+
+/* /dev/stdin and its like are links into /proc/self/fd on every Linux. (Below a root of the guest's
+ * own they are what the files there say.) */
 static void replace_alias(char path[PATH_MAX], bool follow)
 {
     static const struct {
@@ -139,10 +150,7 @@ static int follow_fd(const struct proc_node *node, char path[PATH_MAX], const ch
         leave_to(place, entry->host, rest);
         return 0;
     }
-    char name[32];
-    snprintf(name, sizeof name, "/proc/self/fd/%d", entry->host);
-    set_place(place, AT_FDCWD, name);
-    place->magic = true;
+    path_set_magic(place, entry->host);
     return 0;
 }
 
@@ -228,30 +236,42 @@ static int find_empty(struct task *task, int dirfd, unsigned how, struct path_pl
     return entry->proc_path ? proc_find(task, entry->proc_path, &place->node, &rest) : 0;
 }
 
-int path_find_text(struct task *task, int dirfd, const char *text, unsigned how,
-                   struct path_place *out)
+/* Looks at the text of a name: through /proc or not, it leads to a node or a place. */
+static int find_by_text(struct task *task, int dirfd, const char *text, unsigned how,
+                        struct path_place *out)
 {
     struct process *process = task->process;
     const struct fd_entry *entry = NULL;
     const char *base = NULL;
-    if (!*text)
-        return find_empty(task, dirfd, how, out);
     if (*text != '/') {
         entry = dirfd == AT_FDCWD ? NULL : fd_entry(process->fds, dirfd);
         if (dirfd != AT_FDCWD && !entry)
             return -EBADF;
         base = entry ? entry->proc_path : process->fs->cwd->path;
+        if (base && !*base)
+            base = NULL;
     }
     char normal[PATH_MAX];
     bool follow = how & PATH_FOLLOW || ends_in_slash(text);
     if ((*text == '/' || base) && path_normalise(base, text, normal)) {
-        replace_alias(normal, follow);
+        if (!process->system->options.guard.has_root)
+            replace_alias(normal, follow);
         int found = find_in_proc(task, normal, follow, out);
         if (found)
             return found < 0 ? found : 0;
     }
     set_place(out, entry ? entry->host : process->fs->cwd->host, text);
     return 0;
+}
+
+int path_find_text(struct task *task, int dirfd, const char *text, unsigned how,
+                   struct path_place *out)
+{
+    int error =
+        *text ? find_by_text(task, dirfd, text, how, out) : find_empty(task, dirfd, how, out);
+    if (error || out->node.kind != PROC_NONE || !guard_is_on(&task->process->system->options.guard))
+        return error;
+    return path_settle(task, how, out);
 }
 
 int path_find(struct task *task, int dirfd, uint64_t addr, unsigned how, struct path_place *out)
@@ -266,21 +286,4 @@ int path_find_host(struct task *task, int dirfd, uint64_t addr, unsigned how,
 {
     int error = path_find(task, dirfd, addr, how, out);
     return error ? error : out->node.kind != PROC_NONE ? -EPERM : 0;
-}
-
-/* ---- execve ---- */
-
-int path_of_program(struct task *task, int dirfd, const char *text, char *out)
-{
-    struct path_place place;
-    int error = path_find_text(task, dirfd, text, PATH_FOLLOW, &place);
-    if (error)
-        return error;
-    if (place.node.kind != PROC_NONE)
-        return -EACCES;
-    if (*place.name == '/' || place.dir == task->process->fs->cwd->host)
-        snprintf(out, PATH_MAX, "%s", place.name);
-    else if (snprintf(out, PATH_MAX, "/proc/self/fd/%d/%.4000s", place.dir, place.name) >= PATH_MAX)
-        return -ENAMETOOLONG;
-    return 0;
 }

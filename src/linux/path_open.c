@@ -6,20 +6,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "linux/fifo.h"
 #include "linux/path.h"
-
-enum { LINKS_MAX = 40 /* as many as Linux follows */ };
 
 /* ---- the host's open ---- */
 
@@ -33,6 +26,29 @@ static bool is_creating(int flags)
     return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
+static const struct guard *guard_of(const struct task *task)
+{
+    return &task->process->system->options.guard;
+}
+
+/* Names that pagewalk made are the host's. */
+static bool is_guests_name(const struct path_place *place)
+{
+    return place->node.kind == PROC_NONE && !place->magic;
+}
+
+static int call_openat2(struct task *task, const struct path_place *place,
+                        const struct open_how *how)
+{
+    static const struct guard none;
+    const struct guard *guard = is_guests_name(place) ? guard_of(task) : &none;
+    int host = guard_open(guard, place->dir, place->name, how);
+    if (host != -ENOSYS || guard->has_root)
+        return host;
+    host = openat(place->dir, place->name, (int)how->flags, (mode_t)how->mode);
+    return host < 0 ? -errno : host;
+}
+
 /* May sleep if the place is a fifo and O_NONBLOCK is not among the flags. */
 static int try_open(struct task *task, const struct path_place *place, int flags, mode_t mode)
 {
@@ -44,13 +60,10 @@ static int try_open(struct task *task, const struct path_place *place, int flags
     if (flags & O_PATH)
         how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     mode_t old = is_creating(flags) ? umask(task->process->fs->umask) : 0;
-    long host = syscall(SYS_openat2, place->dir, place->name, &how, sizeof how);
-    if (host < 0 && errno == ENOSYS)
-        host = openat(place->dir, place->name, (int)how.flags, (mode_t)how.mode);
-    int error = errno;
+    int host = call_openat2(task, place, &how);
     if (is_creating(flags))
         umask(old);
-    return host < 0 ? -error : (int)host;
+    return host;
 }
 
 /* The file status flags among open(2)'s that fcntl(2) sets. */
@@ -97,83 +110,80 @@ static int host_open(struct task *task, const struct path_place *place, int flag
     return host;
 }
 
-/* ---- what was opened ---- */
+/* ---- where nothing may change ---- */
 
-/* The real path of a descriptor on procfs, with the host's name of pagewalk turned into "self". */
-static bool proc_name(int host, char path[PATH_MAX])
+/* Does this open(2) ask for more than reading? */
+static bool wants_change(int flags)
+{
+    return !(flags & O_PATH) &&
+           ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC || is_creating(flags));
+}
+
+/* A name that was not found and is to be made: the directory comes first. */
+static int refuse_to_create(struct task *task, const struct path_place *place)
+{
+    struct path_place directory = *place;
+    char *slash = strrchr(directory.name, '/');
+    strcpy(slash ? slash + (slash == directory.name) : directory.name, slash ? "" : ".");
+    int host = try_open(task, &directory, O_PATH | O_DIRECTORY, 0);
+    if (host < 0)
+        return host;
+    close(host);
+    return -EROFS;
+}
+
+/* Result: 0 if what is there may be opened like that, by its descriptor. */
+static int check_unchanged(int pin, int flags)
 {
     struct stat st;
-    struct statfs fs;
-    if (fstat(host, &st) < 0 || major(st.st_dev) != 0 || fstatfs(host, &fs) < 0 ||
-        fs.f_type != PROC_SUPER_MAGIC)
-        return false;
-    char link[32], own[32];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", host);
-    ssize_t len = readlink(link, path, PATH_MAX - 1);
-    if (len < 0)
-        return false;
-    path[len] = 0;
-    snprintf(own, sizeof own, "/proc/%d", (int)getpid());
-    if (path_is_below(path, own)) {
-        char whole[PATH_MAX + 16];
-        snprintf(whole, sizeof whole, "/proc/self%s", path + strlen(own));
-        return path_normalise(NULL, whole, path);
-    }
-    return true;
-}
-
-/* The longest start of a normal path that is a link: its end, and where it leads; NULL if none. */
-static char *find_link(char *path, char target[PATH_MAX])
-{
-    for (char *end = path; *end;) {
-        end += 1 + strcspn(end + 1, "/");
-        char cut = *end;
-        *end = 0;
-        ssize_t len = readlink(path, target, PATH_MAX - 1);
-        *end = cut;
-        if (len >= 0) {
-            target[len] = 0;
-            return end;
-        }
-    }
-    return NULL;
-}
-
-/* Replaces the link that ends at `end` by its target. */
-static int replace_link(char *path, char *end, const char *target)
-{
-    char joined[2 * PATH_MAX], directory[PATH_MAX];
-    snprintf(joined, sizeof joined, "%s%s", target, end);
-    do
-        end--;
-    while (*end != '/');
-    *end = 0;
-    strcpy(directory, path);
-    return path_normalise(*target == '/' ? NULL : directory, joined, path) ? 0 : -ELOOP;
-}
-
-/* Expands links of an ordinary path by hand until the text leads into /proc or /dev. For the rare
- * path that reaches a magic link through a link of the guest's own. */
-static int expand_links(const struct path_place *place, char path[PATH_MAX])
-{
-    char target[PATH_MAX] = "";
-    if (*place->name != '/') {
-        char link[32];
-        snprintf(link, sizeof link, "/proc/self/fd/%d", place->dir);
-        ssize_t len = readlink(link, target, sizeof target - 1);
-        target[len < 0 ? 0 : len] = 0;
-    }
-    if (!path_normalise(*target ? target : NULL, place->name, path))
+    bool is_writing = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+    if (fstat(pin, &st) < 0)
+        return -errno;
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        return -EEXIST;
+    switch (st.st_mode & S_IFMT) {
+    case S_IFLNK:
         return -ELOOP;
-    for (int links = 0; links < LINKS_MAX; links++) {
-        if (path_is_below(path, "/proc") || path_is_below(path, "/dev"))
-            return 0;
-        char *end = find_link(path, target);
-        if (!end || replace_link(path, end, target) < 0)
-            return -ELOOP;
+    case S_IFDIR:
+        return (flags & O_TMPFILE) == O_TMPFILE ? -EROFS
+               : is_writing || flags & O_CREAT  ? -EISDIR
+                                                : 0;
+    case S_IFREG:
+    case S_IFBLK: /* a file system may be on it */
+        return is_writing ? -EROFS : 0;
+    default:
+        return 0;
     }
-    return -ELOOP;
 }
+
+/* Opens what does not change by that: devices, fifos, and files that are only read in spite of an
+ * O_CREAT. What is looked at is what is opened. */
+static int open_unchanged(struct task *task, const struct path_place *place, int flags)
+{
+    bool is_entry = flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+    int pin =
+        try_open(task, place, O_PATH | (is_entry ? O_NOFOLLOW : 0) | (flags & O_DIRECTORY), 0);
+    if (pin == -ENOENT && flags & O_CREAT)
+        return refuse_to_create(task, place);
+    if (pin < 0)
+        return pin;
+    struct path_place found;
+    path_set_magic(&found, pin);
+    int host = check_unchanged(pin, flags);
+    if (host == 0)
+        host = host_open(task, &found, flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW), 0);
+    close(pin);
+    return host;
+}
+
+static int guarded_open(struct task *task, const struct path_place *place, int flags, mode_t mode)
+{
+    bool is_allowed = !guard_of(task)->read_only || !wants_change(flags) ||
+                      (place->magic && guard_may_change(place->host));
+    return is_allowed ? host_open(task, place, flags, mode) : open_unchanged(task, place, flags);
+}
+
+/* ---- what was found ---- */
 
 static int open_proc_host(struct task *task, const struct path_place *place, int flags)
 {
@@ -181,20 +191,6 @@ static int open_proc_host(struct task *task, const struct path_place *place, int
         return -EACCES;
     int host = host_open(task, place, flags, 0);
     return host == -ELOOP ? -EACCES : host;
-}
-
-/* Opens by a path that was found to lead into /proc. */
-static int open_again(struct task *task, const char *path, int flags, char *proc_path)
-{
-    struct path_place place;
-    int error = path_find_text(task, AT_FDCWD, path, flags & O_NOFOLLOW ? 0 : PATH_FOLLOW, &place);
-    if (error)
-        return error;
-    if (place.node.kind == PROC_HOST)
-        return open_proc_host(task, &place, flags);
-    if (place.node.kind == PROC_NONE && !place.magic)
-        return -ELOOP;
-    return path_open(task, &place, flags, 0, proc_path);
 }
 
 static int open_node(const struct proc_node *node, int flags, char *proc_path)
@@ -209,6 +205,33 @@ static int open_node(const struct proc_node *node, int flags, char *proc_path)
     return host;
 }
 
+/* Opens by a path that was found to lead into /proc. */
+static int open_again(struct task *task, const char *path, int flags, mode_t mode, char *proc_path)
+{
+    struct path_place place;
+    unsigned how = PATH_OPEN | (flags & O_NOFOLLOW ? 0 : PATH_FOLLOW);
+    int error = path_find_text(task, AT_FDCWD, path, how, &place);
+    if (error)
+        return error;
+    if (place.node.kind == PROC_HOST)
+        return open_proc_host(task, &place, flags);
+    if (place.node.kind != PROC_NONE)
+        return open_node(&place.node, flags, proc_path);
+    int host = guarded_open(task, &place, flags, mode);
+    char name[PATH_MAX];
+    if (host < 0 || place.magic || !path_is_on_proc(task, host, name))
+        return host;
+    close(host);
+    return -ELOOP;
+}
+
+/* Why a name may lead into /proc although the host did not find it there: magic links were not
+ * followed, or there is no /proc below the guest's root. */
+static bool may_lead_to_proc(struct task *task, int error)
+{
+    return error == -ELOOP || (error == -ENOENT && guard_of(task)->has_root);
+}
+
 int path_open(struct task *task, const struct path_place *place, int flags, mode_t mode,
               char proc_path[PROC_PATH_MAX])
 {
@@ -218,12 +241,15 @@ int path_open(struct task *task, const struct path_place *place, int flags, mode
     if (place->node.kind != PROC_NONE)
         return open_node(&place->node, flags, proc_path);
     char path[PATH_MAX];
-    int host = host_open(task, place, flags, mode);
-    if (host == -ELOOP && !place->magic && !(flags & O_NOFOLLOW) && expand_links(place, path) == 0)
-        return open_again(task, path, flags, proc_path);
-    if (host >= 0 && !place->magic && proc_name(host, path)) {
+    int host = guarded_open(task, place, flags, mode);
+    if (place->magic)
+        return host;
+    if (may_lead_to_proc(task, host) && !(flags & O_NOFOLLOW) &&
+        path_expand(task, place, path) == 0)
+        return open_again(task, path, flags, mode, proc_path);
+    if (host >= 0 && path_is_on_proc(task, host, path)) {
         close(host);
-        return open_again(task, path, flags, proc_path);
+        return open_again(task, path, flags, mode, proc_path);
     }
     return host;
 }
@@ -235,4 +261,26 @@ int path_pin(struct task *task, const struct path_place *place)
         return copy < 0 ? -errno : copy;
     }
     return host_open(task, place, O_PATH, 0);
+}
+
+int path_open_program(struct task *task, int dirfd, const char *text, int flags)
+{
+    struct path_place place;
+    char proc_path[PROC_PATH_MAX];
+    unsigned how = PATH_OPEN | (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
+    if (!(flags & AT_SYMLINK_NOFOLLOW))
+        how |= PATH_FOLLOW;
+    int error = path_find_text(task, dirfd, text, how, &place);
+    if (error)
+        return error;
+    if (place.node.kind != PROC_NONE)
+        return -EACCES;
+    if (!*place.name)
+        path_set_magic(&place, place.dir);
+    int nofollow = flags & AT_SYMLINK_NOFOLLOW && !place.magic ? O_NOFOLLOW : 0;
+    int host = path_open(task, &place, O_RDONLY | O_NOCTTY | O_NONBLOCK | nofollow, 0, proc_path);
+    if (host < 0 || !*proc_path)
+        return host == -ENXIO ? -EACCES : host; /* a FIFO or device */
+    close(host);
+    return -EACCES;
 }

@@ -29,6 +29,15 @@ static const char *const shared_files[] = {"mounts",   "mountinfo", "mountstats"
                                            "uid_map",  "gid_map",   "setgroups",  "sessionid",
                                            "loginuid", NULL};
 
+/* Of these, and of the host's other files, those that say what the host's file systems and network
+ * are. */
+static const char *const mount_files[] = {"mounts", "mountinfo", "mountstats", NULL};
+static const char *const net_files[] = {"net", NULL};
+
+/* What a guest with a root of its own may read of the host's other files. */
+static const char *const harmless_files[] = {"devices", "filesystems", "misc",
+                                             "sys",     "version",     NULL};
+
 /* Files of the host that would show its memory or its processes, or stop it. */
 static const char *const hidden_files[] = {"kcore", "kpagecount",    "kpageflags", "kpagecgroup",
                                            "kmsg",  "sysrq-trigger", "vmcore",     NULL};
@@ -69,6 +78,16 @@ static bool is_listed(const char *const *names, const char *name)
         if (strcmp(*names, name) == 0)
             return true;
     return false;
+}
+
+/* Is a file of the host's /proc, or of its /proc/self, not for this system's guests? */
+static bool is_hidden(const struct linux_system *system, const char *name, bool is_process)
+{
+    const struct guard *guard = &system->options.guard;
+    if (guard->has_root && (is_listed(mount_files, name) || is_listed(net_files, name) ||
+                            (!is_process && !is_listed(harmless_files, name))))
+        return true;
+    return (guard->no_net && is_listed(net_files, name)) || is_listed(hidden_files, name);
 }
 
 static const struct proc_file *find_file(const struct proc_file *files, const char *name)
@@ -166,7 +185,7 @@ static int find_in_process(struct proc_node *node, const char **rest, bool is_ta
     const struct proc_file *file = find_file(proc_process_files, name);
     if (file)
         return found_file(node, file, *rest);
-    if (!is_listed(shared_files, name))
+    if (!is_listed(shared_files, name) || is_hidden(node->subject.system, name, true))
         return -ENOENT;
     node->kind = PROC_HOST;
     return 0;
@@ -236,7 +255,7 @@ int proc_find(struct task *task, const char *path, struct proc_node *node, const
     int error = find_machine_node(path, node);
     if (error || node->kind == PROC_FILE)
         return error;
-    if (is_listed(hidden_files, name))
+    if (is_hidden(system, name, false))
         return -ENOENT;
     node->kind = PROC_HOST;
     return 0;
@@ -394,13 +413,9 @@ static int readlink_fd(const struct proc_node *node, char *out, size_t size)
         return -ENOENT;
     if (entry->proc_path)
         return snprintf(out, size, "%s", entry->proc_path);
-    char link[32];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", entry->host);
-    ssize_t len = readlink(link, out, size - 1);
-    if (len < 0)
-        return -errno;
-    out[len] = 0;
-    return (int)len;
+    char name[PATH_MAX];
+    int len = guard_name(&node->subject.system->options.guard, entry->host, name);
+    return len < 0 ? len : snprintf(out, size, "%s", name);
 }
 
 int proc_readlink(const struct proc_node *node, char *out, size_t size)
@@ -420,7 +435,8 @@ int proc_readlink(const struct proc_node *node, char *out, size_t size)
         len = process->exe ? snprintf(out, size, "%s", process->exe) : -ENOENT;
         break;
     case PROC_LINK_CWD:
-        len = snprintf(out, size, "%s", process->fs->cwd->path);
+        len = *process->fs->cwd->path ? snprintf(out, size, "%s", process->fs->cwd->path)
+                                      : -ENAMETOOLONG;
         break;
     case PROC_LINK_ROOT:
         len = snprintf(out, size, "/");
@@ -467,13 +483,22 @@ static void list_number(FILE *out, const struct proc_node *node, int number, uns
     list_below(out, node, name, type);
 }
 
+/* A name of the host's /proc: that of a file of ours, or one that guests may read. */
+static bool is_in_root(const struct linux_system *system, const char *name)
+{
+    char path[NAME_MAX + 8];
+    snprintf(path, sizeof path, "/proc/%s", name);
+    return strcmp(name, "self") == 0 || strcmp(name, "thread-self") == 0 ||
+           find_file(proc_machine_files, path) || !is_hidden(system, name, false);
+}
+
 static void list_root(FILE *out, const struct proc_node *node)
 {
     DIR *directory = opendir("/proc");
     struct dirent *entry;
     while (directory && (entry = readdir(directory)))
         if (entry->d_name[0] != '.' && number_of(entry->d_name) < 0 &&
-            !is_listed(hidden_files, entry->d_name))
+            is_in_root(node->subject.system, entry->d_name))
             list_below(out, node, entry->d_name, entry->d_type);
     if (directory)
         closedir(directory);
@@ -494,7 +519,9 @@ static void list_process(FILE *out, const struct proc_node *node)
     for (const struct proc_file *file = proc_process_files; file->name; file++)
         list_below(out, node, file->name, DT_REG);
     for (size_t i = 0; shared_files[i]; i++)
-        list_below(out, node, shared_files[i], strcmp(shared_files[i], "net") ? DT_REG : DT_DIR);
+        if (!is_hidden(node->subject.system, shared_files[i], true))
+            list_below(out, node, shared_files[i],
+                       strcmp(shared_files[i], "net") ? DT_REG : DT_DIR);
 }
 
 static void list_tasks(FILE *out, const struct proc_node *node)

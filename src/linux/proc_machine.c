@@ -11,6 +11,7 @@
 #include "kernel/kernel.h"
 #include "kernel/object.h"
 #include "linux/clock.h"
+#include "linux/msg.h"
 #include "linux/proc_text.h"
 #include "linux/sem.h"
 #include "linux/shm.h"
@@ -241,7 +242,7 @@ static void overcommit_ratio(const struct proc_subject *subject, FILE *out)
     fprintf(out, "50\n");
 }
 
-/* ---- System V shared memory and semaphores ---- */
+/* ---- System V shared memory, message queues and semaphores ---- */
 
 static void put_segment(const struct shm_segment *segment, FILE *out)
 {
@@ -270,6 +271,29 @@ static void sysv_shm(const struct proc_subject *subject, FILE *out)
     }
 }
 
+static void put_queue(const struct ipc_entry *entry, const struct msqid_ds *info, FILE *out)
+{
+    fprintf(out, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10ld %10ld %10ld\n",
+            entry->perm.__key, entry->id, entry->perm.mode, info->__msg_cbytes, info->msg_qnum,
+            info->msg_lspid, info->msg_lrpid, entry->perm.uid, entry->perm.gid, entry->perm.cuid,
+            entry->perm.cgid, info->msg_stime, info->msg_rtime, info->msg_ctime);
+}
+
+static void sysv_msg(const struct proc_subject *subject, FILE *out)
+{
+    const struct ipc_table *table = msg_entries(subject->system->msg);
+    fprintf(out, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid"
+                 "  cgid      stime      rtime      ctime\n");
+    for (unsigned i = 0; i < ipc_end(table); i++) {
+        struct msqid_ds info;
+        struct ipc_entry *entry = ipc_at(table, i);
+        if (!entry)
+            continue;
+        msg_info(msg_queue(entry), &info);
+        put_queue(entry, &info, out);
+    }
+}
+
 static void sysv_sem(const struct proc_subject *subject, FILE *out)
 {
     const struct ipc_table *table = sem_entries(subject->system->sem);
@@ -285,6 +309,21 @@ static void sysv_sem(const struct proc_subject *subject, FILE *out)
                 entry->id, entry->perm.mode, info.sem_nsems, entry->perm.uid, entry->perm.gid,
                 entry->perm.cuid, entry->perm.cgid, info.sem_otime, info.sem_ctime);
     }
+}
+
+static void msg_max(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", MSG_LEN_MAX);
+}
+
+static void msg_queue_bytes(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", MSG_QUEUE_BYTES_MAX);
+}
+
+static void msg_queues(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", MSG_QUEUES_MAX);
 }
 
 static void sem_limits(const struct proc_subject *subject, FILE *out)
@@ -338,10 +377,14 @@ const struct proc_file proc_machine_files[] = {
     {"/proc/swaps", swaps, 0444, NULL},
     {"/proc/uptime", uptime, 0444, NULL},
     {"/proc/vmstat", vmstat, 0444, NULL},
+    {"/proc/sys/kernel/msgmax", msg_max, 0444, NULL},
+    {"/proc/sys/kernel/msgmnb", msg_queue_bytes, 0444, NULL},
+    {"/proc/sys/kernel/msgmni", msg_queues, 0444, NULL},
     {"/proc/sys/kernel/sem", sem_limits, 0444, NULL},
     {"/proc/sys/kernel/shmall", shm_max, 0444, NULL},
     {"/proc/sys/kernel/shmmax", shm_max, 0444, NULL},
     {"/proc/sys/kernel/shmmni", shm_segments, 0444, NULL},
+    {"/proc/sysvipc/msg", sysv_msg, 0444, NULL},
     {"/proc/sysvipc/sem", sysv_sem, 0444, NULL},
     {"/proc/sysvipc/shm", sysv_shm, 0444, NULL},
     {"/proc/sys/vm/nr_hugepages", zero, 0444, NULL},

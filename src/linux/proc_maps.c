@@ -132,7 +132,8 @@ static void put_flags(FILE *out, const struct region *region)
                  {region->flags & REGION_WIPEONFORK, "wf"},
                  {region->flags & REGION_DONTDUMP, "dd"},
                  {region->flags & REGION_HUGEPAGE, "hg"},
-                 {region->flags & REGION_NOHUGEPAGE, "nh"}};
+                 {region->flags & REGION_NOHUGEPAGE, "nh"},
+                 {region->flags & REGION_SUPPLIED, "um"}};
     fputs("VmFlags:", out);
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].on)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The files of /proc/PID but its maps: status, stat, statm, limits and the like, in the formats of
- * proc(5). Numbers come from the guest's process and space; user and group ids and capabilities are
- * the host's, since a guest acts with the rights of its user.
+ * proc(5). Numbers come from the guest's process and space; user and group ids are the host's,
+ * since a guest acts with the rights of its user.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include "linux/proc_text.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
+#include "linux/tracee.h"
 #include "linux/tty.h"
 
 enum { TICKS_PER_SECOND = 100 };
@@ -108,9 +109,17 @@ static char state_of(const struct proc_subject *subject)
     const struct task *task = subject->task;
     if (!task)
         return 'Z';
-    if (subject->process->job.stopped)
+    if (tracee_is_stopped(task))
+        return 't';
+    if (task_is_stopped(task))
         return 'T';
     return task == subject->system->current || sched_is_ready(task) ? 'R' : 'S';
+}
+
+static int tracer_of(const struct proc_subject *subject)
+{
+    const struct task *task = subject->task;
+    return task && task->tracee ? task->tracee->tracer->pid : 0;
 }
 
 static const char *state_name(char state)
@@ -120,6 +129,8 @@ static const char *state_name(char state)
         return "running";
     case 'T':
         return "stopped";
+    case 't':
+        return "tracing stop";
     case 'Z':
         return "zombie";
     default:
@@ -191,16 +202,16 @@ static void put_signals(const struct proc_subject *subject, FILE *out)
     fprintf(out, "SigCgt:\t%016" PRIx64 "\n", sets.caught);
 }
 
-/* The lines about rights are the host's for pagewalk. */
-static void put_rights(FILE *out)
+static void put_rights(const struct proc_subject *subject, FILE *out)
 {
-    FILE *host = fopen("/proc/self/status", "re");
-    char line[256];
-    while (host && fgets(line, sizeof line, host))
-        if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNewPrivs", 10) == 0)
-            fputs(line, out);
-    if (host)
-        fclose(host);
+    const struct task *task = subject->task ? subject->task : process_leader(subject->process);
+    struct caps caps = task ? task->caps : (struct caps){0};
+    fprintf(out, "CapInh:\t%016" PRIx64 "\nCapPrm:\t%016" PRIx64 "\n", caps.inheritable,
+            caps.permitted);
+    fprintf(out, "CapEff:\t%016" PRIx64 "\nCapBnd:\t%016" PRIx64 "\n", caps.effective,
+            caps.bounding);
+    fprintf(out, "CapAmb:\t%016" PRIx64 "\nNoNewPrivs:\t%d\n",
+            geteuid() == 0 ? 0 : caps.permitted & caps.inheritable, subject->process->no_new_privs);
     fprintf(out, "Seccomp:\t0\nSeccomp_filters:\t0\n");
 }
 
@@ -213,15 +224,15 @@ static void status(const struct proc_subject *subject, FILE *out)
     if (process->fs)
         fprintf(out, "Umask:\t%04o\n", process->fs->umask);
     fprintf(out, "State:\t%c (%s)\n", state, state_name(state));
-    fprintf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", process->pid, tid,
-            process_ppid(process));
+    fprintf(out, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", process->pid, tid,
+            process_ppid(process), tracer_of(subject));
     put_ids(out);
     fprintf(out, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", process->pid, tid,
             process->pgid, process->sid);
     if (process->space)
         put_memory(process, out);
     put_signals(subject, out);
-    put_rights(out);
+    put_rights(subject, out);
     fprintf(out, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\n"
                  "Mems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\n"
                  "nonvoluntary_ctxt_switches:\t0\n");

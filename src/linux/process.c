@@ -42,6 +42,15 @@ uint64_t process_rss_peak(const struct process *process)
     return now > process->rss_peak ? now : process->rss_peak;
 }
 
+/* The limit is the host's, for its RAM: a process that may lock more than there is in the guest's
+ * machine would be killed for a try that should fail. */
+uint64_t process_lock_limit(const struct process *process)
+{
+    uint64_t most = process->system->kernel->frames.nframes / 4 * 3 * PAGE_SIZE;
+    uint64_t limit = process->limits[RLIMIT_MEMLOCK].cur;
+    return limit < most ? limit : most;
+}
+
 void process_set_limit(struct process *process, unsigned resource, uint64_t cur, uint64_t max)
 {
     CHECK(resource < RLIM_NLIMITS);
@@ -61,7 +70,7 @@ void process_set_limit(struct process *process, unsigned resource, uint64_t cur,
         space->limit_stack = cur;
         break;
     case RLIMIT_MEMLOCK:
-        space->limit_memlock = cur;
+        space->limit_memlock = process_lock_limit(process);
         break;
     }
 }
@@ -111,6 +120,7 @@ int task_create_copy(struct process *process, struct task *of, int tid, struct t
     struct task *task = task_start(process, tid, cpu);
     memcpy(task->comm, of->comm, sizeof task->comm);
     task->signals.mask = of->signals.mask;
+    task->caps = of->caps;
     task->fs_base = of->fs_base;
     task->timer_slack_ns = of->timer_slack_ns;
     *out = task;
@@ -125,34 +135,38 @@ int task_create_thread(struct task *task, struct task **out)
     return task_create_copy(process, task, pid_take(process->system), out);
 }
 
+static const struct guard *guard_of(const struct process *process)
+{
+    return &process->system->options.guard;
+}
+
 /* Gives the guest a copy of a host descriptor at the same number. */
-static int inherit_fd(struct fd_table *fds, int number, uint64_t limit)
+static int inherit_fd(struct process *process, int number)
 {
     int flags = fcntl(number, F_GETFD);
-    if (flags < 0 || (flags & FD_CLOEXEC))
+    if (flags < 0 || (flags & FD_CLOEXEC) || !guard_admits(guard_of(process), number))
         return 0;
     int host = fcntl(number, F_DUPFD_CLOEXEC, FD_GUEST_FIRST);
     if (host < 0)
         return -errno;
-    int rc = fd_install_at(fds, host, number, limit, false);
+    int rc = fd_install_at(process->fds, host, number, process->limits[RLIMIT_NOFILE].cur, false);
     return rc < 0 ? rc : 0;
 }
 
 /* As exec would: whatever is open and not close-on-exec. pagewalk's own descriptors all are. */
 static int inherit_fds(struct process *process)
 {
-    uint64_t limit = process->limits[RLIMIT_NOFILE].cur;
     DIR *dir = opendir("/proc/self/fd");
     if (!dir) {
         int rc = 0;
         for (int fd = 0; fd <= 2 && rc == 0; fd++)
-            rc = inherit_fd(process->fds, fd, limit);
+            rc = inherit_fd(process, fd);
         return rc;
     }
     int rc = 0;
     for (struct dirent *entry; rc == 0 && (entry = readdir(dir)) != NULL;)
         if (entry->d_name[0] != '.')
-            rc = inherit_fd(process->fds, atoi(entry->d_name), limit);
+            rc = inherit_fd(process, atoi(entry->d_name));
     closedir(dir);
     return rc;
 }
@@ -166,10 +180,8 @@ static void inherit_limits(struct process *process)
     }
 }
 
-static int inherit_cwd(struct process *process)
+static int inherit_cwd(struct process *process, unsigned mask)
 {
-    unsigned mask = umask(0);
-    umask(mask);
     char *path = getcwd(NULL, 0);
     int host = path ? open(".", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
     int rc = host < 0 ? -errno : 0;
@@ -177,6 +189,20 @@ static int inherit_cwd(struct process *process)
         process->fs = fs_state_create(host, path, mask);
     free(path);
     return rc;
+}
+
+/* As chroot(1): with a root of its own, a guest begins there. */
+static int inherit_fs(struct process *process)
+{
+    unsigned mask = umask(0);
+    umask(mask);
+    if (!guard_of(process)->has_root)
+        return inherit_cwd(process, mask);
+    int host = fd_dup_host(guard_of(process)->root);
+    if (host < 0)
+        return host;
+    process->fs = fs_state_create(host, "/", mask);
+    return 0;
 }
 
 static void inherit_signals(struct process *process, struct task *task)
@@ -194,15 +220,17 @@ static int process_fill(struct process *process, struct task **task)
     process->nice = getpriority(PRIO_PROCESS, 0);
     process->actions = signal_actions_create();
     inherit_limits(process);
-    int rc = inherit_cwd(process);
+    int rc = inherit_fs(process);
     if (rc == 0)
         rc = fd_table_create(&process->fds);
     if (rc == 0)
         rc = inherit_fds(process);
     if (rc == 0)
         rc = task_create(process, process->pid, task);
-    if (rc == 0)
+    if (rc == 0) {
         inherit_signals(process, *task);
+        caps_of_host(&(*task)->caps);
+    }
     return rc;
 }
 

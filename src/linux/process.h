@@ -20,6 +20,9 @@ int task_create_copy(struct process *process, struct task *of, int tid, struct t
 /* A thread beside the task. Errors: -EAGAIN too many, -ENOMEM. */
 int task_create_thread(struct task *task, struct task **out);
 
+/* Bytes of memory that it may lock: RLIMIT_MEMLOCK, and at most three quarters of RAM. */
+uint64_t process_lock_limit(const struct process *process);
+
 /* ---- fork.c ---- */
 
 /*

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,8 +16,12 @@
 #include "linux/process.h"
 #include "linux/schedule.h"
 #include "linux/timer.h"
+#include "linux/tracee.h"
+#include "linux/userfault.h"
 #include "machine/machine.h"
 #include "machine/pte.h"
+
+enum { FAULTS_IN_ROW_MAX = 1000 }; /* of one instruction, before it is given up */
 
 /* ---- page faults ---- */
 
@@ -32,6 +37,10 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
     enum fault_result result = fault_handle(task->process->space, why->addr, access_of(why->error));
     if (result == FAULT_DONE)
         return;
+    if (result == FAULT_WANTED) {
+        userfault_stop_program(task, why->addr, access_of(why->error) == MMU_STORE);
+        return;
+    }
     /* Linux hides whether the kernel's half is mapped. */
     uint32_t error = why->error | PF_USER | (why->addr.v >= SPACE_END ? PF_PRESENT : 0);
     task->fault = (struct cpu_fault_record){.trapno = 14, .error = error, .cr2 = why->addr.v};
@@ -52,6 +61,7 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
         process_exit(task->process, (struct process_exit){.signal = SIGKILL});
         break;
     case FAULT_DONE:
+    case FAULT_WANTED:
         break;
     }
 }
@@ -66,7 +76,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
         break;
     case CPU_EXIT_SYSCALL:
         sched_call(task);
-        break;
+        return;
     case CPU_EXIT_TRAP:
         signal_force_trap(task, why);
         break;
@@ -74,6 +84,7 @@ static void handle_exit(struct task *task, const struct cpu_exit *why)
     case CPU_EXIT_QUANTUM:
         break;
     }
+    tracee_left_program(task);
 }
 
 static void report_trouble(struct linux_system *system)
@@ -106,6 +117,14 @@ static uint64_t until_timer(const struct linux_system *system, uint64_t budget)
     return next > now ? next - now : 1;
 }
 
+/* An instruction needs a few pages at once. A policy that evicts one of them for each other one
+ * that it brings in keeps it from ever being done. */
+static void watch_progress(struct task *task, uint64_t ran, const struct cpu_exit *why)
+{
+    bool stands = ran == 0 && why->kind == CPU_EXIT_FAULT;
+    task->faults_in_row = stands ? task->faults_in_row + 1 : 0;
+}
+
 /* Runs the task once, until the CPU has a reason. Result: instructions run. */
 static uint64_t run_once(struct task *task, uint64_t budget)
 {
@@ -116,6 +135,7 @@ static uint64_t run_once(struct task *task, uint64_t budget)
     uint64_t ran = task->process->counters.instructions - before;
     task->instructions += ran;
     clock_ran(system, ran);
+    watch_progress(task, ran, &why);
     handle_exit(task, &why);
     before_return(task);
     return ran;
@@ -134,7 +154,8 @@ static uint64_t turn_len(const struct linux_system *system)
 
 static bool can_go_on(const struct task *task)
 {
-    return !task->exiting && !task->fiber && !task->yields && !task->process->job.stopped;
+    return !task->exiting && !task->fiber && !task->yields && !task_is_stopped(task) &&
+           task->faults_in_row <= FAULTS_IN_ROW_MAX;
 }
 
 static void run_slice(struct linux_system *system, struct task *task)
@@ -183,16 +204,35 @@ static void end_slice(struct linux_system *system)
     show_progress(system);
 }
 
+/* A replacement policy of the user's may do what it may not, or no good at all; what is counted
+ * then means nothing. Result: 0, or -EPROTO and system->message. */
+static int check_policy(struct linux_system *system, const struct task *task)
+{
+    const char *failure = policy_failure(&system->kernel->policy);
+    if (failure)
+        snprintf(system->message, sizeof(system->message), "%s", failure);
+    else if (task->faults_in_row > FAULTS_IN_ROW_MAX)
+        snprintf(system->message, sizeof(system->message),
+                 "policy %.200s: an instruction at 0x%" PRIx64 " had %u page faults in a row: the "
+                 "pages that it needs at once are evicted for each other",
+                 system->kernel->policy.ops->name, cpu_pc(task->cpu), task->faults_in_row);
+    else
+        return 0;
+    return -EPROTO;
+}
+
 int linux_run(struct linux_system *system)
 {
+    int error = 0;
     hostsig_start(system);
-    while (system->ntasks > 0) {
+    while (system->ntasks > 0 && !error) {
         struct task *task = sched_next(system);
         run_slice(system, task);
         end_slice(system);
+        error = check_policy(system, task);
         sched_put(task);
         process_reap(system);
     }
     hostsig_stop(system);
-    return 0;
+    return error;
 }

@@ -22,6 +22,7 @@
 #include "linux/syscall.h"
 #include "linux/task.h"
 #include "linux/timer.h"
+#include "linux/tracee.h"
 
 enum {
     CALL_STACK_LEN = 1 << 20, /* bytes; a call's buffers lie on its stack */
@@ -112,14 +113,20 @@ void sched_put(struct task *task)
         queue_add(&sched_of(task)->ready, task);
 }
 
+void sched_resume_task(struct task *task)
+{
+    struct sched *sched = sched_of(task);
+    if (task->queue != &sched->stopped)
+        return;
+    queue_remove(task);
+    queue_add(&sched->ready, task);
+}
+
 void sched_resume(struct process *process)
 {
-    struct sched *sched = process->system->sched;
     for (struct task *task = process->tasks; task; task = task->next)
-        if (task->queue == &sched->stopped) {
-            queue_remove(task);
-            queue_add(&sched->ready, task);
-        }
+        if (!tracee_is_stopped(task))
+            sched_resume_task(task);
 }
 
 /* ---- calls ---- */
@@ -146,21 +153,37 @@ static void unpin_fds(struct task *task)
     task->npins = 0;
 }
 
-bool sched_call(struct task *task)
+static void start(struct task *task, void (*fn)(void *task))
 {
     struct sched *sched = sched_of(task);
-    if (task->fiber) {
-        fiber_resume(task->fiber);
-    } else {
-        task->fiber = sched->nidle ? sched->idle[--sched->nidle] : fiber_create(CALL_STACK_LEN);
-        fiber_start(task->fiber, run_call, task);
-    }
+    task->fiber = sched->nidle ? sched->idle[--sched->nidle] : fiber_create(CALL_STACK_LEN);
+    fiber_start(task->fiber, fn, task);
+}
+
+/* Result: whether the fiber's function has returned. */
+static bool finish(struct task *task)
+{
     if (!fiber_is_idle(task->fiber))
         return false;
-    give_fiber(sched, task->fiber);
+    give_fiber(sched_of(task), task->fiber);
     task->fiber = NULL;
     unpin_fds(task);
     return true;
+}
+
+bool sched_call(struct task *task)
+{
+    if (task->fiber)
+        fiber_resume(task->fiber);
+    else
+        start(task, run_call);
+    return finish(task);
+}
+
+void sched_run(struct task *task, void (*fn)(void *task))
+{
+    start(task, fn);
+    finish(task);
 }
 
 /* ---- waking ---- */
@@ -350,7 +373,7 @@ struct task *sched_next(struct linux_system *system)
             idle(system);
         struct task *task = sched->ready.first;
         queue_remove(task);
-        if (!task->process->job.stopped)
+        if (!task_is_stopped(task))
             return task;
         queue_add(&sched->stopped, task);
     }
@@ -366,14 +389,18 @@ static bool is_pinned(const struct task *task, int host)
     return false;
 }
 
-void sched_keep_open(struct task *task, int host)
+void sched_hold(struct task *task, int host)
 {
-    bool is_alone = task->process->ntasks < 2 && !fd_table_is_shared(task->process->fds);
-    if (is_alone || host < 0 || is_pinned(task, host))
-        return;
     task->pins = x_realloc(task->pins, (task->npins + 1) * sizeof *task->pins);
     task->pins[task->npins++] = host;
     fd_pin(task->process->fds, host);
+}
+
+void sched_keep_open(struct task *task, int host)
+{
+    bool is_alone = task->process->ntasks < 2 && !fd_table_is_shared(task->process->fds);
+    if (!is_alone && host >= 0 && !is_pinned(task, host))
+        sched_hold(task, host);
 }
 
 static void begin_wait(struct task *task, struct task_wait *wait)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Who runs next, and who waits for what. Every task is in one of four places: running, in the ready
- * queue (round robin), waiting in the middle of a system call, or stopped by job control when its
- * turn came. A call that must wait does
+ * queue (round robin), waiting in the middle of a system call, or stopped by job control or its
+ * tracer when its turn came. A call that must wait does
  * so in sched_wait() alone; it runs on a fiber of its own (base/fiber.h), so the others go on
  * meanwhile. The host is waited for only when nobody is ready, for all waiting tasks at once.
  *
@@ -49,6 +49,9 @@ void sched_put(struct task *task);
  * Result: it is over. => the task is the running one, or ends */
 bool sched_call(struct task *task);
 
+/* The task's program cannot go on: runs fn(task), which may wait, on a fiber first. */
+void sched_run(struct task *task, void (*fn)(void *task));
+
 /*
  * Waits, while others run. Result: > 0: descriptors that are ready, or 1 if sched_wake() ended the
  * wait; 0 at the deadline; -ERESTARTSYS: a signal is pending for the task, or it ends.
@@ -59,12 +62,16 @@ void sched_wake(struct task *task);
 /* The host descriptor, which the task's call uses while it waits, stays open until the call's end,
  * whatever other threads close. sched_wait() does so for those it waits for. */
 void sched_keep_open(struct task *task, int host);
+/* The task's call takes over a descriptor that is nobody else's: it is closed at the call's end. */
+void sched_hold(struct task *task, int host);
 /* Signals were sent, or another task must now take them: waiting tasks look again. */
 void sched_signal(struct process *process);
 /* The process ends. */
 void sched_forget(struct process *process);
 /* A stopped process goes on: its tasks are ready. */
 void sched_resume(struct process *process);
+/* The same for a task that its tracer stopped, wherever it is. */
+void sched_resume_task(struct task *task);
 /* The earliest deadline of all waiting tasks, or earlier. */
 uint64_t sched_deadline(const struct linux_system *system);
 

@@ -20,6 +20,7 @@
 #include "linux/syscall.h"
 #include "linux/task.h"
 #include "linux/timer.h"
+#include "linux/tracee.h"
 
 static_assert(sizeof(siginfo_t) == sizeof(struct signal_info), "siginfo is 128 bytes");
 
@@ -199,7 +200,7 @@ static sigbits_t shared_for(const struct task *task)
 bool signal_is_pending(const struct task *task)
 {
     return (task->signals.pending.pending & wanted_by(task)) != 0 || task->exiting ||
-           task->process->exited || shared_for(task) != 0;
+           task->process->exited || shared_for(task) != 0 || tracee_is_wanted(task);
 }
 
 bool signal_is_killed(const struct task *task)
@@ -246,6 +247,19 @@ static void before_sending(struct process *process, int signal)
         drop_everywhere(process, sigbit(SIGCONT));
     if (signal == SIGCONT || signal == SIGKILL)
         job_resume(process, signal);
+    if (signal == SIGCONT)
+        tracee_group_resume(process);
+    else if (signal == SIGKILL)
+        tracee_kill(process);
+}
+
+/* A tracer hears of signals that would have no effect, too. */
+static bool is_traced(const struct process *process)
+{
+    for (const struct task *task = process->tasks; task; task = task->next)
+        if (task->tracee)
+            return true;
+    return false;
 }
 
 int signal_send_info(struct process *process, struct task *task, int signal, const siginfo_t *info)
@@ -254,7 +268,8 @@ int signal_send_info(struct process *process, struct task *task, int signal, con
     if (process->exited)
         return 0;
     before_sending(process, signal);
-    if (is_ignored(process, signal) && !is_blocked_by_all(process, task, signal))
+    if (is_ignored(process, signal) && !is_blocked_by_all(process, task, signal) &&
+        !is_traced(process))
         return 0;
     struct signal_queue *queue = task ? &task->signals.pending : &process->pending;
     if (!is_queued(signal) && (queue->pending & sigbit(signal)) && info->si_code != SI_TIMER)
@@ -482,23 +497,36 @@ static void act(struct task *task, int signal, const struct signal_info *info)
             return;
         }
     }
-    if (signal == SIGSTOP)
-        job_stop(process, signal);
-    else if (STOPPING & sigbit(signal)) {
-        if (!job_is_orphaned(process->system, process->pgid, NULL))
+    if (STOPPING & sigbit(signal)) {
+        if (signal == SIGSTOP || !job_is_orphaned(process->system, process->pgid, NULL)) {
             job_stop(process, signal);
+            tracee_group_stop(process, signal);
+        }
     } else
         process_exit(process, (struct process_exit){.signal = signal});
+}
+
+/* The next signal to act on; of a traced task its tracer hears first. Result: 0: there is none, or
+ * the task has stopped. */
+static int next_signal(struct task *task, struct signal_info *info)
+{
+    int signal = tracee_take_signal(task, info);
+    if (signal || tracee_stop_if_asked(task))
+        return signal;
+    signal = signal_take(task, ~task->signals.mask, info);
+    if (signal == 0 || signal == SIGKILL || !task->tracee)
+        return signal;
+    tracee_stop_for_signal(task, signal, info);
+    return 0;
 }
 
 void signal_deliver(struct task *task)
 {
     struct signal_info info;
     int signal;
-    while (!task->exiting && !task->process->job.stopped &&
-           (signal = signal_take(task, ~task->signals.mask, &info)) != 0)
+    while (!task->exiting && !task_is_stopped(task) && (signal = next_signal(task, &info)) != 0)
         act(task, signal, &info);
-    if (task->exiting || task->process->job.stopped)
+    if (task->exiting || task_is_stopped(task))
         return;
     settle_without_handler(task);
     if (task->signals.has_saved_mask) {

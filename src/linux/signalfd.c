@@ -150,7 +150,8 @@ static void destroy(struct fd_object *object)
     free(signalfd);
 }
 
-static const struct fd_object_ops signalfd_ops = {destroy, read_signals, watch};
+static const struct fd_object_ops signalfd_ops = {
+    .destroy = destroy, .read = read_signals, .watch = watch};
 
 static struct signalfd *create(struct task *task, int event, sigbits_t mask)
 {

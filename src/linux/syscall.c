@@ -10,6 +10,8 @@
 #include "linux/strace.h"
 #include "linux/syscall.h"
 #include "linux/syscall_calls.h"
+#include "linux/tracee.h"
+#include "linux/userfault.h"
 #include "machine/machine.h"
 
 static int64_t call_denied(struct task *task, const uint64_t args[6])
@@ -51,12 +53,35 @@ static int64_t call_unknown(struct task *task, uint64_t number)
     return -ENOSYS;
 }
 
+/* Once more if it ran into a page that another program has to supply first. */
+static int64_t make_call(struct task *task, const struct syscall_entry *entry,
+                         const uint64_t args[6])
+{
+    struct space *space = task->process->space;
+    int64_t result;
+    do {
+        if (space)
+            space->wanted = vaddr(0);
+        result = entry->fn(task, args);
+    } while (result == -EFAULT && userfault_wait_in_call(task));
+    return result;
+}
+
+static void set_result(struct task *task, uint64_t number, int64_t result)
+{
+    task->restart_result = -result >= ERESTARTSYS && -result <= ERESTART_RESTARTBLOCK ? result : 0;
+    task->restart_number = number;
+    cpu_set_result(task->cpu, (uint64_t)result);
+}
+
 void syscall_dispatch(struct task *task)
 {
     struct process *process = task->process;
     struct linux_system *system = process->system;
     uint64_t number = cpu_syscall_number(task->cpu);
     uint64_t args[6];
+    if (!tracee_enter_call(task, &number))
+        return;
     cpu_syscall_args(task->cpu, args);
     system->machine->now->syscalls++;
 
@@ -64,12 +89,12 @@ void syscall_dispatch(struct task *task)
     struct strace_line line;
     if (system->options.strace)
         strace_enter(&line, task, number, args);
-    int64_t result = entry->fn ? entry->fn(task, args) : call_unknown(task, number);
+    int64_t result = entry->fn ? make_call(task, entry, args) : call_unknown(task, number);
     if (system->options.strace)
         strace_leave(&line, task, result);
-    if (result == SYSCALL_REGS_SET || process->exited)
+    if (process->exited)
         return;
-    task->restart_result = -result >= ERESTARTSYS && -result <= ERESTART_RESTARTBLOCK ? result : 0;
-    task->restart_number = number;
-    cpu_set_result(task->cpu, (uint64_t)result);
+    if (result != SYSCALL_REGS_SET)
+        set_result(task, number, result);
+    tracee_leave_call(task);
 }

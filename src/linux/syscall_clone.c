@@ -4,6 +4,7 @@
  * or process before it runs. The making is process.c's and fork.c's.
  */
 #include <errno.h>
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <signal.h>
 
@@ -12,6 +13,7 @@
 #include "linux/schedule.h"
 #include "linux/syscall_calls.h"
 #include "linux/timer.h"
+#include "linux/tracee.h"
 #include "linux/user.h"
 
 enum {
@@ -79,7 +81,6 @@ static void set_up(struct task *task, struct task *new, const struct guest_clone
 static void wait_until_over(struct process *child, struct vfork_wait *vfork)
 {
     int rc = 0;
-    child->vfork = vfork;
     while (!vfork->is_over && rc >= 0) {
         struct task_wait wait = {.deadline_ns = TIMER_NEVER, .is_killable_only = true};
         rc = sched_wait(vfork->task, &wait);
@@ -89,10 +90,14 @@ static void wait_until_over(struct process *child, struct vfork_wait *vfork)
 }
 
 /* The child has borrowed our space: nothing but SIGKILL ends the wait. */
-static void wait_for_vfork(struct task *task, struct process *child)
+static void tell_of_vfork(struct task *task, struct process *child, int event)
 {
     struct vfork_wait vfork = {.task = task};
+    int pid = child->pid;
+    child->vfork = &vfork;
+    tracee_event(task, event, (uint64_t)pid);
     wait_until_over(child, &vfork);
+    tracee_event(task, PTRACE_EVENT_VFORK_DONE, (uint64_t)pid);
 }
 
 /* A pidfd is made first: it can fail, and a process cannot be taken back once others know it. */
@@ -113,7 +118,9 @@ static int64_t make_thread(struct task *task, const struct guest_clone_args *arg
     if (rc < 0)
         return rc;
     set_up(task, thread, args);
-    return thread->tid;
+    int tid = thread->tid, event = tracee_new_task(task, thread, args->flags, 0);
+    tracee_event(task, event, (uint64_t)tid);
+    return tid;
 }
 
 static int64_t make_process(struct task *task, const struct guest_clone_args *args)
@@ -130,8 +137,11 @@ static int64_t make_process(struct task *task, const struct guest_clone_args *ar
     }
     int pid = child->pid;
     set_up(task, child->tasks, args);
+    int event = tracee_new_task(task, child->tasks, args->flags, (int)args->exit_signal);
     if (args->flags & CLONE_VFORK)
-        wait_for_vfork(task, child);
+        tell_of_vfork(task, child, event);
+    else
+        tracee_event(task, event, (uint64_t)pid);
     return pid;
 }
 

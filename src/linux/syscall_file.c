@@ -68,11 +68,15 @@ static bool is_device(int host)
 }
 
 /* /dev/tty, which cannot be opened where pagewalk has no terminal of its own. */
-static bool is_current_tty(const struct path_place *place)
+static bool is_current_tty(struct task *task, const struct path_place *place)
 {
     struct stat st;
-    return fstatat(place->dir, place->name, &st, 0) == 0 && S_ISCHR(st.st_mode) &&
-           st.st_rdev == makedev(5, 0);
+    int pin = path_pin(task, place);
+    bool is_tty =
+        pin >= 0 && fstat(pin, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 0);
+    if (pin >= 0)
+        close(pin);
+    return is_tty;
 }
 
 static int64_t do_open(struct task *task, int dirfd, uint64_t addr, int flags, mode_t mode)
@@ -81,11 +85,11 @@ static int64_t do_open(struct task *task, int dirfd, uint64_t addr, int flags, m
     struct path_place place;
     char proc_path[PROC_PATH_MAX];
     bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
-    int error = path_find(task, dirfd, addr, follow ? PATH_FOLLOW : 0, &place);
+    int error = path_find(task, dirfd, addr, PATH_OPEN | (follow ? PATH_FOLLOW : 0), &place);
     if (error)
         return error;
     int host = path_open(task, &place, flags, mode, proc_path);
-    if (host == -ENXIO && is_current_tty(&place))
+    if (host == -ENXIO && is_current_tty(task, &place))
         host = tty_open_current(task, flags);
     else if (host >= 0 && is_device(host))
         host = tty_opened(task, host, flags);
@@ -363,7 +367,7 @@ int64_t sys_truncate(struct task *task, const uint64_t args[6])
     struct kernel *kernel = task->process->system->kernel;
     struct path_place place;
     char proc_path[PROC_PATH_MAX];
-    int error = path_find_host(task, AT_FDCWD, args[0], PATH_FOLLOW, &place);
+    int error = path_find_host(task, AT_FDCWD, args[0], PATH_FOLLOW | PATH_OPEN, &place);
     if (error)
         return error;
     error = (int64_t)args[1] < 0 ? -EINVAL : check_len(task, args[1]);

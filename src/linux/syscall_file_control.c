@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "linux/fd_lock.h"
+#include "linux/fd_object.h"
 #include "linux/hostcall.h"
 #include "linux/hostsig.h"
 #include "linux/schedule.h"
@@ -239,6 +240,8 @@ int64_t sys_ioctl(struct task *task, const uint64_t args[6])
         fd_set_cloexec(fds, (int)args[0], request == FIOCLEX);
         return 0;
     }
+    if (file->object && file->object->ops->control)
+        return file->object->ops->control(task, file, request, args[2]);
     if (tty_is_own_ioctl(request))
         return tty_ioctl(task, file->host, request, args[2]);
     const struct ioctl_entry *entry = find_ioctl(request);

@@ -29,32 +29,36 @@ int64_t sys_umask(struct task *task, const uint64_t args[6])
     return old;
 }
 
-/* The path of a directory that is open on the host. Errors: -ENOENT it was removed. */
-static int directory_path(int host, char out[PATH_MAX])
+static const struct guard *guard_of(const struct task *task)
 {
-    char link[32];
+    return &task->process->system->options.guard;
+}
+
+/* The path of a directory that is open on the host. Errors: -ENOENT it was removed. */
+static int directory_path(const struct task *task, int host, char out[PATH_MAX])
+{
     struct stat st;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", host);
-    ssize_t len = readlink(link, out, PATH_MAX - 1);
+    int len = guard_name(guard_of(task), host, out);
     if (len < 0)
-        return -errno;
-    out[len] = 0;
+        return len;
     return fstat(host, &st) == 0 && st.st_nlink == 0 ? -ENOENT : 0;
 }
 
-static int enter_node(struct process *process, const struct proc_node *node)
+static int enter_node(struct task *task, const struct proc_node *node)
 {
+    const struct guard *guard = guard_of(task);
     if (node->kind != PROC_DIRECTORY)
         return -ENOTDIR;
-    int host = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int host = guard->has_root ? fd_dup_host(guard->root)
+                               : (int)host_result(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (host < 0)
-        return -errno;
-    fs_state_enter(process->fs, host, node->path);
+        return host;
+    fs_state_enter(task->process->fs, host, node->path);
     return 0;
 }
 
 /* Takes over the host descriptor. */
-static int enter_directory(struct process *process, int host)
+static int enter_directory(struct task *task, int host)
 {
     char path[PATH_MAX] = "";
     struct stat st;
@@ -62,12 +66,16 @@ static int enter_directory(struct process *process, int host)
     if (!error && faccessat(host, ".", X_OK, AT_EACCESS) < 0)
         error = -errno;
     if (!error)
-        error = directory_path(host, path);
+        error = directory_path(task, host, path);
+    if (error == -ENAMETOOLONG) { /* one may go there, level by level */
+        path[0] = 0;
+        error = 0;
+    }
     int high = error ? error : fd_dup_host(host);
     close(host);
     if (high < 0)
         return high;
-    fs_state_enter(process->fs, high, path);
+    fs_state_enter(task->process->fs, high, path);
     return 0;
 }
 
@@ -75,19 +83,19 @@ int64_t sys_chdir(struct task *task, const uint64_t args[6])
 {
     struct path_place place;
     char proc_path[PROC_PATH_MAX];
-    int error = path_find(task, AT_FDCWD, args[0], PATH_FOLLOW, &place);
+    int error = path_find(task, AT_FDCWD, args[0], PATH_FOLLOW | PATH_OPEN, &place);
     if (error)
         return error;
     if (place.node.kind == PROC_FILE || place.node.kind == PROC_DIRECTORY)
-        return enter_node(task->process, &place.node);
+        return enter_node(task, &place.node);
     int host = path_open(task, &place, O_PATH | O_DIRECTORY, 0, proc_path);
     if (host < 0)
         return host;
     if (!*proc_path)
-        return enter_directory(task->process, host);
+        return enter_directory(task, host);
     close(host);
     error = path_find_text(task, AT_FDCWD, proc_path, PATH_FOLLOW, &place);
-    return error ? error : enter_node(task->process, &place.node);
+    return error ? error : enter_node(task, &place.node);
 }
 
 int64_t sys_fchdir(struct task *task, const uint64_t args[6])
@@ -97,9 +105,9 @@ int64_t sys_fchdir(struct task *task, const uint64_t args[6])
     if (error)
         return error;
     if (place.node.kind != PROC_NONE)
-        return enter_node(task->process, &place.node);
+        return enter_node(task, &place.node);
     int copy = fd_dup_host(place.dir);
-    return copy < 0 ? copy : enter_directory(task->process, copy);
+    return copy < 0 ? copy : enter_directory(task, copy);
 }
 
 int64_t sys_getcwd(struct task *task, const uint64_t args[6])
@@ -110,7 +118,7 @@ int64_t sys_getcwd(struct task *task, const uint64_t args[6])
     if (strncmp(process->fs->cwd->path, "/proc", 5) == 0)
         snprintf(path, sizeof path, "%s", process->fs->cwd->path);
     else
-        error = directory_path(process->fs->cwd->host, path);
+        error = directory_path(task, process->fs->cwd->host, path);
     if (error)
         return error;
     size_t len = strlen(path) + 1;
@@ -125,7 +133,7 @@ int64_t sys_getcwd(struct task *task, const uint64_t args[6])
 static int64_t do_mkdir(struct task *task, int dirfd, uint64_t addr, mode_t mode)
 {
     struct path_place place;
-    int error = path_find(task, dirfd, addr, 0, &place);
+    int error = path_find(task, dirfd, addr, PATH_MAKE, &place);
     if (error)
         return error;
     if (place.node.kind != PROC_NONE)
@@ -146,10 +154,13 @@ int64_t sys_mkdirat(struct task *task, const uint64_t args[6])
     return do_mkdir(task, (int)args[0], args[1], (mode_t)args[2]);
 }
 
+/* A device is a way around a root of the guest's own. */
 static int64_t do_mknod(struct task *task, int dirfd, uint64_t addr, mode_t mode, dev_t dev)
 {
     struct path_place place;
-    int error = path_find_host(task, dirfd, addr, 0, &place);
+    int error = path_find_host(task, dirfd, addr, PATH_MAKE, &place);
+    if (!error && guard_of(task)->has_root && (S_ISCHR(mode) || S_ISBLK(mode)))
+        error = -EPERM;
     if (error)
         return error;
     mode_t old = umask(task->process->fs->umask);
@@ -171,7 +182,7 @@ int64_t sys_mknodat(struct task *task, const uint64_t args[6])
 static int64_t do_unlink(struct task *task, int dirfd, uint64_t addr, int flags)
 {
     struct path_place place;
-    int error = path_find_host(task, dirfd, addr, 0, &place);
+    int error = path_find_host(task, dirfd, addr, PATH_REMOVE, &place);
     return error ? error : host_result(unlinkat(place.dir, place.name, flags));
 }
 
@@ -196,9 +207,9 @@ static int64_t do_rename(struct task *task, int from_dir, uint64_t from, int to_
                          unsigned flags)
 {
     struct path_place old, new;
-    int error = path_find_host(task, from_dir, from, 0, &old);
+    int error = path_find_host(task, from_dir, from, PATH_REMOVE, &old);
     if (!error)
-        error = path_find_host(task, to_dir, to, 0, &new);
+        error = path_find_host(task, to_dir, to, PATH_REMOVE, &new);
     if (error)
         return error;
     return host_result(syscall(SYS_renameat2, old.dir, old.name, new.dir, new.name, flags));
@@ -227,6 +238,15 @@ static int64_t link_descriptor(int host, const struct path_place *to)
     return host_result(linkat(AT_FDCWD, name, to->dir, to->name, AT_SYMLINK_FOLLOW));
 }
 
+/* Where nothing may change, what is not there comes first. */
+static int check_there(struct task *task, const struct path_place *place)
+{
+    struct stat st;
+    if (!guard_of(task)->read_only || place->magic || !*place->name)
+        return 0;
+    return fstatat(place->dir, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
 static int64_t do_link(struct task *task, int from_dir, uint64_t from, int to_dir, uint64_t to,
                        int flags)
 {
@@ -237,7 +257,9 @@ static int64_t do_link(struct task *task, int from_dir, uint64_t from, int to_di
         (flags & AT_SYMLINK_FOLLOW ? PATH_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? PATH_EMPTY : 0);
     int error = path_find_host(task, from_dir, from, how, &old);
     if (!error)
-        error = path_find_host(task, to_dir, to, 0, &new);
+        error = check_there(task, &old);
+    if (!error)
+        error = path_find_host(task, to_dir, to, PATH_MAKE, &new);
     if (error)
         return error;
     if (!*old.name)
@@ -270,7 +292,7 @@ static int64_t do_symlink(struct task *task, uint64_t target_addr, int dirfd, ui
     struct path_place place;
     int error = path_read(task, target_addr, target);
     if (!error)
-        error = path_find_host(task, dirfd, addr, 0, &place);
+        error = path_find_host(task, dirfd, addr, PATH_MAKE, &place);
     return error ? error : host_result(symlinkat(target, place.dir, place.name));
 }
 
@@ -319,7 +341,7 @@ static int64_t do_chmod(struct task *task, int dirfd, uint64_t addr, mode_t mode
 {
     struct path_place place;
     int pin;
-    int error = path_find_host(task, dirfd, addr, how_of(flags), &place);
+    int error = path_find_host(task, dirfd, addr, PATH_CHANGE | how_of(flags), &place);
     if (!error)
         error = pin_name(task, &place, !(flags & AT_SYMLINK_NOFOLLOW), &pin);
     if (error)
@@ -348,9 +370,18 @@ int64_t sys_fchmodat2(struct task *task, const uint64_t args[6])
     return do_chmod(task, (int)args[0], args[1], (mode_t)args[2], (int)args[3]);
 }
 
+/* The host descriptor of a file that is to change. */
+static int changed_fd(const struct task *task, int fd)
+{
+    int host = fd_host(task->process->fds, fd);
+    if (host >= 0 && guard_of(task)->read_only && !guard_may_change(host))
+        return -EROFS;
+    return host;
+}
+
 int64_t sys_fchmod(struct task *task, const uint64_t args[6])
 {
-    int host = fd_host(task->process->fds, (int)args[0]);
+    int host = changed_fd(task, (int)args[0]);
     return host < 0 ? host : host_result(fchmod(host, (mode_t)args[1] & 07777));
 }
 
@@ -361,7 +392,7 @@ static int64_t do_chown(struct task *task, int dirfd, uint64_t addr, const uint6
     int pin;
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    int error = path_find_host(task, dirfd, addr, how_of(flags), &place);
+    int error = path_find_host(task, dirfd, addr, PATH_CHANGE | how_of(flags), &place);
     if (!error)
         error = pin_name(task, &place, !(flags & AT_SYMLINK_NOFOLLOW), &pin);
     if (error)
@@ -390,7 +421,7 @@ int64_t sys_fchownat(struct task *task, const uint64_t args[6])
 
 int64_t sys_fchown(struct task *task, const uint64_t args[6])
 {
-    int host = fd_host(task->process->fds, (int)args[0]);
+    int host = changed_fd(task, (int)args[0]);
     return host < 0 ? host : host_result(fchown(host, (uid_t)args[1], (gid_t)args[2]));
 }
 
@@ -403,10 +434,10 @@ static int64_t set_times(struct task *task, int dirfd, uint64_t addr, const stru
     struct path_place place;
     int pin;
     if (!addr) {
-        int host = fd_host(task->process->fds, dirfd);
+        int host = changed_fd(task, dirfd);
         return host < 0 ? host : host_result(syscall(SYS_utimensat, host, NULL, times, flags));
     }
-    int error = path_find_host(task, dirfd, addr, how_of(flags), &place);
+    int error = path_find_host(task, dirfd, addr, PATH_CHANGE | how_of(flags), &place);
     if (!error)
         error = pin_name(task, &place, !(flags & AT_SYMLINK_NOFOLLOW), &pin);
     if (error)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <linux/limits.h>
@@ -126,6 +127,25 @@ int64_t sys_statx(struct task *task, const uint64_t args[6])
 
 /* ---- access, readlink ---- */
 
+static int64_t host_access(const struct path_place *place, int mode, int flags)
+{
+    if (!flags)
+        return host_result(syscall(SYS_faccessat, place->dir, place->name, mode));
+    return host_result(syscall(SYS_faccessat2, place->dir, place->name, mode, flags));
+}
+
+/* Where nothing may change: devices, fifos and sockets may still be written. */
+static int check_unchanged(const struct path_place *place, int flags)
+{
+    struct stat st;
+    int host = place->magic ? place->host : !*place->name ? place->dir : -1;
+    int at = host_flags(place, flags) & ~AT_EACCESS;
+    if (fstatat(place->dir, place->name, &st, at) < 0)
+        return -errno;
+    bool is_special = S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
+    return is_special || (host >= 0 && guard_may_change(host)) ? 0 : -EROFS;
+}
+
 static int64_t do_access(struct task *task, int dirfd, uint64_t addr, int mode, int flags)
 {
     struct path_place place;
@@ -138,10 +158,9 @@ static int64_t do_access(struct task *task, int dirfd, uint64_t addr, int mode, 
         return proc_access(&place.node, mode);
     if (place.node.kind == PROC_HOST && mode & W_OK)
         return -EACCES;
-    flags = host_flags(&place, flags);
-    if (!flags)
-        return host_result(syscall(SYS_faccessat, place.dir, place.name, mode));
-    return host_result(syscall(SYS_faccessat2, place.dir, place.name, mode, flags));
+    int64_t result = host_access(&place, mode, host_flags(&place, flags));
+    bool may_write = !(mode & W_OK) || !task->process->system->options.guard.read_only;
+    return result || may_write ? result : check_unchanged(&place, flags);
 }
 
 int64_t sys_access(struct task *task, const uint64_t args[6])
@@ -171,7 +190,7 @@ static int64_t do_readlink(struct task *task, int dirfd, uint64_t addr, uint64_t
     int64_t len = -EINVAL;
     if (place.node.kind == PROC_LINK)
         len = proc_readlink(&place.node, text, sizeof text);
-    else if (!is_node(&place))
+    else if (!is_node(&place) && !place.magic) /* magic is what a link was followed to */
         len = host_result(readlinkat(place.dir, place.name, text, sizeof text));
     if (len < 0)
         return len;
@@ -197,6 +216,8 @@ static int64_t statfs_of(struct task *task, int host, uint64_t out)
     struct statfs fs;
     if (fstatfs(host, &fs) < 0)
         return -errno;
+    if (task->process->system->options.guard.read_only)
+        fs.f_flags |= ST_RDONLY;
     return user_write(task, out, &fs, sizeof fs);
 }
 
@@ -325,21 +346,29 @@ enum { XATTR_MAX = 64 * 1024 };
 /* Which file is meant: by descriptor, or by path with or without following a last link. */
 enum xattr_by { BY_PATH, BY_LINK, BY_FD };
 
-/* A host path of the file ("/proc/self/fd/N" of *pin, to be closed), or of a link. */
-static int xattr_file(struct task *task, enum xattr_by by, uint64_t arg, char name[PATH_MAX],
-                      int *pin)
+static int xattr_of_fd(struct task *task, int fd, unsigned how, char name[PATH_MAX])
+{
+    int host = fd_host(task->process->fds, fd);
+    if (host < 0)
+        return host;
+    int flags = fcntl(host, F_GETFL);
+    if (flags >= 0 && flags & O_PATH)
+        return -EBADF;
+    bool may_change = !task->process->system->options.guard.read_only || guard_may_change(host);
+    snprintf(name, PATH_MAX, "/proc/self/fd/%d", host);
+    return how & PATH_CHANGE && !may_change ? -EROFS : 0;
+}
+
+/* A host path of the file ("/proc/self/fd/N" of *pin, to be closed), or of a link. `how` is
+ * PATH_CHANGE or 0. */
+static int xattr_file(struct task *task, enum xattr_by by, uint64_t arg, unsigned how,
+                      char name[PATH_MAX], int *pin)
 {
     struct path_place place;
     *pin = -1;
-    if (by == BY_FD) {
-        int host = fd_host(task->process->fds, (int)arg);
-        if (host < 0)
-            return host;
-        int flags = fcntl(host, F_GETFL);
-        snprintf(name, PATH_MAX, "/proc/self/fd/%d", host);
-        return flags >= 0 && flags & O_PATH ? -EBADF : 0;
-    }
-    int error = path_find(task, AT_FDCWD, arg, by == BY_PATH ? PATH_FOLLOW : 0, &place);
+    if (by == BY_FD)
+        return xattr_of_fd(task, (int)arg, how, name);
+    int error = path_find(task, AT_FDCWD, arg, how | (by == BY_PATH ? PATH_FOLLOW : 0), &place);
     if (error || place.node.kind != PROC_NONE)
         return error ? error : -EOPNOTSUPP;
     if (by == BY_PATH || place.magic) {
@@ -374,7 +403,7 @@ static int64_t do_setxattr(struct task *task, enum xattr_by by, const uint64_t a
     if (!error && args[3])
         error = user_read(task, value, args[2], args[3]);
     if (!error)
-        error = xattr_file(task, by, args[0], file, &pin);
+        error = xattr_file(task, by, args[0], PATH_CHANGE, file, &pin);
     if (error)
         return error;
     int64_t result =
@@ -403,7 +432,7 @@ static int64_t do_getxattr(struct task *task, enum xattr_by by, const uint64_t a
     size_t size = args[3] < sizeof value ? args[3] : sizeof value;
     int error = read_name(task, args[1], name);
     if (!error)
-        error = xattr_file(task, by, args[0], file, &pin);
+        error = xattr_file(task, by, args[0], 0, file, &pin);
     if (error)
         return error;
     int64_t len = host_result(by == BY_LINK && pin < 0 ? lgetxattr(file, name, value, size)
@@ -419,7 +448,7 @@ static int64_t do_listxattr(struct task *task, enum xattr_by by, const uint64_t 
     char list[XATTR_MAX];
     int pin;
     size_t size = args[2] < sizeof list ? args[2] : sizeof list;
-    int error = xattr_file(task, by, args[0], file, &pin);
+    int error = xattr_file(task, by, args[0], 0, file, &pin);
     if (error)
         return error;
     int64_t len = host_result(by == BY_LINK && pin < 0 ? llistxattr(file, list, size)
@@ -435,7 +464,7 @@ static int64_t do_removexattr(struct task *task, enum xattr_by by, const uint64_
     int pin;
     int error = read_name(task, args[1], name);
     if (!error)
-        error = xattr_file(task, by, args[0], file, &pin);
+        error = xattr_file(task, by, args[0], PATH_CHANGE, file, &pin);
     if (error)
         return error;
     int64_t result =

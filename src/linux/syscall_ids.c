@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * System calls about user and group ids. A guest acts with the rights of the user who started
- * pagewalk, no more and no less: it may "change" ids to what they are, everything else is refused.
+ * System calls about user and group ids and capabilities. A guest acts with the rights of the user
+ * who started pagewalk: it may "change" ids to what they are, everything else is refused.
+ * Capabilities are each task's own view (caps.h).
  */
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <sys/fsuid.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "linux/syscall_calls.h"
@@ -153,7 +153,7 @@ int64_t sys_setgroups(struct task *task, const uint64_t args[6])
     return -EPERM;
 }
 
-/* ---- capabilities: those of the host process may be looked at, not changed ---- */
+/* ---- capabilities ---- */
 
 enum { CAP_SETS_MAX = 2 };
 
@@ -177,16 +177,33 @@ static int read_cap_header(struct task *task, uint64_t addr,
     }
 }
 
-static int host_capabilities(struct __user_cap_data_struct sets[CAP_SETS_MAX])
+static void split_caps(const struct caps *caps, struct __user_cap_data_struct sets[CAP_SETS_MAX])
 {
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    return syscall(SYS_capget, &header, sets) < 0 ? -errno : 0;
+    for (unsigned i = 0; i < CAP_SETS_MAX; i++)
+        sets[i] = (struct __user_cap_data_struct){
+            .effective = (uint32_t)(caps->effective >> 32 * i),
+            .permitted = (uint32_t)(caps->permitted >> 32 * i),
+            .inheritable = (uint32_t)(caps->inheritable >> 32 * i),
+        };
+}
+
+/* What the host does not know of is nothing that can be asked for. */
+static struct caps join_caps(const struct __user_cap_data_struct sets[CAP_SETS_MAX])
+{
+    struct caps caps = {0};
+    uint64_t known = UINT64_MAX >> (63 - caps_last());
+    for (unsigned i = 0; i < CAP_SETS_MAX; i++) {
+        caps.effective |= known & (uint64_t)sets[i].effective << 32 * i;
+        caps.permitted |= known & (uint64_t)sets[i].permitted << 32 * i;
+        caps.inheritable |= known & (uint64_t)sets[i].inheritable << 32 * i;
+    }
+    return caps;
 }
 
 int64_t sys_capget(struct task *task, const uint64_t args[6])
 {
     struct __user_cap_header_struct header;
-    struct __user_cap_data_struct sets[CAP_SETS_MAX] = {0};
+    struct __user_cap_data_struct sets[CAP_SETS_MAX];
     size_t nsets;
     int rc = read_cap_header(task, args[0], &header, &nsets);
     if (rc == -EINVAL && args[1] == 0)
@@ -195,27 +212,27 @@ int64_t sys_capget(struct task *task, const uint64_t args[6])
         return rc;
     if (header.pid < 0)
         return -EINVAL;
-    if (header.pid != 0 && !task_find(task->process->system, header.pid))
+    const struct task *of = task;
+    if (header.pid != 0)
+        of = task_find(task->process->system, header.pid);
+    if (!of)
         return -ESRCH;
-    rc = host_capabilities(sets);
-    if (rc < 0 || args[1] == 0)
-        return rc;
-    return user_write(task, args[1], sets, nsets * sizeof sets[0]);
+    split_caps(&of->caps, sets);
+    return args[1] == 0 ? 0 : user_write(task, args[1], sets, nsets * sizeof sets[0]);
 }
 
 int64_t sys_capset(struct task *task, const uint64_t args[6])
 {
     struct __user_cap_header_struct header;
-    struct __user_cap_data_struct sets[CAP_SETS_MAX] = {0}, now[CAP_SETS_MAX] = {0};
+    struct __user_cap_data_struct sets[CAP_SETS_MAX] = {0};
     size_t nsets;
     int rc = read_cap_header(task, args[0], &header, &nsets);
-    if (rc == 0)
-        rc = user_read(task, sets, args[1], nsets * sizeof sets[0]);
-    if (rc == 0)
-        rc = host_capabilities(now);
-    for (size_t i = 0; rc == 0 && i < nsets; i++)
-        if (sets[i].effective != now[i].effective || sets[i].permitted != now[i].permitted ||
-            sets[i].inheritable != now[i].inheritable)
-            rc = -EPERM;
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (header.pid != 0 && header.pid != task->tid)
+        return -EPERM;
+    if (user_read(task, sets, args[1], nsets * sizeof sets[0]) < 0)
+        return -EFAULT;
+    struct caps wanted = join_caps(sets);
+    return caps_set(&task->caps, &wanted);
 }

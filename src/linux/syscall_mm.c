@@ -103,12 +103,10 @@ static bool is_dev_zero(const struct stat *st)
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 5);
 }
 
-static void name_mapping(int host, struct mapping *m)
+static void name_mapping(const struct task *task, int host, struct mapping *m)
 {
-    char link[32];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", host);
-    ssize_t len = readlink(link, m->name, sizeof m->name - 1);
-    m->name[len < 0 ? 0 : len] = 0;
+    if (guard_name(&task->process->system->options.guard, host, m->name) < 0)
+        m->name[0] = 0;
     m->request.name = m->name;
 }
 
@@ -158,7 +156,7 @@ static int map_file(struct task *task, int fd, struct mapping *m)
         return error;
     if (entry->proc_path || fstat(entry->host, &st) < 0)
         return -ENODEV;
-    name_mapping(entry->host, m);
+    name_mapping(task, entry->host, m);
     if (is_dev_zero(&st)) {
         m->request.object_page = 0;
         return m->is_shared ? map_shared_memory(task, m) : 0;

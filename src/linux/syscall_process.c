@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/ptrace.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "linux/process.h"
 #include "linux/stack.h"
 #include "linux/syscall_calls.h"
+#include "linux/tracee.h"
 #include "linux/user.h"
 
 enum { ROBUST_LIST_LEN = 24 /* sizeof(struct robust_list_head) */ };
@@ -90,19 +92,9 @@ static void name_of(int dirfd, const char *path, char *name, size_t size)
 static int exec_path(struct task *task, int dirfd, const char *path, int flags, char *const argv[],
                      char *const envp[])
 {
-    char name[PATH_MAX + 32], host_path[PATH_MAX];
+    char name[PATH_MAX + 32];
     name_of(dirfd, path, name, sizeof name);
-    if (path[0] == '\0') {
-        if (!(flags & AT_EMPTY_PATH))
-            return -ENOENT;
-        int host = dirfd == AT_FDCWD ? -EACCES : fd_host(task->process->fds, dirfd);
-        return host < 0 ? host : exec_load_at(task, host, "", AT_EMPTY_PATH, name, argv, envp);
-    }
-    int rc = path_of_program(task, dirfd, path, host_path);
-    if (rc < 0)
-        return rc;
-    return exec_load_at(task, task->process->fs->cwd->host, host_path, flags & AT_SYMLINK_NOFOLLOW,
-                        name, argv, envp);
+    return exec_load_at(task, dirfd, path, flags, name, argv, envp);
 }
 
 static int64_t exec_from(struct task *task, int dirfd, uint64_t path_addr, uint64_t argv_addr,
@@ -114,6 +106,7 @@ static int64_t exec_from(struct task *task, int dirfd, uint64_t path_addr, uint6
         return rc;
     char **argv = NULL, **envp = NULL;
     uint64_t total = 0;
+    int tid = task->tid;
     rc = read_strings(task, argv_addr, &total, &argv);
     if (rc == 0)
         rc = read_strings(task, envp_addr, &total, &envp);
@@ -121,6 +114,8 @@ static int64_t exec_from(struct task *task, int dirfd, uint64_t path_addr, uint6
         rc = exec_path(task, dirfd, path, flags, argv, envp);
     strings_free(argv);
     strings_free(envp);
+    if (rc == 0)
+        tracee_exec(task, tid);
     return rc == 0 ? SYSCALL_REGS_SET : rc;
 }
 
@@ -141,12 +136,14 @@ int64_t sys_execveat(struct task *task, const uint64_t args[6])
 
 int64_t sys_exit(struct task *task, const uint64_t args[6])
 {
+    tracee_event(task, PTRACE_EVENT_EXIT, (uint64_t)((int)args[0] & 0xff) << 8);
     task_exit(task, (int)args[0]);
     return SYSCALL_REGS_SET;
 }
 
 int64_t sys_exit_group(struct task *task, const uint64_t args[6])
 {
+    tracee_event(task, PTRACE_EVENT_EXIT, (uint64_t)((int)args[0] & 0xff) << 8);
     process_exit(task->process, (struct process_exit){.status = (int)args[0] & 0xff});
     return SYSCALL_REGS_SET;
 }
@@ -399,7 +396,9 @@ int64_t sys_prctl(struct task *task, const uint64_t args[6])
     case PR_GET_SECUREBITS:
         return 0;
     case PR_CAPBSET_READ:
-        return args[1] <= 40 ? 0 : -EINVAL; /* no capabilities: CAP_LAST_CAP is 40 */
+        return args[1] <= caps_last() ? (int)(task->caps.bounding >> args[1] & 1) : -EINVAL;
+    case PR_CAPBSET_DROP:
+        return caps_drop_bounding(&task->caps, args[1]);
     default:
         return prctl_process(task, args);
     }

@@ -4,6 +4,7 @@
  * knows no priorities: what a guest sets is checked and remembered, not obeyed.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -196,7 +197,7 @@ int64_t sys_setpriority(struct task *task, const uint64_t args[6])
     for (; process; process = process->next) {
         if (!is_meant(task, process, which, (int)args[1]))
             continue;
-        if (nice < process->nice && geteuid() != 0)
+        if (nice < process->nice && !caps_has(&task->caps, CAP_SYS_NICE))
             return -EACCES;
         process->nice = nice;
         found = 1;
@@ -216,14 +217,14 @@ int64_t sys_ioprio_set(struct task *task, const uint64_t args[6])
 
 /* ---- limits ---- */
 
-static int check_limit(const struct process *process, unsigned resource,
+static int check_limit(const struct task *task, const struct process *process, unsigned resource,
                        const struct rlimit64_pair *new)
 {
     if (new->cur > new->max)
         return -EINVAL;
     if (resource == RLIMIT_NOFILE && new->max > NR_OPEN)
         return -EPERM;
-    if (new->max > process->limits[resource].max && geteuid() != 0)
+    if (new->max > process->limits[resource].max && !caps_has(&task->caps, CAP_SYS_RESOURCE))
         return -EPERM;
     return 0;
 }
@@ -237,7 +238,7 @@ static int64_t change_limit(struct task *task, struct process *process, unsigned
     if (new_addr != 0 && user_read(task, &new, new_addr, sizeof new) < 0)
         return -EFAULT;
     old = process->limits[resource];
-    int rc = new_addr ? check_limit(process, resource, &new) : 0;
+    int rc = new_addr ? check_limit(task, process, resource, &new) : 0;
     if (rc < 0)
         return rc;
     if (new_addr != 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* shmget, shmat, shmdt and shmctl(2): decoding, rights, and mapping. */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -193,9 +194,10 @@ static int64_t ctl_lock(struct task *task, struct shm_segment *segment, uint64_t
     uint64_t limit = task->process->limits[RLIMIT_MEMLOCK].cur >> PAGE_SHIFT;
     struct shm_totals totals;
     shm_count(segment->table, &totals);
-    if (!ipc_is_owner(&segment->ipc) || (geteuid() != 0 && limit == 0))
+    bool is_limited = !caps_has(&task->caps, CAP_IPC_LOCK);
+    if (!ipc_is_owner(&segment->ipc) || (is_limited && limit == 0))
         return -EPERM;
-    if (geteuid() != 0 && !segment->object->is_locked &&
+    if (is_limited && !segment->object->is_locked &&
         totals.locked + segment->object->npages > limit)
         return -ENOMEM;
     object_set_locked(task->process->system->kernel, segment->object, true);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Sockets: making, naming, connecting and setting them. The host's sockets do the work; addresses
- * are copied through, and a Unix address in the file system is looked up from the guest's
- * directory. Sending and receiving is syscall_socket_message.c.
+ * are copied through, but for those of Unix sockets (unix_name.h). Sending and receiving is
+ * syscall_socket_message.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 #include "linux/syscall_file.h"
 #include "linux/syscall_io.h"
 #include "linux/syscall_socket.h"
+#include "linux/unix_name.h"
 #include "linux/user.h"
 
 int socket_entry(struct task *task, int fd, struct fd_entry *out)
@@ -35,32 +36,8 @@ int socket_entry(struct task *task, int fd, struct fd_entry *out)
 
 /* ---- addresses ---- */
 
-/* A relative path, or one that pagewalk's own directory would make longer than fits, goes through
- * the descriptor of the guest's directory. */
-static int host_unix_address(struct task *task, struct socket_address *address)
-{
-    struct sockaddr_un *un = (struct sockaddr_un *)&address->bytes;
-    size_t head = offsetof(struct sockaddr_un, sun_path);
-    if (address->len <= head || !un->sun_path[0])
-        return 0;
-    char path[sizeof un->sun_path + 1], whole[PATH_MAX];
-    size_t len = strnlen(un->sun_path, address->len - head);
-    memcpy(path, un->sun_path, len);
-    path[len] = 0;
-    if (*path == '/')
-        return 0;
-    int n =
-        snprintf(whole, sizeof whole, "/proc/self/fd/%d/%s", task->process->fs->cwd->host, path);
-    if ((size_t)n >= sizeof un->sun_path)
-        n = snprintf(whole, sizeof whole, "%s/%s", task->process->fs->cwd->path, path);
-    if ((size_t)n >= sizeof un->sun_path)
-        return -ENAMETOOLONG;
-    memcpy(un->sun_path, whole, (size_t)n + 1);
-    address->len = (socklen_t)(head + (size_t)n + 1);
-    return 0;
-}
-
-int socket_read_address(struct task *task, uint64_t addr, uint64_t len, struct socket_address *out)
+int socket_read_address(struct task *task, uint64_t addr, uint64_t len, bool is_new,
+                        struct socket_address *out)
 {
     memset(out, 0, sizeof *out);
     if ((int)len < 0 || (uint32_t)len > sizeof out->bytes)
@@ -68,22 +45,8 @@ int socket_read_address(struct task *task, uint64_t addr, uint64_t len, struct s
     out->len = (socklen_t)len;
     if (out->len && user_read(task, &out->bytes, addr, out->len))
         return -EFAULT;
-    return out->bytes.ss_family == AF_UNIX && out->len > sizeof out->bytes.ss_family
-               ? host_unix_address(task, out)
-               : 0;
-}
-
-/* The guest hears the name it gave, not the detour through its directory's descriptor. */
-static void guest_unix_address(struct task *task, struct socket_address *address)
-{
-    struct sockaddr_un *un = (struct sockaddr_un *)&address->bytes;
-    size_t head = offsetof(struct sockaddr_un, sun_path);
-    char prefix[40];
-    int n = snprintf(prefix, sizeof prefix, "/proc/self/fd/%d/", task->process->fs->cwd->host);
-    if (address->len <= head + (size_t)n || strncmp(un->sun_path, prefix, (size_t)n) != 0)
-        return;
-    memmove(un->sun_path, un->sun_path + n, address->len - head - (size_t)n);
-    address->len -= (socklen_t)n;
+    bool is_unix = out->bytes.ss_family == AF_UNIX && out->len >= sizeof out->bytes.ss_family;
+    return is_unix ? unix_name_to_host(task, out, is_new) : 0;
 }
 
 int socket_write_address(struct task *task, struct socket_address *address, uint64_t addr,
@@ -97,7 +60,7 @@ int socket_write_address(struct task *task, struct socket_address *address, uint
     if (room < 0)
         return -EINVAL;
     if (address->bytes.ss_family == AF_UNIX)
-        guest_unix_address(task, address);
+        unix_name_to_guest(task, address);
     size_t len = address->len < sizeof address->bytes ? address->len : sizeof address->bytes;
     if ((size_t)room < len)
         len = (size_t)room;
@@ -113,16 +76,32 @@ static bool cloexec_of(int type)
     return type & SOCK_CLOEXEC;
 }
 
+/*
+ * Without a network (--no-net) there are Unix sockets only, as on a kernel that was built without
+ * any other family: socket(2) says EAFNOSUPPORT, which callers know and fall back on. A later error
+ * (ENETUNREACH from connect) would leave sockets whose options and addresses tell of the host's
+ * interfaces. AF_NETLINK is among what is refused: it lists and, with rights, changes those.
+ */
+static int check_family(const struct task *task, int family)
+{
+    bool is_allowed = family == AF_UNIX || !task->process->system->options.guard.no_net;
+    return is_allowed ? 0 : -EAFNOSUPPORT;
+}
+
 int64_t sys_socket(struct task *task, const uint64_t args[6])
 {
-    int type = (int)args[1];
+    int type = (int)args[1], error = check_family(task, (int)args[0]);
+    if (error)
+        return error;
     int64_t host = host_result(socket((int)args[0], type | SOCK_CLOEXEC, (int)args[2]));
     return file_install(task, host, cloexec_of(type));
 }
 
 int64_t sys_socketpair(struct task *task, const uint64_t args[6])
 {
-    int host[2], type = (int)args[1];
+    int host[2], type = (int)args[1], error = check_family(task, (int)args[0]);
+    if (error)
+        return error;
     if (socketpair((int)args[0], type | SOCK_CLOEXEC, (int)args[2], host) < 0)
         return -errno;
     return file_install_pair(task, host, cloexec_of(type), args[3]);
@@ -136,7 +115,7 @@ int64_t sys_bind(struct task *task, const uint64_t args[6])
     struct socket_address address;
     int error = socket_entry(task, (int)args[0], &entry);
     if (!error)
-        error = socket_read_address(task, args[1], args[2], &address);
+        error = socket_read_address(task, args[1], args[2], true, &address);
     if (error)
         return error;
     mode_t old = umask(task->process->fs->umask);
@@ -219,7 +198,7 @@ int64_t sys_connect(struct task *task, const uint64_t args[6])
     struct socket_address address;
     int error = socket_entry(task, (int)args[0], &entry);
     if (!error)
-        error = socket_read_address(task, args[1], args[2], &address);
+        error = socket_read_address(task, args[1], args[2], false, &address);
     if (error)
         return error;
     bool waits = !io_is_nonblocking(entry.host);

@@ -146,7 +146,7 @@ int64_t sys_sendto(struct task *task, const uint64_t args[6])
     if (!error)
         error = user_vec_single(&m.vec, args[1], args[2]);
     if (!error && m.has_address)
-        error = socket_read_address(task, args[4], args[5], &m.address);
+        error = socket_read_address(task, args[4], args[5], false, &m.address);
     return error ? error : finish_send(&m, (int)args[3]);
 }
 
@@ -200,7 +200,7 @@ static int64_t send_header(struct task *task, const struct fd_entry *entry,
         return -EMSGSIZE;
     int error = user_vec_load(task, &m.vec, header->iov, header->iovlen);
     if (!error && m.has_address)
-        error = socket_read_address(task, header->name, header->namelen, &m.address);
+        error = socket_read_address(task, header->name, header->namelen, false, &m.address);
     if (!error)
         error = read_control(task, header, &m);
     return error ? error : finish_send(&m, flags);
@@ -335,6 +335,15 @@ int64_t sys_recvfrom(struct task *task, const uint64_t args[6])
     return error ? error : n;
 }
 
+/* A descriptor that came in a message; it is closed on an error. */
+static int64_t receive_fd(struct task *task, int host, bool cloexec)
+{
+    if (guard_admits(&task->process->system->options.guard, host))
+        return file_install(task, host, cloexec);
+    close(host);
+    return -EACCES;
+}
+
 /* Host descriptors in SCM_RIGHTS become guest ones; those that do not fit are closed. */
 static void translate_in(struct task *task, struct message *m, int flags, uint32_t *out_flags)
 {
@@ -352,7 +361,7 @@ static void translate_in(struct task *task, struct message *m, int flags, uint32
             continue;
         size_t kept = 0;
         for (size_t i = 0; i < len / sizeof(int); i++) {
-            int64_t fd = file_install(task, fds[i], flags & MSG_CMSG_CLOEXEC);
+            int64_t fd = receive_fd(task, fds[i], flags & MSG_CMSG_CLOEXEC);
             if (fd >= 0)
                 fds[kept++] = (int)fd;
         }

@@ -28,6 +28,7 @@ static int status_word(const struct wait_report *report)
     case CLD_EXITED:
         return W_EXITCODE(report->status, 0);
     case CLD_STOPPED:
+    case CLD_TRAPPED:
         return W_STOPCODE(report->status);
     case CLD_CONTINUED:
         return __W_CONTINUED;

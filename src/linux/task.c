@@ -13,6 +13,8 @@
 #include "base/xalloc.h"
 #include "linux/futex_table.h"
 #include "linux/hostsig.h"
+#include "linux/mq.h"
+#include "linux/msg.h"
 #include "linux/oom.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
@@ -20,6 +22,7 @@
 #include "linux/shm.h"
 #include "linux/task.h"
 #include "linux/tty.h"
+#include "linux/unix_name.h"
 #include "machine/machine.h"
 
 enum {
@@ -138,6 +141,8 @@ int linux_create(struct machine *machine, struct kernel *kernel,
     system->futexes = futex_table_create();
     system->shm = shm_table_create(kernel);
     system->sem = sem_table_create();
+    system->unix_names = unix_names_create();
+    system->msg = msg_table_create();
     oom_create(system);
     *out = system;
     return 0;
@@ -161,6 +166,9 @@ void linux_destroy(struct linux_system *system)
     futex_table_destroy(system->futexes);
     shm_table_destroy(system->shm);
     sem_table_destroy(system->sem);
+    unix_names_destroy(system->unix_names);
+    msg_table_destroy(system->msg);
+    mq_forget_all(system);
     sched_destroy(system);
     hostsig_destroy(system);
     for (size_t i = 0; i < system->nnotes; i++)

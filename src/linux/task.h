@@ -17,21 +17,29 @@
 
 #include "base/radix.h"
 #include "kernel/space.h"
+#include "linux/caps.h"
 #include "linux/clock.h"
 #include "linux/fd.h"
 #include "linux/fs_state.h"
+#include "linux/guard.h"
 #include "linux/signal.h"
 
 struct fiber;
 struct futex_table;
 struct pidfd;
+struct mq_watch;
+struct msg_table;
 struct process;
 struct sched;
 struct signalfd;
 struct task;
 struct task_queue;
 struct task_wait;
+struct userfault;
+struct tracee;
+struct tracee_end;
 struct tty;
+struct unix_names;
 
 enum { TASK_COMM_LEN = 16, PROCESS_AUXV_MAX = 32 };
 
@@ -47,6 +55,7 @@ struct linux_options {
     uint64_t seed;
     FILE *strace;     /* NULL: no tracing */
     uint64_t quantum; /* instructions; 0: default */
+    struct guard guard;
 };
 
 enum { SYSCALL_NUMBERS = 512 };
@@ -73,9 +82,13 @@ struct linux_system {
     struct process_timers *timers;   /* list of those that processes have (timer.c) */
     struct tty *ttys;                /* controlling terminals of sessions (tty.c) */
     struct signalfd *signalfds;      /* list of all (signalfd.c) */
+    struct userfault *userfaults;    /* list of all (userfault.c) */
     struct futex_table *futexes;     /* who waits for which word of memory (futex.c) */
     struct shm_table *shm;           /* segments of System V shared memory (shm.c) */
     struct sem_table *sem;           /* sets of System V semaphores (sem.c) */
+    struct unix_names *unix_names;   /* of Unix sockets (unix_name.c) */
+    struct msg_table *msg;           /* System V message queues (msg.c) */
+    struct mq_watch *mq_watches;     /* list of all (syscall_mq.c) */
     struct task *current;
     int next_pid;
     bool pids_wrapped;
@@ -140,6 +153,9 @@ struct process {
     struct process_timers *timers; /* alarm, setitimer, timer_create */
     struct vfork_wait *vfork;      /* of the parent, until this process lets go of its space */
     struct pidfd *pidfds;          /* descriptors that tell of its end (pidfd.c) */
+    struct tracee *tracees;        /* tasks that it traces, and those that ended (tracee.c) */
+    struct tracee_end *tracee_ends;
+    struct tracee_end *tracee_end; /* what is to tell its tracer of its end; NULL: nothing */
     struct job {
         int stopped;        /* the signal that stopped it, 0: it runs */
         bool stop_untold;   /* wait(2) has not told of the stop */
@@ -172,6 +188,8 @@ struct task {
     char comm[TASK_COMM_LEN];
     struct cpu *cpu;
     struct signal_state signals;
+    struct caps caps;
+    struct tracee *tracee;   /* NULL: not traced */
     vaddr_t clear_child_tid; /* 0: none */
     vaddr_t robust_list;
     uint64_t robust_list_len;
@@ -190,6 +208,7 @@ struct task {
     bool exiting;            /* is taken off as soon as it is off the CPU */
     bool yields;             /* gives the rest of its turn to others */
     uint64_t instructions;   /* run so far */
+    unsigned faults_in_row;  /* page faults since one was retired */
     uint64_t utime_ns, stime_ns;
     struct fiber *fiber;      /* the call it waits in; NULL: none */
     struct task_wait *wait;   /* what that waits for (schedule.h) */
@@ -251,6 +270,15 @@ void linux_note(struct linux_system *system, const char *format, ...)
 /* linux_run() calls `progress` about every `seconds` of real time; NULL: never. */
 void linux_set_progress(struct linux_system *system, double seconds, void (*progress)(void *arg),
                         void *arg);
+
+/* Who is on the CPU, or has a call served: whose counters events go to. NULL: nobody. */
+static inline struct process *linux_running(const struct linux_system *system)
+{
+    struct counters *now = system->machine->now;
+    if (now == &system->machine->idle)
+        return NULL;
+    return (struct process *)(void *)((char *)now - offsetof(struct process, counters));
+}
 
 /* The counters of all processes that there ever were, added up. */
 void linux_totals(const struct linux_system *system, struct counters *sum);

@@ -14,6 +14,7 @@
 #include "linux/process.h"
 #include "linux/schedule.h"
 #include "linux/timer.h"
+#include "linux/tracee.h"
 
 #define NS_PER_TICK (CLOCK_NS_PER_S / 100)
 
@@ -84,7 +85,7 @@ void wait_tell_end(struct process *process)
 void wait_tell_job(struct process *process, int code)
 {
     struct process *parent = process->parent;
-    if (!parent || parent->exited)
+    if (!parent || parent->exited || tracee_is_parents(process))
         return;
     if (!ignores_children(parent) && !(child_action(parent)->flags & SA_NOCLDSTOP)) {
         int status = code == CLD_CONTINUED ? SIGCONT : process->job.stopped;
@@ -150,6 +151,8 @@ static bool take_report(struct process *child, int options, struct wait_report *
         }
         return true;
     }
+    if (tracee_is_parents(child))
+        return false; /* its stops are those of a tracee */
     if (child->job.stop_untold && options & WSTOPPED) {
         report(child, CLD_STOPPED, child->job.stopped, out);
         child->job.stop_untold = keeps;
@@ -167,7 +170,9 @@ static bool take_report(struct process *child, int options, struct wait_report *
 static int look(struct task *task, const struct wait_request *request, struct wait_report *out)
 {
     struct process *next;
-    int result = -ECHILD;
+    int result = tracee_take_report(task->process, request, out);
+    if (result > 0)
+        return result;
     for (struct process *child = task->process->children; child; child = next) {
         next = child->sibling_next;
         if (!is_meant(task, request, child))

@@ -107,6 +107,10 @@ void cpu_set_gs_base(struct cpu *cpu, uint64_t base);
  */
 void cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, struct cpu_exit *why);
 
+/* Instructions that all CPUs of the machine have retired so far; while one runs, those of the block
+ * of code that it is in are still to come. */
+uint64_t cpu_instructions(const struct machine *machine);
+
 /* Makes the running or next cpu_run() return CPU_EXIT_KICKED soon. Async-signal-safe; any cpu of
  * the machine. */
 void cpu_kick(struct machine *machine);

@@ -21,6 +21,7 @@ struct machine {
     struct counters *now;      /* of the running process; never NULL */
     struct counters idle;      /* what `now` points to while none runs */
     unsigned levels;           /* of page tables: 4 or 5 */
+    vaddr_t pc; /* the instruction that the last lookup was made for; of a fetch, its address */
 };
 
 struct machine_options {

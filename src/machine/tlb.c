@@ -299,6 +299,17 @@ static uint64_t *cache_hits(struct counters *now, unsigned level)
     }
 }
 
+static inline void tell(const struct tlb *tlb, enum tlb_event event, vaddr_t va)
+{
+    if (tlb->listener.tell)
+        tlb->listener.tell(tlb->listener.context, event, va);
+}
+
+void tlb_listen(struct tlb *tlb, const struct tlb_listener *listener)
+{
+    tlb->listener = *listener;
+}
+
 static void count_walk(struct counters *now, unsigned cached, unsigned reads)
 {
     now->walks++;
@@ -319,6 +330,7 @@ static OFF_PATH bool walk(struct tlb *tlb, vaddr_t va, enum mmu_access access, u
         walkcache_find(&tlb->walkcache, tlb->root, tlb->space, va, *tlb->clock, &start);
     bool found = mmu_walk(tlb->ram, start, va, access, &leaf);
     count_walk(*tlb->now, cached, leaf.reads);
+    tell(tlb, TLB_EVENT_WALK, va);
     if (!found) {
         out->error = leaf.error;
         tlb_drop_page(tlb, tlb->space, va);
@@ -433,6 +445,7 @@ static ON_PATH struct tlb_way *first_level(struct tlb *tlb, struct tlb_side *sid
     if (way)
         return tlb_suffices(way->value, access) || refresh(tlb, way, va, access, out) ? way : NULL;
     ++*misses;
+    tell(tlb, access == MMU_FETCH ? TLB_EVENT_L1I_MISS : TLB_EVENT_L1D_MISS, va);
     if (!second_level(tlb, va, key, access, general, &value, out))
         return NULL;
     if (general)

@@ -229,6 +229,16 @@ struct tlb_served {
 };
 const struct tlb_served *tlb_served(const struct tlb *tlb);
 
+/* Who is told of these events, each time its counter advances. Those of a lookup are told while it
+ * is made; machine->pc says for which instruction. */
+enum tlb_event { TLB_EVENT_L1D_MISS, TLB_EVENT_L1I_MISS, TLB_EVENT_WALK };
+struct tlb_listener {
+    void (*tell)(void *context, enum tlb_event event, vaddr_t va); /* NULL: nobody */
+    void *context;
+};
+/* From now on; `listener` is copied. */
+void tlb_listen(struct tlb *tlb, const struct tlb_listener *listener);
+
 /* Takes write permission away from every front slot that maps the frame (it now holds translated
  * code). Not counted as a flush. */
 void tlb_front_protect(struct tlb *tlb, pfn_t pfn);

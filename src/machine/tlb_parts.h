@@ -52,6 +52,7 @@ struct tlb {
     uint64_t *frame_stamps; /* NULL: not asked for */
     struct tlb_served served;
     struct tlb_recent *recent; /* NULL: nobody watches */
+    struct tlb_listener listener;
     bool is_general;   /* large pages are to be expected, or the second level is inclusive */
     bool is_inclusive; /* as in the specification */
     bool has_asids;

@@ -60,7 +60,8 @@ static const struct tlb_preset presets[] = {
       .split = {[TLB_L1D] = {[TLB_1G] = true}, [TLB_L1I] = {[TLB_1G] = true}},
       ASSUMED_PWC},
      "Arm Neoverse N1 Core Technical Reference Manual (100616), Memory Management Unit, \"TLB "
-     "organization\". Assumed: LRU, walk caches."},
+     "organization\"; the same as Cortex-A76's (100798). Left out: results of walks that its L2 "
+     "holds beside pages. Assumed: LRU, walk caches."},
     {{.name = "tiny", .level = {[TLB_L1D] = {2, 2, TLB_LRU}, [TLB_L1I] = {2, 2, TLB_LRU}}},
      "for tests: the fewest entries that x86-64 programs run on"},
 };

@@ -189,7 +189,8 @@ static void count(struct lrustack *stack, enum trace_kind kind, uint64_t depth, 
 {
     if (depth >= stack->depths) {
         uint64_t old = stack->depths;
-        stack->depths *= 2;
+        while (depth >= stack->depths)
+            stack->depths *= 2;
         for (unsigned k = 0; k < LRUSTACK_KINDS; k++) {
             stack->counts[k] =
                 x_realloc(stack->counts[k], stack->depths * sizeof(*stack->counts[k]));

@@ -161,3 +161,67 @@ refuses() {
 stdout
 trace" ]
 }
+
+@test "the reuse distances are those of a plain LRU stack" {
+    a_trace >trace
+    pagewalk curve --reuse --json curve.json --trace trace
+    [ "$status" -eq 0 ]
+    [ "$(awk 'length > 80' stderr)" = "" ]
+    python3 - <<'PY'
+import json
+stack, uses, first = [], {}, 0
+for line in open("trace"):
+    kind, page = line[0], int(line[2:]) // 4096
+    if page in stack:
+        depth = len(stack) - stack.index(page)
+        stack.remove(page)
+        to = 1 << (depth - 1).bit_length()
+        count = uses.setdefault(to * 4096, {"loads": 0, "stores": 0, "fetches": 0})
+        count[{"L": "loads", "S": "stores", "I": "fetches"}[kind]] += 1
+    else:
+        first += 1
+    stack.append(page)
+report = json.load(open("curve.json"))
+for bucket in report["reuse"]:
+    expected = uses.pop(bucket["to_bytes"], {"loads": 0, "stores": 0, "fetches": 0})
+    assert {k: bucket[k] for k in expected} == expected, (bucket, expected)
+    assert bucket["uses"] == sum(expected.values())
+assert not uses and first == report["points"][-1][1]
+PY
+    grep -qE '^ +to 128 KiB +[0-9,]+ ' stderr
+    grep -qE '^ +first use +221 ' stderr
+    pagewalk curve --reuse --json curve.json -- "$PAGES" 40
+    grep -qE '^ +to 512 KiB +[0-9,]+ +99[.0-9]* %$' stderr
+}
+
+@test "regions: what is used all the time is hot, what was used once is cold" {
+    head -c 400000 /dev/zero >data
+    pagewalk curve --regions --tau 100K --json curve.json -- "$ATTRIBUTE" once data
+    [ "$status" -eq 0 ]
+    [ "$(awk 'length > 80' stderr)" = "" ]
+    python3 - <<'PY'
+import json, os
+parts = json.load(open("curve.json"))["regions"]
+data, = [p for p in parts if os.path.basename(p["region"]) == "data"]
+assert data["file"] and data["used_bytes"] == data["cold_bytes"] == 98 * 4096, data
+assert data["idle"] > 0.9 and data["hot_bytes"] == data["returns"] == 0, data
+assert data["ranges"] == [[0, 98 * 4096, "cold"]], data
+anon, = [p for p in parts if p["region"] == "[anon]" and p["program"].endswith("test_cli_attribute")]
+assert not anon["file"] and anon["hot_bytes"] >= 300 * 4096 > anon["used_bytes"] - 100000, anon
+assert anon["idle"] < 0.1 and anon["returns"] >= 300 * 1990, anon
+assert any(r[1] >= 300 * 4096 and r[2] == "hot" for r in anon["ranges"]), anon
+assert 270 * 4096 < anon["in_use_bytes"] < 330 * 4096, anon
+for p in parts:
+    assert sum(r[1] for r in p["ranges"]) == p["used_bytes"] >= p["hot_bytes"] + p["cold_bytes"]
+    for heat in "hot", "cold":
+        assert sum(r[1] for r in p["ranges"] if r[2] == heat) == p[heat + "_bytes"]
+PY
+    grep -qE '^  data +392 KiB +0 B +392 KiB ' stderr
+    grep -qE '^  all +' stderr
+    pagewalk curve -q --json curve.json -- /bin/true
+    lacks -q '"regions"' curve.json
+    pagewalk curve --regions --every-access -- /bin/true
+    [ "$err" = "pagewalk: --regions: not with --every-access, --policies or --working-set" ]
+    pagewalk curve --regions --trace data
+    [ "$status" -eq 125 ]
+}

@@ -61,7 +61,8 @@ assert list(report) == ["schema", "version", "command", "config", "exit", "count
 assert report["schema"] == "pagewalk.run/1"
 assert report["command"] == ["sh", "-c", "exit 9"]
 assert report["config"] == {"engine": "vex", "ram_bytes": 32 << 20, "page_bytes": 4096, "large_pages": False,
-    "swap_bytes": 64 << 20, "policy": "clock", "tlb": "skylake", "levels": 4}, report["config"]
+    "swap_bytes": 64 << 20, "policy": "clock", "tlb": "skylake", "levels": 4,
+    "root": "/", "read_only": False, "no_net": False}, report["config"]
 assert report["exit"] == {"status": 9, "signal": 0}
 counters = report["counters"]
 for name in """instructions loads stores tlb_l1d_hits tlb_l1d_misses tlb_l1i_hits tlb_l1i_misses

@@ -115,6 +115,12 @@ uint64_t vex_instructions(const struct cpu *cpu)
     return m->total + (since & (RAISE - 1));
 }
 
+uint64_t cpu_instructions(const struct machine *machine)
+{
+    const struct cpu_engine *engine = machine->engine;
+    return engine->running ? vex_instructions(engine->running) : engine->meter.total;
+}
+
 /* A new slice of what is left of the budget. */
 static void allot(struct cpu *cpu, uint64_t left)
 {

@@ -25,6 +25,7 @@ static void look_up(struct cpu *cpu, vaddr_t va, enum mmu_access access, struct 
     if (!mmu_is_canonical(engine->root.levels, va))
         vex_escape_trap(cpu, CPU_VECTOR_GP);
     engine->meter.lookups++;
+    engine->machine->pc = vaddr(cpu->guest.guest_RIP);
     if (!tlb_data(engine->machine->tlb, va, access, out))
         vex_escape_fault(cpu, va, out->error);
 }

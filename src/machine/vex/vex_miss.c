@@ -121,6 +121,7 @@ uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
     }
     struct tlb_hit hit;
     cpu->meter.clock = start + site->lookups;
+    engine->machine->pc = vaddr(site->pc);
     if (!tlb_data(engine->machine->tlb, va, (enum mmu_access)site->access, &hit))
         return fault(cpu, site, va, hit.error);
     const struct tlb_front *slot = &engine->front[tlb_front_slot(va)];

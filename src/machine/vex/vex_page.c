@@ -209,6 +209,7 @@ struct vex_page *vex_page_fetch(struct cpu *cpu, vaddr_t va)
         return current(engine, vpn, slot->tag);
     }
     struct tlb_hit hit;
+    engine->machine->pc = va;
     if (!tlb_fetch(engine->machine->tlb, va, &hit))
         return refuse(cpu, va, hit.error);
     struct vex_page *page = version_of(engine, vpn, hit.pfn);

@@ -93,6 +93,7 @@ static void look_up(const struct string *s, uint64_t va, enum mmu_access access,
     if (!mmu_is_canonical(engine->root.levels, vaddr(va)))
         vex_escape_trap(s->cpu, CPU_VECTOR_GP);
     engine->meter.lookups++;
+    engine->machine->pc = vaddr(s->cpu->guest.guest_RIP);
     if (!tlb_data(engine->machine->tlb, vaddr(va), access, out))
         vex_escape_fault(s->cpu, vaddr(va), out->error);
 }

@@ -923,6 +923,7 @@ struct config {
     unsigned nprocs;
     uint64_t nframes;
     const char *policy;
+    enum readahead_kind readahead;
 };
 
 static struct model *create(const struct config *config, uint64_t seed)
@@ -930,8 +931,10 @@ static struct model *create(const struct config *config, uint64_t seed)
     struct model *m = calloc(1, sizeof(*m));
     assert_non_null(m);
     m->random = seed * 0x9e3779b97f4a7c15u + 1;
-    m->rig = rig_create((struct rig_options){
-        .nframes = config->nframes, .nslots = 400 * config->nprocs, .policy = config->policy});
+    m->rig = rig_create((struct rig_options){.nframes = config->nframes,
+                                             .nslots = 400 * config->nprocs,
+                                             .policy = config->policy,
+                                             .readahead = config->readahead});
     m->nprocs = config->nprocs;
     m->proc = m->procs;
     assert_int_equal(space_create(m->rig->kernel, &m->proc->space), 0);
@@ -989,9 +992,10 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
 
 static void test_against_model(void **state)
 {
-    static const struct config configs[] = {{1, 64, "clock"},  {2, 72, "lru"},
-                                            {4, 96, "fifo"},   {6, 128, "random"},
-                                            {8, 160, "clock"}, {8, 2048, "clock"}};
+    static const struct config configs[] = {
+        {1, 64, "clock", READAHEAD_NONE},      {2, 72, "lru", READAHEAD_CLUSTER},
+        {4, 96, "fifo", READAHEAD_ADAPTIVE},   {6, 128, "random", READAHEAD_CLUSTER},
+        {8, 160, "clock", READAHEAD_ADAPTIVE}, {8, 2048, "clock", READAHEAD_NONE}};
     uint64_t steps = setting("MODEL_STEPS", 60000), seed = setting("MODEL_SEED", 1);
     (void)state;
     for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)

@@ -229,12 +229,37 @@ static void what_lies_below_is_known_without_the_top(void **state)
     run_below(128, 100, 5000);
 }
 
+/* The first page that is used again may lie deeper than any before by far. */
+static void the_first_reuse_may_be_deep(void **state)
+{
+    enum { PAGES = 100000, TOP = 128 };
+    struct lrustack *stack = lrustack_create(), *below = lrustack_create_below(TOP);
+    struct trace_ref ref = {.kind = TRACE_STORE, .count = 1};
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned page = 0; page < PAGES; page++) {
+            struct trace_ref last = {.page = (page + PAGES - TOP) % PAGES, .count = 1};
+            ref.page = page;
+            lrustack_use(stack, &ref);
+            lrustack_enter(below, &ref);
+            if (round > 0 || page >= TOP)
+                lrustack_leave(below, &last);
+        }
+    }
+    assert_int_equal(lrustack_count(stack, TRACE_STORE, 0), PAGES);
+    assert_int_equal(lrustack_count(stack, TRACE_STORE, PAGES), PAGES);
+    assert_int_equal(lrustack_count(stack, TRACE_STORE, PAGES - 1), 0);
+    assert_int_equal(lrustack_count(below, TRACE_STORE, PAGES), PAGES);
+    lrustack_destroy(stack);
+    lrustack_destroy(below);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(depths_equal_the_naive_stacks),
         cmocka_unit_test(pages_that_cease_to_exist_free_their_frames),
         cmocka_unit_test(what_lies_below_is_known_without_the_top),
+        cmocka_unit_test(the_first_reuse_may_be_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

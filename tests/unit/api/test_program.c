@@ -15,6 +15,8 @@
 
 #include "api/program.h"
 
+static const struct guard no_guard;
+
 static char dir[64];
 
 static void make(const char *path, mode_t mode)
@@ -50,7 +52,7 @@ static void find(const char *name, const char *path_variable, const char *expect
     char *envp[] = {"PATHS=wrong", (char *)path_variable, NULL};
     char *path = NULL;
     struct pw_error error;
-    assert_int_equal(program_find(name, envp, &path, &error), 0);
+    assert_int_equal(program_find(&no_guard, name, envp, &path, &error), 0);
     assert_string_equal(path, expected);
     free(path);
 }
@@ -60,7 +62,7 @@ static void refuse(const char *name, const char *path_variable, int code, const 
     char *envp[] = {(char *)path_variable, NULL};
     char *path = NULL;
     struct pw_error error;
-    assert_int_equal(program_find(name, envp, &path, &error), -1);
+    assert_int_equal(program_find(&no_guard, name, envp, &path, &error), -1);
     assert_int_equal(error.code, code);
     assert_non_null(strstr(error.message, part));
     assert_null(path);
@@ -97,7 +99,7 @@ static void messages_are_one_line(void **state)
     char *envp[] = {"PATH=a", NULL};
     char *path;
     struct pw_error error;
-    assert_int_equal(program_find("new\nline\x1b[31m", envp, &path, &error), -1);
+    assert_int_equal(program_find(&no_guard, "new\nline\x1b[31m", envp, &path, &error), -1);
     assert_string_equal(error.message, "new?line?[31m: no such program in PATH");
 }
 

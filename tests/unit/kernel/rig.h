@@ -30,6 +30,7 @@ struct rig_options {
     const char *path;   /* of the swap disk; NULL: temporary */
     const char *policy; /* NULL: clock */
     unsigned levels;    /* 0: 4 */
+    enum readahead_kind readahead;
     bool large_pages;
     const char *tlb; /* NULL: tiny */
 };
@@ -51,9 +52,11 @@ static inline struct rig *rig_create(struct rig_options options)
                      0);
     if (options.nslots)
         assert_int_equal(swapdisk_create(options.path, options.nslots * PAGE_SIZE, &swap), 0);
-    struct kernel_options kernel = {.policy = options.policy ? options.policy : "clock",
+    struct kernel_options kernel = {.policy =
+                                        policy_find(options.policy ? options.policy : "clock"),
                                     .seed = 1,
                                     .swap = swap,
+                                    .readahead = options.readahead,
                                     .large_pages = options.large_pages};
     assert_int_equal(kernel_create(&rig->machine, &kernel, &rig->kernel), 0);
     return rig;

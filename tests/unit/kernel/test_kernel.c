@@ -11,11 +11,11 @@
 
 #define BASE ((uint64_t)0x10000000)
 
-static void unknown_policies_are_refused(void **state)
+static void policies_that_need_the_future_are_refused(void **state)
 {
     struct rig *rig = rig_create((struct rig_options){0});
     struct kernel *kernel = NULL;
-    struct kernel_options options = {.policy = "oracle"};
+    struct kernel_options options = {.policy = policy_find("opt")};
     assert_int_equal(kernel_create(&rig->machine, &options, &kernel), -EINVAL);
     assert_null(kernel);
     rig_destroy(rig);
@@ -174,7 +174,7 @@ static void live_lru_evicts_what_was_used_longest_ago(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unknown_policies_are_refused),
+        cmocka_unit_test(policies_that_need_the_future_are_refused),
         cmocka_unit_test(pages_are_counted_at_their_most),
         cmocka_unit_test(the_frame_of_zeros_is_one_and_zero),
         cmocka_unit_test(commit_limits_come_from_ram_and_swap),

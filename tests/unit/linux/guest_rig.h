@@ -177,7 +177,7 @@ static inline void rig_machine_create(struct rig *rig)
 {
     struct tlb_spec spec;
     const char *why;
-    struct kernel_options options = {.policy = "clock", .seed = 1};
+    struct kernel_options options = {.policy = policy_find("clock"), .seed = 1};
     rig->machine.now = &rig->counters;
     rig->machine.levels = 4;
     assert_int_equal(ram_create(RIG_FRAMES, &rig->machine.ram), 0);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -45,7 +46,8 @@ static void make_world(struct world *w, uint64_t nframes, enum commit_mode overc
     const char *why;
     assert_int_equal(tlb_spec_parse("tiny", &machine.tlb, &why), 0);
     assert_int_equal(machine_create(&machine, &w->machine), 0);
-    struct kernel_options kernel = {.policy = "clock", .seed = 1, .overcommit = overcommit};
+    struct kernel_options kernel = {
+        .policy = policy_find("clock"), .seed = 1, .overcommit = overcommit};
     assert_int_equal(kernel_create(w->machine, &kernel, &w->kernel), 0);
     struct linux_options options = {.reproducible = false, .seed = 1};
     assert_int_equal(linux_create(w->machine, w->kernel, &options, &w->system), 0);
@@ -94,28 +96,29 @@ static struct program program_of(uint64_t base, uint16_t type)
     };
 }
 
-/* Writes it to a file without a name; *path leads there. */
-static int write_program(const struct program *program, const uint8_t *code, size_t len,
-                         char path[64])
+/* Writes it to a file that the caller unlinks. */
+static void write_program(const struct program *program, const uint8_t *code, size_t len,
+                          char path[64])
 {
     static uint8_t bytes[DATA_AT + ALIGN];
     memset(bytes, 0xaa, sizeof bytes); /* beyond the data too: must not show in the bss */
     memcpy(bytes, program, sizeof *program);
     memcpy(bytes + CODE_AT, code, len);
-    int fd = memfd_create("program", MFD_CLOEXEC);
+    strcpy(path, "/tmp/pagewalk-program-XXXXXX");
+    int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, bytes, sizeof bytes), sizeof bytes);
-    snprintf(path, 64, "/proc/self/fd/%d", fd);
-    return fd;
+    assert_int_equal(fchmod(fd, 0700), 0);
+    close(fd);
 }
 
 static int spawn(struct world *w, const struct program *program, const uint8_t *code, size_t len,
                  struct process **out)
 {
     char path[64], *argv[] = {"prog", "one", NULL}, *envp[] = {"E=1", NULL};
-    int fd = write_program(program, code, len, path);
+    write_program(program, code, len, path);
     int rc = process_spawn(w->system, path, argv, envp, out);
-    close(fd);
+    unlink(path);
     return rc;
 }
 
@@ -264,7 +267,7 @@ static void too_little_ram_is_an_error(void **state)
     char path[64], *envp[] = {NULL}, *argv[5] = {NULL};
     struct program program = program_of(BASE, ET_EXEC);
     struct process *process;
-    int fd = write_program(&program, code_exit, sizeof code_exit, path);
+    write_program(&program, code_exit, sizeof code_exit, path);
     for (int i = 0; i < 4; i++) {
         argv[i] = malloc(100001);
         memset(argv[i], 'a', 100000);
@@ -275,7 +278,7 @@ static void too_little_ram_is_an_error(void **state)
     assert_null(w.system->processes);
     for (int i = 0; i < 4; i++)
         free(argv[i]);
-    close(fd);
+    unlink(path);
     end_world(&w);
 }
 

@@ -59,6 +59,33 @@ static void test_presets(void **state)
     expect(tiny.level[TLB_L2], 0, 0);
 }
 
+/* What the documents named beside the presets say: entries:ways by level and page size. */
+static void test_presets_are_as_published(void **state)
+{
+    static const char *const published[][2] = {
+        {"skylake", "l1d=64:4,l1d-2m=32:4,l1d-1g=4:4,l1i=128:8,l1i-2m=8:8,l1i-1g=split,"
+                    "l2=1536:12,l2-1g=16:4"},
+        {"golden-cove", "l1d=96:6:tree-plru,l1d-2m=32:4:tree-plru,l1d-1g=8:8:tree-plru,"
+                        "l1i=256:8:tree-plru,l1i-2m=32:8:tree-plru,l1i-1g=split,"
+                        "l2=2048:16:tree-plru"},
+        {"zen4", "l1d=72:72,l1i=64:64,l2=3072:24,l2-1g=split,l2i=512:8,l2i-1g=split"},
+        {"neoverse-n1", "l1d=48:48,l1d-1g=split,l1i=48:48,l1i-1g=split,l2=1280:5"},
+    };
+    for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
+        struct tlb_spec preset = parse(published[i][0]), spec = parse(published[i][1]);
+        assert_memory_equal(preset.level, spec.level, sizeof(spec.level));
+        assert_memory_equal(preset.own, spec.own, sizeof(spec.own));
+        assert_memory_equal(preset.split, spec.split, sizeof(spec.split));
+    }
+    size_t count;
+    const struct tlb_preset *presets = tlb_presets(&count);
+    for (size_t i = 0; i < count; i++) { /* no vendor publishes them */
+        bool has_walk_cache = presets[i].spec.pwc[2].entries;
+        assert_int_equal(has_walk_cache, strstr(presets[i].source, "walk caches") != NULL);
+        assert_int_equal(has_walk_cache, strstr(presets[i].source, "Assumed: ") != NULL);
+    }
+}
+
 static void test_specs(void **state)
 {
     struct tlb_spec spec = parse("l1d=64:4,l1i=64:8,l2=1536:12");
@@ -266,10 +293,10 @@ static void test_damaged_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policies),      cmocka_unit_test(test_large_pages),
-        cmocka_unit_test(test_presets),       cmocka_unit_test(test_specs),
-        cmocka_unit_test(test_walk_caches),   cmocka_unit_test(test_wrong_specs),
-        cmocka_unit_test(test_damaged_texts),
+        cmocka_unit_test(test_policies),    cmocka_unit_test(test_large_pages),
+        cmocka_unit_test(test_presets),     cmocka_unit_test(test_presets_are_as_published),
+        cmocka_unit_test(test_specs),       cmocka_unit_test(test_walk_caches),
+        cmocka_unit_test(test_wrong_specs), cmocka_unit_test(test_damaged_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
