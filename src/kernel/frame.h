@@ -5,8 +5,9 @@
  * Frames are taken only out of a reserve: frame_reserve() (reclaim.h) runs at the top of a fault,
  * an exec or a fork and may reclaim; below it frame_take() cannot fail and never reclaims.
  *
- *   kind          owner                   index *   FRAME_FREE    previous free frame     next free
- * frame FRAME_TABLE   space, level, address   entries present in it (both packed by pagetable.c)
+ *   kind          owner                   index
+ *   FRAME_FREE    previous free frame     next free frame
+ *   FRAME_TABLE   space, level, address   entries present in it (both packed by pagetable.c)
  *   FRAME_ANON    struct anon *           swap slot that still holds a clean copy, or SWAP_NONE
  *   FRAME_OBJECT  struct object *         page index in the object
  *   FRAME_ZERO    -                       - (the one shared frame of zeros)
@@ -15,12 +16,13 @@
  * whoever made it busy works on it and nobody else may choose it.
  *
  * Invariants, checked by frame_is_valid():
- *   F1  a free frame has no reverse maps, no pins and is in no policy *   F2  nfree counts the free
- * frames; frames never used yet are free too (above `fresh`) F5  listed[] counts the frames of each
- * block in the list F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is
- * not busy, and its page has somewhere to go: without a swap disk only pages of files have F4 nmaps
- * is the length of its reverse-map chain; the frame of zeros counts its maps but has no chain (it
- * is never evicted, and millions of entries may point to it)
+ *   F1  a free frame has no reverse maps, no pins and is in no policy
+ *   F2  nfree counts the free frames; frames never used yet are free too (above `fresh`)
+ *   F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is neither busy nor
+ *       idle, and its page has somewhere to go: without a swap disk only pages of files have
+ *   F4  nmaps is the length of its reverse-map chain; the frame of zeros counts its maps but has no
+ *       chain (it is never evicted, and millions of entries may point to it)
+ *   F5  listed[] counts the frames of each block in the list
  *   F6  an idle frame is an OBJECT frame that is not busy, clean, without reverse maps and pins; it
  *       is in no policy but in the list of idle frames, whose links lie in `rmap`
  */
