@@ -2,13 +2,11 @@
 # What the command says of many processes, and what they cost the host.
 load common
 
-# peak COMMAND...: the most KiB of memory that pagewalk had, running it quietly.
+# peak COMMAND...: the most KiB of memory that pagewalk had, running it quietly. By time(1), which is
+# small itself: a program inherits the peak of who executes it.
 peak() {
-    python3 - "$PAGEWALK" "$@" <<'PY'
-import resource, subprocess, sys
-subprocess.run([sys.argv[1], "run", "-q", "--", *sys.argv[2:]], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-PY
+    command time -f %M -o peak "$PAGEWALK" run -q -- "$@" >/dev/null
+    cat peak
 }
 
 @test "the JSON has the tree of processes, and totals are sums over it" {
