@@ -160,7 +160,8 @@ void pw_curve_destroy(struct pw_curve *curve);
 /* The fewest frames that it tells of: room for 1 page; of a program for 128, unless "every-access"
  * was set. */
 uint64_t pw_curve_least(const struct pw_curve *curve);
-uint64_t pw_curve_pages(const struct pw_curve *curve);        /* frames with room for all */
+uint64_t pw_curve_pages(const struct pw_curve *curve); /* frames with room for all */
+uint64_t pw_curve_taken(const struct pw_curve *curve); /* frames of these that hold no page */
 uint64_t pw_curve_instructions(const struct pw_curve *curve); /* 0: the trace has no fetches */
 uint64_t pw_curve_accesses(const struct pw_curve *curve);     /* loads and stores */
 
@@ -171,6 +172,8 @@ struct pw_curve_point {
 };
 /* More frames than that change nothing; 0 frames: every reference faults. */
 void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out);
+/* References to pages that were not among the `pages` used last, whether they fault or not. */
+void pw_curve_beyond(const struct pw_curve *curve, uint64_t pages, struct pw_curve_point *out);
 
 /* The working set over time: the pages that were used in the last `tau` instructions (an option),
  * at several times. Without instructions, accesses are counted instead. */

@@ -40,6 +40,7 @@ struct pw_curve {
     uint64_t served[KINDS]; /* by enum mmu_access, if of a program */
     bool is_of_program;
     uint64_t taken;          /* frames of RAM that hold no page */
+    uint64_t more[KINDS];    /* by kind: what was added to the faults; wraps if it is less than 0 */
     uint64_t *faults[KINDS]; /* by kind, then by frames 0 .. npages; NULL: not finished */
 };
 
@@ -84,6 +85,7 @@ static void add_served(struct pw_curve *curve)
     for (unsigned access = 0; access < KINDS; access++) {
         uint64_t *faults = curve->faults[kinds[access]];
         uint64_t more = curve->served[access] - faults[curve->npages];
+        curve->more[kinds[access]] = more;
         for (uint64_t frames = 0; frames <= curve->npages; frames++)
             faults[frames] += more;
     }
@@ -242,6 +244,11 @@ uint64_t pw_curve_least(const struct pw_curve *curve)
     return curve->taken + curve->least;
 }
 
+uint64_t pw_curve_taken(const struct pw_curve *curve)
+{
+    return curve->taken;
+}
+
 uint64_t pw_curve_pages(const struct pw_curve *curve)
 {
     return curve->npages ? curve->taken + curve->npages : 0;
@@ -281,6 +288,15 @@ void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_
                                    .loads = curve->faults[TRACE_LOAD][at],
                                    .stores = curve->faults[TRACE_STORE][at],
                                    .fetches = curve->faults[TRACE_FETCH][at]};
+    out->faults = out->loads + out->stores + out->fetches;
+}
+
+void pw_curve_beyond(const struct pw_curve *curve, uint64_t pages, struct pw_curve_point *out)
+{
+    pw_curve_at(curve, curve->taken + pages, out);
+    out->loads -= curve->more[TRACE_LOAD];
+    out->stores -= curve->more[TRACE_STORE];
+    out->fetches -= curve->more[TRACE_FETCH];
     out->faults = out->loads + out->stores + out->fetches;
 }
 
