@@ -34,6 +34,7 @@ bench: ## compare speed with native, qemu-x86_64 and valgrind
 	@$(MAKE) --no-print-directory all
 	@bench/run-bench $(BUILD)
 	@bench/run-traces $(BUILD)
+	@bench/run-attribute $(BUILD)
 
 demo: ## run sort, sqlite3 and python3 in little RAM, and show that nothing differs
 	@tools/install-packages build demo

@@ -216,16 +216,27 @@ static int read_levels(struct pw_config *config, const char *value, struct readi
     return 0;
 }
 
+/* The sizes of 4 KiB have one canonical text. */
 static int read_page_size(struct pw_config *config, const char *value, struct reading *reading)
 {
-    bool is_large = strcmp(value, "thp") == 0;
-    if (!is_large && strcmp(value, "4K") != 0 && strcmp(value, "4k") != 0 &&
-        strcmp(value, "4096") != 0)
-        return refuse(reading, "pages of '%.80s' are not built into this pagewalk: use 4K or thp",
-                      value);
-    config->large_pages = is_large;
-    snprintf(reading->text, TEXT_MAX, "%s", is_large ? "thp" : "4096");
-    return 0;
+    static const struct {
+        const char *value, *text;
+        enum large_mode large;
+    } sizes[] = {{"4K", "4096", LARGE_NEVER},   {"4k", "4096", LARGE_NEVER},
+                 {"4096", "4096", LARGE_NEVER}, {"madvise", "madvise", LARGE_MADVISE},
+                 {"thp", "thp", LARGE_ALWAYS},  {"2M", "2M", LARGE_WHOLE},
+                 {"2m", "2M", LARGE_WHOLE}};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        if (strcmp(value, sizes[i].value) == 0) {
+            config->large = sizes[i].large;
+            snprintf(reading->text, TEXT_MAX, "%s", sizes[i].text);
+            return 0;
+        }
+    }
+    return refuse(reading,
+                  "pages of '%.80s' are not built into this pagewalk: use 4K, 2M, madvise "
+                  "or thp",
+                  value);
 }
 
 static int read_readahead(struct pw_config *config, const char *value, struct reading *reading)
@@ -477,9 +488,10 @@ static const struct option options[] = {
     {{"levels", "4|5", "4", "Levels of page tables: a walk reads as many entries at most.",
       PROGRAMS},
      read_levels},
-    {{"page-size", "4K|thp", "4K",
-      "Page size; thp: the first store to 2 MiB of private memory makes a page of 2 MiB, if RAM "
-      "has room.",
+    {{"page-size", "4K|2M|thp|madvise", "4K",
+      "Page size; 2M: private memory is in pages of 2 MiB where it is long enough, brought in and "
+      "evicted whole; thp: the first store to 2 MiB makes a large page, if RAM has room, and "
+      "smaller pages are put together later; madvise: as thp, where the program asks for it.",
       PROGRAMS},
      read_page_size},
     {{"overcommit", "heuristic|always|never", "heuristic",

@@ -23,15 +23,15 @@ struct pw_config {
     const struct policy_ops *policy; /* a reference (policy_file.h) */
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
-    bool large_pages;
+    enum large_mode large;
     enum readahead_kind readahead;
     enum commit_mode overcommit;
     bool reproducible;
     uint64_t seed;
     char *strace_path; /* NULL: no tracing; "-": standard error */
     bool strict;
-    bool attribute;                  /* programs only */
-    bool regions;                    /* curve only */
+    bool attribute;  /* programs only */
+    bool regions;    /* curve only */
     char *root_path; /* what guests see as "/"; NULL: the host's */
     bool read_only, no_net;
     bool every_access;               /* curve only */

@@ -121,7 +121,7 @@ static int create_kernel(const struct pw_config *config, struct machine *machine
                                      .seed = config->seed,
                                      .readahead = config->readahead,
                                      .overcommit = config->overcommit,
-                                     .large_pages = config->large_pages};
+                                     .large = config->large};
     if (create_swap(config, &options.swap, error) < 0)
         return -1;
     int result = kernel_create(machine, &options, out);

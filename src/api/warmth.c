@@ -27,7 +27,8 @@ struct warmth {
     struct heat *heat;
     struct places places;
     struct names names; /* "program\nregion", numbered as parts */
-    struct part *parts;
+    struct part *parts; /* [names.count] */
+    uint32_t parts_room;
     uint64_t end;
 };
 
@@ -70,7 +71,10 @@ static uint32_t part_of(struct warmth *warmth, const char *program, const char *
         free(text);
         return number;
     }
-    warmth->parts = x_realloc(warmth->parts, number * sizeof(*warmth->parts));
+    if (warmth->names.room > warmth->parts_room) {
+        warmth->parts_room = warmth->names.room;
+        warmth->parts = x_realloc(warmth->parts, warmth->parts_room * sizeof(*warmth->parts));
+    }
     char *line = strchr(text, '\n');
     *line = '\0';
     warmth->parts[number - 1] = (struct part){text, line + 1, is_file && !is_full};

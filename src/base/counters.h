@@ -40,6 +40,14 @@
     X(faults_cow, "faults", "page faults that copied a shared page on write")                      \
     X(large_faults, "faults", "page faults that made a large page of 2 MiB")                       \
     X(large_splits, "pages", "large pages that became small ones again")                           \
+    X(large_collapses, "pages", "large pages that were made of small ones in the background")      \
+    X(large_loads, "pages", "large pages read back from swap in one piece (--page-size 2M)")       \
+    X(large_evictions, "pages", "large pages evicted in one piece (--page-size 2M)")               \
+    X(large_waste, "pages", "small pages all zero when the large page they were part of ended")    \
+    X(large_fragmented, "faults",                                                                  \
+      "faults without a large page for want of 2 MiB free in one piece")                           \
+    X(compactions, "blocks", "2 MiB of RAM that were made free in one piece by moving pages")      \
+    X(compact_moves, "pages", "pages, and page tables, moved to another frame for that")           \
     X(pages_in, "pages", "pages read from swap or files")                                          \
     X(pages_out, "pages", "pages written to swap or files")                                        \
     X(swap_pages_in, "pages", "pages read from swap")                                              \

@@ -132,7 +132,7 @@ static int show(const struct options *options, const struct pw_curve *curve, con
     view->options = options;
     view->argv = argv;
     int status = EXIT_PAGEWALK;
-    if (curve_cost_parse(options->cost ? options->cost : "nvme", &view->cost) == 0) {
+    if (cost_parse(options->cost, &view->cost) == 0) {
         curve_view_create(view);
         status = trace && options->policies ? add_policies(view, trace) : 0;
     }
@@ -235,11 +235,10 @@ static void print_help(FILE *out)
 
 static int run_with(const struct options *options, int argc, char **argv)
 {
-    struct curve_cost cost;
+    struct cost cost;
     bool has_program = options->first < argc;
     bool has_regions = strcmp(pw_config_get(options->config, "regions"), "yes") == 0;
-    if (check_policies(options->policies) ||
-        (options->cost && curve_cost_parse(options->cost, &cost) < 0))
+    if (check_policies(options->policies) || cost_parse(options->cost, &cost) != 0)
         return EXIT_PAGEWALK;
     if (has_program && options->trace_path)
         return message_error("curve: a program or a trace, not both");

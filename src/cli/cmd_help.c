@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/cost.h"
 #include "cli/human.h"
 #include "cli/message.h"
 #include "cli/suggest.h"
 #include "pagewalk.h"
 
-static const char *const topics[] = {"tlb", "policy", "format"};
+static const char *const topics[] = {"tlb", "policy", "format", "cost"};
 enum { NTOPICS = sizeof(topics) / sizeof(topics[0]), INDENT = 4 };
 
 static void print_commands(FILE *out)
@@ -80,6 +81,10 @@ static void print_choices(FILE *out, const char *topic)
 {
     struct pw_choice_info choice;
     bool is_tlb = strcmp(topic, "tlb") == 0, is_policy = strcmp(topic, "policy") == 0;
+    if (strcmp(topic, "cost") == 0) {
+        cost_print(out);
+        return;
+    }
     fprintf(out, "--%s chooses one of these; the first is the default:\n\n", topic);
     if (is_tlb)
         print_rows(out, "preset", PW_TLB_HEADER);
@@ -137,5 +142,5 @@ static int run_help(int argc, char **argv)
 }
 
 const struct command cmd_help = {"help", "[COMMAND|TOPIC]",
-                                 "help on a command, or on the topics tlb, policy and format",
+                                 "help on a command, or on the topics tlb, policy, format and cost",
                                  run_help, print_help};

@@ -22,6 +22,8 @@ static void print_help(FILE *out)
           "  pagewalk run --tlb tiny -q --json cost.json -- ./a.out\n"
           "                                            numbers for a program to read\n"
           "  pagewalk run --reproducible=7 -- ./a.out  the same numbers on every run\n"
+          "  pagewalk run --root rootfs --read-only --no-net -- /bin/prog\n"
+          "                                            a program that is not trusted\n"
           "  pagewalk run --ram 8M --attribute -- sort big.txt\n"
           "                                            which code and which memory fault\n\n"
           "Options:\n",

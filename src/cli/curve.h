@@ -8,16 +8,9 @@
 
 #include <jansson.h>
 
+#include "cli/cost.h"
 #include "cli/options.h"
 #include "pagewalk.h"
-
-/* Nanoseconds of each event. */
-struct curve_cost {
-    double instruction, minor, major;
-};
-
-/* A device's name or KEY=TIME,... Result: 0, or -1 after a message. */
-int curve_cost_parse(const char *text, struct curve_cost *out);
 
 enum { CURVE_ROWS_MAX = 24, CURVE_POLICIES_MAX = 12 };
 
@@ -30,7 +23,7 @@ struct curve_view {
     const struct pw_curve *curve;
     const struct options *options;
     char *const *argv; /* the program, or the trace */
-    struct curve_cost cost;
+    struct cost cost;
     size_t nrows;
     uint64_t rows[CURVE_ROWS_MAX]; /* frames, rising; the last holds all pages */
     size_t npolicies;
@@ -64,6 +57,8 @@ void curve_reuse_table(FILE *out, const struct curve_view *view);
 void curve_regions_table(FILE *out, const struct curve_view *view);
 /* With the ranges of pages. */
 json_t *curve_regions_json(const struct curve_view *view);
+
+void curve_plot(FILE *out, const struct curve_view *view);
 
 void curve_table(FILE *out, const struct curve_view *view, bool colour);
 void curve_csv(FILE *out, const struct curve_view *view);

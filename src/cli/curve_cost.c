@@ -1,98 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The modelled time of a run: what instructions, first touches and page-ins take. The figures are
- * round ones for a class of device, chosen to have the right size, not measured on any one; what
- * follows from them says so.
- *
- *   instruction   0.4 ns: one a cycle at 2.5 GHz
- *   minor         0.5 us: entering the kernel, clearing a page, and back
- *   major         the same and a read of 4 KiB from the device
- */
+/* The modelled time of a run in each size of RAM: what instructions, first touches and returns of
+ * pages take by the cost model; and what follows from that. */
 #include "cli/curve.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cli/human.h"
-#include "cli/message.h"
 
-struct device {
-    const char *name;
-    double read; /* ns for a page */
-};
-
-static const struct device devices[] = {
-    {"nvme", 90e3}, {"sata-ssd", 200e3}, {"disk", 10e6}, {"zram", 4e3}, {"far-memory", 8e3},
-};
-enum { NDEVICES = sizeof(devices) / sizeof(devices[0]), SHARE = 64 };
-
-static const double minor_default = 500, instruction_default = 0.4;
-
-static bool unit_scale(const char *unit, double *scale)
-{
-    static const struct {
-        const char *unit;
-        double scale;
-    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(unit, units[i].unit) == 0) {
-            *scale = units[i].scale;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool parse_time(const char *text, double *ns)
-{
-    char *end;
-    double value = strtod(text, &end), scale;
-    if (end == text || !(value >= 0) || value > 1e12 || !unit_scale(end, &scale))
-        return false;
-    *ns = value * scale;
-    return true;
-}
-
-/* "key=time". */
-static bool parse_field(char *field, struct curve_cost *cost)
-{
-    char *time = strchr(field, '=');
-    if (!time)
-        return false;
-    *time++ = '\0';
-    if (strcmp(field, "instruction") == 0)
-        return parse_time(time, &cost->instruction);
-    if (strcmp(field, "minor") == 0)
-        return parse_time(time, &cost->minor);
-    return strcmp(field, "major") == 0 && parse_time(time, &cost->major);
-}
-
-int curve_cost_parse(const char *text, struct curve_cost *out)
-{
-    char copy[200];
-    struct curve_cost cost = {instruction_default, minor_default, minor_default + devices[0].read};
-    for (size_t i = 0; i < NDEVICES; i++) {
-        if (strcmp(text, devices[i].name) == 0) {
-            cost.major = cost.minor + devices[i].read;
-            *out = cost;
-            return 0;
-        }
-    }
-    snprintf(copy, sizeof(copy), "%s", text);
-    char *rest = copy;
-    for (char *field; (field = strsep(&rest, ","));) {
-        if (!parse_field(field, &cost)) {
-            message_error("--cost: '%.60s' is neither a device (nvme, sata-ssd, disk, zram, "
-                          "far-memory) nor KEY=TIME with instruction, minor or major, as in "
-                          "major=90us",
-                          text);
-            return -1;
-        }
-    }
-    *out = cost;
-    return 0;
-}
+enum { SHARE = 64 };
 
 double curve_seconds(const struct curve_view *view, uint64_t frames)
 {
@@ -102,9 +17,9 @@ double curve_seconds(const struct curve_view *view, uint64_t frames)
         work = pw_curve_accesses(view->curve);
     pw_curve_at(view->curve, frames, &point);
     pw_curve_at(view->curve, pw_curve_pages(view->curve), &least);
-    const struct curve_cost *cost = &view->cost;
-    return ((double)work * cost->instruction + (double)least.faults * cost->minor +
-            (double)(point.faults - least.faults) * cost->major) /
+    const double *ns = view->cost.ns;
+    return ((double)work * ns[COST_INSTRUCTION] + (double)point.faults * ns[COST_MINOR] +
+            (double)(point.faults - least.faults) * ns[COST_READ]) /
            1e9;
 }
 

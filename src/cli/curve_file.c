@@ -101,9 +101,10 @@ char *curve_json(const struct curve_view *view)
         json_pack("[s,s,s,s,s]", "ram_bytes", "faults", "faults_load", "faults_store",
                   "faults_fetch"),
         "points", points(view), "reuse", reuse(view), "policies", policies(view), "modelled_ns",
-        "instruction", view->cost.instruction, "minor", view->cost.minor, "major", view->cost.major,
-        "modelled_best_bytes", integer(view->best * page_bytes), "modelled_cliff_bytes",
-        integer(view->cliff * page_bytes), "advice", curve_advice(view, advice, sizeof(advice)));
+        "instruction", view->cost.ns[COST_INSTRUCTION], "minor", view->cost.ns[COST_MINOR], "major",
+        view->cost.ns[COST_MINOR] + view->cost.ns[COST_READ], "modelled_best_bytes",
+        integer(view->best * page_bytes), "modelled_cliff_bytes", integer(view->cliff * page_bytes),
+        "advice", curve_advice(view, advice, sizeof(advice)));
     struct pw_curve_part part;
     if (pw_curve_part(view->curve, 0, &part))
         json_object_set_new(root, "regions", curve_regions_json(view));

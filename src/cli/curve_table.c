@@ -104,6 +104,8 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
     put_head(out, view);
     for (size_t row = 0; row < view->nrows; row++)
         put_row(out, view, row);
+    if (view->options->plot)
+        curve_plot(out, view);
     if (view->options->reuse)
         curve_reuse_table(out, view);
     if (is_switched_on(view, "regions"))
@@ -120,8 +122,9 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
              "%s an instruction, %s a minor and %s a major fault.",
              human_size(pw_curve_pages(view->curve) * 4096, size),
              is_of_every_access(view) ? "" : " but for the ages of code pages",
-             human_time(view->cost.instruction / 1e9, instruction),
-             human_time(view->cost.minor / 1e9, minor), human_time(view->cost.major / 1e9, major));
+             human_time(view->cost.ns[COST_INSTRUCTION] / 1e9, instruction),
+             human_time(view->cost.ns[COST_MINOR] / 1e9, minor),
+             human_time((view->cost.ns[COST_MINOR] + view->cost.ns[COST_READ]) / 1e9, major));
     fputs("  ", out);
     human_wrap(out, 2, 2, text);
 }

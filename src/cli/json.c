@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/attribution.h"
+#include "cli/cost.h"
 
 /* Length of the UTF-8 sequence at s, 0 if it is none (RFC 3629: shortest form, no surrogates). */
 static size_t utf8_length(const unsigned char *s)
@@ -91,7 +92,9 @@ static json_t *config_object(const struct pw_config *config)
     json_object_set_new(object, "ram_bytes", integer(swap_bytes(pw_config_get(config, "ram"))));
     json_object_set_new(object, "page_bytes", integer(4096));
     if (page_size)
-        json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "thp") == 0));
+        json_object_set_new(object, "page_size", json_text_of(page_size));
+    if (page_size)
+        json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "4096") != 0));
     if (swap)
         json_object_set_new(object, "swap_bytes", integer(swap_bytes(swap)));
     json_object_set_new(object, "policy", json_text_of(pw_config_get(config, "policy")));
@@ -174,6 +177,13 @@ static json_t *folded_object(const struct pw_system *system)
                      folded_counters(system));
 }
 
+static json_t *modelled_object(const struct report *report)
+{
+    struct cost_time time;
+    cost_of_report(report, report->cost, &time);
+    return cost_json(report->cost, &time);
+}
+
 static json_t *run_object(const struct report *report)
 {
     struct pw_process_info first = {0};
@@ -183,6 +193,7 @@ static json_t *run_object(const struct report *report)
         "command", json_command(report->argv), "config", config_object(report->config), "exit",
         exit_object(&first), "counters", counters_object(report), "processes",
         processes_array(report->system), "folded", folded_object(report->system));
+    json_object_set_new(root, "modelled", modelled_object(report));
     if (report->attribution)
         json_object_set_new(root, "attribution", attribution_json(report->attribution));
     return root;
@@ -190,10 +201,10 @@ static json_t *run_object(const struct report *report)
 
 static json_t *replay_object(const struct report *report)
 {
-    return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o}", "schema", "pagewalk.replay/1", "version",
+    return json_pack("{s:s,s:s,s:o,s:s,s:o,s:o,s:o}", "schema", "pagewalk.replay/1", "version",
                      pw_version(), "trace", json_text_of(report->argv[0]), "format",
                      pw_replay_format(report->replay), "config", config_object(report->config),
-                     "counters", counters_object(report));
+                     "counters", counters_object(report), "modelled", modelled_object(report));
 }
 
 char *json_report(const struct report *report)

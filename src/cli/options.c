@@ -24,6 +24,7 @@ enum own_option {
     OWN_SVG,
     OWN_WORKING_SET,
     OWN_REUSE,
+    OWN_PLOT,
     OWN_FOLDED,
     OWN_SPEEDSCOPE,
     OWN_HELP,
@@ -46,11 +47,11 @@ static const struct own own[OWN_COUNT] = {
     [OWN_POLICIES] = {{"policies", '\0', "NAME,...", NULL,
                        "Show the faults of these policies beside those of LRU."},
                       PW_CURVE},
-    [OWN_COST] = {{"cost", '\0', "DEVICE|KEY=TIME,...", "nvme",
-                   "What the modelled time is made of: a swap device (nvme, sata-ssd, disk, zram, "
-                   "far-memory), or times of an instruction, a minor and a major fault as in "
-                   "instruction=0.4ns,minor=500ns,major=90us."},
-                  PW_CURVE},
+    [OWN_COST] = {{"cost", '\0', "DEVICE|KEY=TIME|FILE,...", NULL,
+                   "What modelled times are made of: a swap device (nvme, sata-ssd, disk, zram, "
+                   "far-memory), times as in minor=500ns,read=90us, or a file of them; \"pagewalk "
+                   "help cost\" shows all."},
+                  ALL},
     [OWN_OUTPUT] = {{"output", 'o', "FILE", NULL,
                      "Write the summary to FILE; of record, the trace."},
                     ALL},
@@ -69,6 +70,8 @@ static const struct own own[OWN_COUNT] = {
                     "Show the reuse distances too: how much other memory is used between two uses "
                     "of a page."},
                    PW_CURVE},
+    [OWN_PLOT] = {{"plot", '\0', NULL, NULL, "Draw the curve here too, as wide as the terminal."},
+                  PW_CURVE},
     [OWN_FOLDED] = {{"folded", '\0', "FILE", NULL,
                      "Write where the first of the events of --attribute comes from to FILE, as "
                      "folded stacks for flame graphs."},
@@ -271,6 +274,9 @@ static int set_own(struct options *options, enum own_option option, const char *
         break;
     case OWN_REUSE:
         options->reuse = true;
+        break;
+    case OWN_PLOT:
+        options->plot = true;
         break;
     case OWN_FOLDED:
         options->folded_path = optarg;

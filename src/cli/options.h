@@ -40,7 +40,7 @@ struct options {
     const char *trace_path;                    /* NULL: a program */
     const char *policies;                      /* names with commas; NULL: none */
     const char *cost;                          /* NULL: the default */
-    bool reuse;                                /* show the histogram */
+    bool reuse, plot;                          /* show these of a curve too */
     bool quiet;
     bool help, version;     /* asked for instead of a run */
     int first;              /* argv index of the program or trace */

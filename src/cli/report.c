@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/attribution.h"
+#include "cli/cost.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/outfile.h"
@@ -67,6 +68,9 @@ static int check_file(const char *option, const char *path)
 
 int report_check_files(const struct options *options)
 {
+    struct cost cost;
+    if (cost_parse(options->cost, &cost) != 0)
+        return EXIT_PAGEWALK;
     bool is_bad = check_file("output", options->output_path) ||
                   check_file("json", options->json_path) || check_file("csv", options->csv_path) ||
                   check_file("folded", options->folded_path) ||
@@ -165,6 +169,10 @@ int report_write(const struct options *options, const struct report *report)
     struct pw_attribution *attribution =
         report->system && is_shown ? pw_attribution_create(report->system) : NULL;
     struct report whole = *report;
+    struct cost cost;
+    if (cost_parse(options->cost, &cost) != 0)
+        return EXIT_PAGEWALK;
+    whole.cost = &cost;
     whole.attribution = attribution;
     int status = write_all(options, &whole);
     pw_attribution_destroy(attribution);

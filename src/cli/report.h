@@ -14,11 +14,14 @@ struct report_times {
     double wall, user, system;
 };
 
+struct cost;
+
 struct report {
     const struct pw_system *system;           /* a run, or NULL */
     const struct pw_replay *replay;           /* a replay, or NULL */
     const struct pw_attribution *attribution; /* NULL: not asked for */
     const struct pw_config *config;
+    const struct cost *cost;
     char *const *argv; /* the command as typed; of a replay the trace */
     struct report_times times;
 };

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli/attribution.h"
+#include "cli/cost.h"
 #include "cli/human.h"
 #include "cli/summary_tree.h"
 
@@ -121,11 +122,12 @@ static void write_faults(const struct sheet *sheet)
 /* Only if there are any. */
 static void write_large(const struct sheet *sheet)
 {
-    char value[HUMAN_LEN], split[HUMAN_LEN];
-    uint64_t made = value_of(sheet, "large_faults");
+    char value[HUMAN_LEN], split[HUMAN_LEN], waste[HUMAN_LEN];
+    uint64_t made = value_of(sheet, "large_faults") + value_of(sheet, "large_collapses");
     if (made)
-        line(sheet, "large pages", human_count(made, value), "made, of 2 MiB; %s split",
-             human_count(value_of(sheet, "large_splits"), split));
+        line(sheet, "large pages", human_count(made, value), "of 2 MiB; %s split; %s never filled",
+             human_count(value_of(sheet, "large_splits"), split),
+             human_size(value_of(sheet, "large_waste") * page_bytes, waste));
 }
 
 static void write_paging(const struct sheet *sheet, const char *label, const char *counter,
@@ -202,6 +204,18 @@ static void write_times(const struct sheet *sheet, const struct report_times *ti
         line(sheet, "time", value, "%.2f s user, %.2f s system", times->user, times->system);
 }
 
+static void write_modelled(const struct sheet *sheet)
+{
+    char total[HUMAN_LEN], work[HUMAN_LEN], translation[HUMAN_LEN], faults[HUMAN_LEN],
+        paging[HUMAN_LEN];
+    struct cost_time time;
+    cost_of_report(sheet->report, sheet->report->cost, &time);
+    line(sheet, "modelled time", human_time(time.total / 1e9, total),
+         "%s work, %s TLB misses, %s faults, %s paging", human_time(time.work / 1e9, work),
+         human_time(time.translation / 1e9, translation), human_time(time.faults / 1e9, faults),
+         human_time(time.paging / 1e9, paging));
+}
+
 static void write_unknown_calls(const struct sheet *sheet)
 {
     struct pw_unknown_call_info call;
@@ -246,6 +260,7 @@ void summary_write(FILE *out, const struct report *report, bool colour)
     write_walks(&sheet);
     write_work(&sheet);
     write_times(&sheet, &report->times);
+    write_modelled(&sheet);
     if (report->system) {
         write_unknown_calls(&sheet);
         write_notes(&sheet);

@@ -69,20 +69,28 @@ void anon_loaded(struct kernel *kernel, struct anon *anon, struct frame *frame)
     frame_activate(kernel, frame);
 }
 
-static int load_from_swap(struct kernel *kernel, struct anon *anon, struct frame **out)
+int anon_load_into(struct kernel *kernel, struct anon *anon, struct frame *frame)
 {
     swap_slot_t slot = slot_swap_slot(anon->slot);
-    struct frame *frame = frame_take(kernel, FRAME_ANON);
     pfn_t pfn = frame_pfn(&kernel->frames, frame);
     int error = swap_read(kernel, slot, ram_frame(kernel->machine->ram, pfn));
     if (error) {
-        frame_give(kernel, frame);
         anon->poisoned = true;
         return error;
     }
     anon_loaded(kernel, anon, frame);
-    *out = frame;
     return 0;
+}
+
+static int load_from_swap(struct kernel *kernel, struct anon *anon, struct frame **out)
+{
+    struct frame *frame = frame_take(kernel, FRAME_ANON);
+    int error = anon_load_into(kernel, anon, frame);
+    if (error)
+        frame_give(kernel, frame);
+    else
+        *out = frame;
+    return error;
 }
 
 int anon_load(struct kernel *kernel, struct anon *anon, struct frame **out)
@@ -100,6 +108,12 @@ void anon_evicted(struct kernel *kernel, struct anon *anon, swap_slot_t swap)
     CHECK(anon_is_resident(anon) && swap != SWAP_NONE);
     anon->slot = slot_swap(swap);
     swap_set_owner(kernel, swap, anon);
+}
+
+void anon_moved(struct anon *anon, pfn_t pfn)
+{
+    CHECK(anon_is_resident(anon));
+    anon->slot = slot_frame(pfn);
 }
 
 void amap_create(struct amap *out)

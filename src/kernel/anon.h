@@ -45,6 +45,9 @@ void anon_put(struct kernel *kernel, struct anon *anon);
  * which slot of which device), and the anon is poisoned: later calls fail at once with -EIO.
  */
 int anon_load(struct kernel *kernel, struct anon *anon, struct frame **out);
+/* As anon_load() of a page that is in swap, into a frame of kind ANON that was taken for it. An
+ * error leaves the frame as it was. */
+int anon_load_into(struct kernel *kernel, struct anon *anon, struct frame *frame);
 bool anon_is_resident(const struct anon *anon);
 /* The page was read from its slot into the frame, which keeps the slot as its clean copy and is
  * activated. => it was taken with kind FRAME_ANON */
@@ -57,6 +60,9 @@ void anon_loaded(struct kernel *kernel, struct anon *anon, struct frame *frame);
  * => the frame is unmapped
  */
 void anon_evicted(struct kernel *kernel, struct anon *anon, swap_slot_t swap);
+
+/* The page lies in another frame now, whose owner it is. */
+void anon_moved(struct anon *anon, pfn_t pfn);
 
 struct amap {
     struct radix anons; /* virtual page number -> struct anon * */

@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "kernel/fault_around.h"
+#include "kernel/large.h"
 #include "kernel/readahead.h"
 #include "kernel/reclaim.h"
 #include "kernel/space_grow.h"
@@ -264,60 +265,15 @@ static bool hold_ahead(struct fault *fault)
     return hold_frames(fault);
 }
 
-/* Where a large page for the fault would begin, if its place and its region allow one: private
- * memory without pages yet, or with none but those that map the frame of zeros. */
-static bool large_place(const struct fault *fault, vaddr_t *out)
-{
-    const struct region *region = fault->region;
-    const uint64_t len = (uint64_t)FRAME_BLOCK * PAGE_SIZE;
-    const unsigned unfit = REGION_SHARED | REGION_GROWSDOWN | REGION_STACK | REGION_LOCKED |
-                           REGION_NOHUGEPAGE | REGION_SUPPLIED;
-    vaddr_t start = vaddr(fault->page.v & ~(len - 1));
-    uint64_t vpn = vaddr_vpn(start);
-    struct anon *anon;
-    if (!fault->kernel->large_pages || fault->is_forced || region->object ||
-        (region->flags & unfit) || fault->access != MMU_STORE || start.v < region->range.start ||
-        region->range.end - start.v < len ||
-        amap_next(&fault->space->amap, &vpn, vpn + FRAME_BLOCK, &anon))
-        return false;
-    *out = start;
-    return true;
-}
-
-/* Makes a large page of zeros at once, if RAM has room for it that need not be made. */
-static bool fault_large(struct fault *fault)
-{
-    struct kernel *kernel = fault->kernel;
-    struct space *space = fault->space;
-    vaddr_t start;
-    if (!large_place(fault, &start) ||
-        !frame_reserve_spare(kernel, FRAME_BLOCK + PAGETABLE_FRAMES_MAX))
-        return false;
-    pfn_t block = frame_find_block(&kernel->frames);
-    if (block == PFN_NONE) {
-        frame_unreserve(kernel);
-        return false;
-    }
-    pagetable_unmap_range(kernel, &space->table, start,
-                          vaddr(start.v + (uint64_t)FRAME_BLOCK * PAGE_SIZE));
-    struct frame *first = frame_take_block(kernel, FRAME_ANON, block);
-    for (unsigned i = 0; i < FRAME_BLOCK; i++)
-        amap_insert(&space->amap, vaddr_vpn(start) + i, anon_create(kernel, first + i));
-    pagetable_map_large(kernel, &space->table, start, first, fault->prot);
-    if (space_resident(space) > space->rss_peak)
-        space->rss_peak = space_resident(space);
-    frame_unreserve(kernel);
-    kernel->machine->now->large_faults++;
-    return true;
-}
-
 static enum fault_result serve(struct fault *fault)
 {
     struct kernel *kernel = fault->kernel;
     enum fault_result result = fault_check(fault);
     if (result != FAULT_DONE)
         return result;
-    if (fault_large(fault)) {
+    if (!fault->is_forced && large_fault(fault->space, fault->region, fault->page, fault->access,
+                                         fault->prot, &fault->was_read)) {
+        fault->was_out = fault->was_read;
         count_served(fault);
         return FAULT_DONE;
     }

@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The frame table. Free frames below `fresh` are a list through frame->index, last given first
- * taken (its bytes are likely in the host's cache); frames from `fresh` up were never used, so
- * neither they nor their metadata cost host memory, and they are zero already. Idle frames are a
- * list both ways through frame->rmap, which they do not need.
+ * The frame table: who has which frame, and whether it may be evicted. Which frames are free, and
+ * in what pieces, is buddy.c; frames from `fresh` up were never used, so neither they nor their
+ * metadata cost host memory, and they are zero already.
+ * Idle frames are a list both ways through frame->rmap, which they do not need.
  *
  * Chooses no victim and reclaims nothing: reclaim.c.
  */
 #include "kernel/frame.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/lazy.h"
-#include "base/xalloc.h"
 #include "kernel/anon.h"
 #include "kernel/kernel.h"
 #include "kernel/object.h"
@@ -27,18 +25,16 @@ int frame_table_create(uint64_t nframes, struct frame_table *out)
     struct frame *frames = lazy_create(nframes * sizeof(*frames));
     if (!frames)
         return -ENOMEM;
-    *out = (struct frame_table){.frames = frames,
-                                .nframes = nframes,
-                                .nfree = nframes - 1,
-                                .fresh = 1,
-                                .listed = x_calloc(nframes / FRAME_BLOCK + 1, sizeof(uint16_t))};
+    *out = (struct frame_table){
+        .frames = frames, .nframes = nframes, .nfree = nframes - 1, .fresh = 1};
+    buddy_create(nframes, &out->buddy);
     return 0;
 }
 
 void frame_table_destroy(struct frame_table *table)
 {
     lazy_destroy(table->frames, table->nframes * sizeof(*table->frames));
-    free(table->listed);
+    buddy_destroy(&table->buddy);
     *table = (struct frame_table){0};
 }
 
@@ -57,41 +53,16 @@ static bool belongs_in_policy(const struct kernel *kernel, const struct frame *f
     return kernel->swap || (frame->kind == FRAME_OBJECT && object->ops->has_home);
 }
 
-static void count_taken(struct kernel *kernel, enum frame_kind kind)
+static void count_taken(struct kernel *kernel, enum frame_kind kind, uint64_t count)
 {
     struct frame_table *table = &kernel->frames;
     struct system_counters *gauges = &kernel->gauges;
-    CHECK(table->reserved > 0 && table->nfree > 0);
-    table->reserved--;
-    table->nfree--;
+    table->reserved -= count;
+    table->nfree -= count;
     if (frame_in_use(table) > gauges->frames_peak)
         gauges->frames_peak = frame_in_use(table);
     if (kind == FRAME_TABLE && ++table->ntables > gauges->tables_peak)
         gauges->tables_peak = table->ntables;
-}
-
-/* ---- free frames ---- */
-
-static void list_add(struct frame_table *table, pfn_t pfn)
-{
-    *frame_get(table, pfn) = (struct frame){.kind = FRAME_FREE, .index = table->free_head};
-    if (table->free_head != PFN_NONE)
-        frame_get(table, table->free_head)->owner = pfn;
-    table->free_head = pfn;
-    table->listed[pfn / FRAME_BLOCK]++;
-}
-
-static void list_remove(struct frame_table *table, pfn_t pfn)
-{
-    const struct frame *frame = frame_get(table, pfn);
-    pfn_t next = (pfn_t)frame->index, previous = (pfn_t)frame->owner;
-    if (next != PFN_NONE)
-        frame_get(table, next)->owner = previous;
-    if (previous != PFN_NONE)
-        frame_get(table, previous)->index = next;
-    else
-        table->free_head = next;
-    table->listed[pfn / FRAME_BLOCK]--;
 }
 
 /* ---- idle frames ---- */
@@ -151,51 +122,26 @@ static struct frame *begin_use(struct kernel *kernel, enum frame_kind kind, pfn_
 static struct frame *take(struct kernel *kernel, enum frame_kind kind, bool *zero)
 {
     struct frame_table *table = &kernel->frames;
-    count_taken(kernel, kind);
-    pfn_t pfn = table->free_head;
-    *zero = pfn == PFN_NONE;
-    if (pfn == PFN_NONE)
-        pfn = (pfn_t)table->fresh++;
-    else
-        list_remove(table, pfn);
+    CHECK(table->reserved > 0 && table->nfree > 0);
+    pfn_t pfn = buddy_take(table, 0, zero);
+    CHECK(pfn != PFN_NONE);
+    count_taken(kernel, kind, 1);
     return begin_use(kernel, kind, pfn);
 }
 
-/* The first block that was never used; its end may lie beyond RAM. */
-static uint64_t fresh_block(const struct frame_table *table)
-{
-    return (table->fresh + FRAME_BLOCK - 1) / FRAME_BLOCK * FRAME_BLOCK;
-}
-
-pfn_t frame_find_block(const struct frame_table *table)
-{
-    uint64_t first = fresh_block(table);
-    if (first + FRAME_BLOCK <= table->nframes)
-        return (pfn_t)first;
-    for (uint64_t block = 0; block < table->fresh / FRAME_BLOCK; block++) {
-        if (table->listed[block] == FRAME_BLOCK)
-            return (pfn_t)(block * FRAME_BLOCK);
-    }
-    return PFN_NONE;
-}
-
-struct frame *frame_take_block(struct kernel *kernel, enum frame_kind kind, pfn_t first)
+struct frame *frame_take_block(struct kernel *kernel, enum frame_kind kind, unsigned order,
+                               bool *zero)
 {
     struct frame_table *table = &kernel->frames;
-    bool is_fresh = first >= table->fresh;
-    while (is_fresh && table->fresh < first) /* those before it are free and used by now */
-        list_add(table, (pfn_t)table->fresh++);
-    for (unsigned i = 0; i < FRAME_BLOCK; i++) {
-        count_taken(kernel, kind);
-        if (is_fresh)
-            table->fresh++;
-        else
-            list_remove(table, first + i);
-        begin_use(kernel, kind, first + i);
-    }
-    if (!is_fresh)
-        memset(ram_frame(kernel->machine->ram, first), 0, (size_t)FRAME_BLOCK * PAGE_SIZE);
-    return frame_get(table, first);
+    uint64_t count = (uint64_t)1 << order;
+    CHECK(kind != FRAME_TABLE && table->reserved >= count && table->nfree >= count);
+    pfn_t pfn = buddy_take(table, order, zero);
+    if (pfn == PFN_NONE)
+        return NULL;
+    count_taken(kernel, kind, count);
+    for (pfn_t i = 0; i < count; i++)
+        begin_use(kernel, kind, pfn + i);
+    return frame_get(table, pfn);
 }
 
 /* ---- taking and giving ---- */
@@ -230,7 +176,7 @@ void frame_give(struct kernel *kernel, struct frame *frame)
     /* Whoever still reads it must notice. */
     memset(ram_frame(kernel->machine->ram, frame_pfn(table, frame)), 0xdb, PAGE_SIZE);
 #endif
-    list_add(table, frame_pfn(table, frame));
+    buddy_give(table, frame_pfn(table, frame), 0);
     table->nfree++;
 }
 
@@ -297,6 +243,38 @@ void frame_end_idle(struct kernel *kernel, struct frame *frame)
     update_policy(kernel, frame, false, POLICY_GONE);
 }
 
+struct frame *frame_move(struct kernel *kernel, struct frame *from, pfn_t to)
+{
+    struct policy *policy = &kernel->policy;
+    struct ram *ram = kernel->machine->ram;
+    pfn_t old = frame_pfn(&kernel->frames, from);
+    struct frame *frame = frame_get(&kernel->frames, to);
+    bool is_pageable = belongs_in_policy(kernel, from);
+    CHECK(from->wired == 0 && from->kind != FRAME_ZERO);
+    if (is_pageable)
+        policy_remove(policy, old, POLICY_GONE);
+    ram_changed(ram, to);
+    memcpy(ram_frame(ram, to), ram_frame(ram, old), PAGE_SIZE);
+    *frame = *from;
+    *from = (struct frame){.kind = FRAME_FREE};
+    if (frame_is_idle(frame)) { /* in its place in the list */
+        idle_link(&kernel->frames, idle_previous(frame), to);
+        idle_link(&kernel->frames, to, idle_next(frame));
+    }
+    if (policy->stamps)
+        policy->stamps[to] = policy->stamps[old];
+    if (is_pageable)
+        policy_insert(policy, to, page_identity(frame));
+    return frame;
+}
+
+void frame_moved_out(struct kernel *kernel, const struct frame *from)
+{
+    CHECK(from->kind == FRAME_FREE);
+    buddy_give(&kernel->frames, frame_pfn(&kernel->frames, from), 0);
+    kernel->frames.nfree++;
+}
+
 void frame_wire(struct kernel *kernel, struct frame *frame)
 {
     CHECK(frame->kind != FRAME_FREE && !frame_is_idle(frame) && frame->wired < UINT16_MAX);
@@ -313,41 +291,17 @@ void frame_unwire(struct kernel *kernel, struct frame *frame)
     update_policy(kernel, frame, was, POLICY_GONE);
 }
 
-/* F5 */
-static bool listed_is_valid(const struct frame_table *table)
+/* F2 */
+static bool free_is_valid(const struct frame_table *table)
 {
-    uint64_t count = 0;
-    for (uint64_t pfn = 1; pfn < table->fresh; pfn++) {
-        count += frame_get(table, (pfn_t)pfn)->kind == FRAME_FREE;
-        if (pfn % FRAME_BLOCK != FRAME_BLOCK - 1 && pfn + 1 != table->fresh)
-            continue;
-        if (table->listed[pfn / FRAME_BLOCK] != count)
-            return false;
-        count = 0;
-    }
-    return true;
-}
-
-/* F2: the list has no frame twice and none that is in use. */
-static bool free_list_is_valid(const struct frame_table *table)
-{
-    uint64_t listed = 0, free_below = 0;
-    pfn_t previous = PFN_NONE;
+    uint64_t free_below = 0;
     for (uint64_t pfn = 1; pfn < table->fresh; pfn++)
         free_below += frame_get(table, (pfn_t)pfn)->kind == FRAME_FREE;
-    for (pfn_t pfn = table->free_head; pfn != PFN_NONE; listed++) {
-        const struct frame *frame = frame_get(table, pfn);
-        if (pfn >= table->fresh || frame->kind != FRAME_FREE || listed == free_below ||
-            frame->owner != previous)
-            return false;
-        previous = pfn;
-        pfn = (pfn_t)frame->index;
-    }
-    return listed == free_below && table->nfree == free_below + (table->nframes - table->fresh) &&
-           table->reserved <= table->nfree && listed_is_valid(table);
+    return table->nfree == free_below + (table->nframes - table->fresh) &&
+           table->reserved <= table->nfree;
 }
 
-/* F6, but for what the policy has (F3). */
+/* F5, but for what the policy has (F3). */
 static bool idle_is_valid(const struct frame_table *table)
 {
     uint64_t count = 0;
@@ -373,14 +327,14 @@ static bool one_is_valid(const struct kernel *kernel, pfn_t pfn)
     if (in_policy != belongs_in_policy(kernel, frame)) /* F3 */
         return false;
     return (frame->kind == FRAME_ZERO) == (pfn == kernel->zero_pfn) &&
-           (frame_is_idle(frame) || rmap_is_valid(frame)); /* F4 */
+           (frame->kind == FRAME_FREE || frame_is_idle(frame) || rmap_is_valid(frame)); /* F4 */
 }
 
 bool frame_is_valid(const struct kernel *kernel)
 {
     const struct frame_table *table = &kernel->frames;
     uint64_t ntables = 0, in_policy = 0, nidle = 0;
-    if (!free_list_is_valid(table) || !idle_is_valid(table))
+    if (!free_is_valid(table) || !buddy_is_valid(table) || !idle_is_valid(table))
         return false;
     for (uint64_t pfn = 1; pfn < table->fresh; pfn++) {
         if (!one_is_valid(kernel, (pfn_t)pfn))

@@ -6,7 +6,7 @@
  * an exec or a fork and may reclaim; below it frame_take() cannot fail and never reclaims.
  *
  *   kind          owner                   index
- *   FRAME_FREE    previous free frame     next free frame
+ *   FRAME_FREE    (these and rmap are the buddy allocator's, buddy.h)
  *   FRAME_TABLE   space, level, address   entries present in it (both packed by pagetable.c)
  *   FRAME_ANON    struct anon *           swap slot that still holds a clean copy, or SWAP_NONE
  *   FRAME_OBJECT  struct object *         page index in the object
@@ -17,13 +17,12 @@
  *
  * Invariants, checked by frame_is_valid():
  *   F1  a free frame has no reverse maps, no pins and is in no policy
- *   F2  nfree counts the free frames; frames never used yet are free too (above `fresh`)
+ *   F2  nfree counts the free frames; frames never used yet (from `fresh` on) are free too
  *   F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is neither busy nor
  *       idle, and its page has somewhere to go: without a swap disk only pages of files have
  *   F4  nmaps is the length of its reverse-map chain; the frame of zeros counts its maps but has no
  *       chain (it is never evicted, and millions of entries may point to it)
- *   F5  listed[] counts the frames of each block in the list
- *   F6  an idle frame is an OBJECT frame that is not busy, clean, without reverse maps and pins; it
+ *   F5  an idle frame is an OBJECT frame that is not busy, clean, without reverse maps and pins; it
  *       is in no policy but in the list of idle frames, whose links lie in `rmap`
  */
 #ifndef KERNEL_FRAME_H
@@ -31,8 +30,11 @@
 
 #include <assert.h>
 
+#include "kernel/buddy.h"
 #include "kernel/policy.h"
 #include "machine/ram.h"
+
+enum { FRAME_BLOCK = 1 << BUDDY_ORDER_2M }; /* frames of 2 MiB */
 
 enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO };
 
@@ -59,8 +61,7 @@ struct frame_table {
     uint64_t nframes;
     uint64_t nfree;
     uint64_t fresh;        /* frames from here up were never used */
-    pfn_t free_head;       /* list of free frames below `fresh` */
-    uint16_t *listed;      /* by 2 MiB of RAM: how many of its frames are in the list */
+    struct buddy buddy;    /* the free frames below `fresh` */
     uint64_t reserved;     /* frames promised by frame_reserve() and not taken yet */
     uint64_t ntables;      /* frames of kind FRAME_TABLE */
     uint64_t nzero_tables; /* those of the last level whose entries all map the frame of zeros */
@@ -96,13 +97,11 @@ static inline uint64_t frame_in_use(const struct frame_table *table)
 struct frame *frame_take(struct kernel *kernel, enum frame_kind kind);
 /* As frame_take(), all bytes zero. */
 struct frame *frame_take_zeroed(struct kernel *kernel, enum frame_kind kind);
-enum { FRAME_BLOCK = 512 }; /* frames of 2 MiB */
-
-/* The first frame of 2 MiB of RAM that are all free, or PFN_NONE. */
-pfn_t frame_find_block(const struct frame_table *table);
-/* Takes all frames of a block as frame_take_zeroed() does. Result: the first.
- * => frame_find_block() gave it, and nothing was taken since; as many are reserved */
-struct frame *frame_take_block(struct kernel *kernel, enum frame_kind kind, pfn_t first);
+/* Takes 2^order frames in one piece, aligned to their length, as frame_take() does each.
+ * Result: the first; NULL if no free block is so large, and nothing is taken. *zero: are all bytes
+ * known to be zero? => as many are reserved */
+struct frame *frame_take_block(struct kernel *kernel, enum frame_kind kind, unsigned order,
+                               bool *zero);
 /* => no maps, no pins; takes it out of the policy */
 void frame_give(struct kernel *kernel, struct frame *frame);
 
@@ -127,6 +126,14 @@ static inline bool frame_is_busy(const struct frame *frame)
 {
     return !(frame->flags & FRAME_ACTIVE);
 }
+
+/* What the frame holds lies in the free frame `to` from now on, that the buddy allocator has given;
+ * `from` is nobody's then. Its maps and its owner's record of it are the caller's. Result: `to`.
+ * => not wired, not busy unless it is a table */
+struct frame *frame_move(struct kernel *kernel, struct frame *from, pfn_t to);
+
+/* The frame that frame_move() left is free again. */
+void frame_moved_out(struct kernel *kernel, const struct frame *from);
 
 /* While wired a frame is not evicted. Pairs nest; any kind that is in use, busy or not. */
 void frame_wire(struct kernel *kernel, struct frame *frame);

@@ -110,9 +110,11 @@ int kernel_create(struct machine *machine, const struct kernel_options *options,
     }
     kernel->swap = options->swap;
     kernel->readahead = options->readahead;
-    kernel->large_pages = options->large_pages;
-    if (kernel->large_pages)
+    kernel->large = options->large;
+    if (kernel->large != LARGE_NEVER) {
         tlb_expect_large(machine->tlb);
+        buddy_want_blocks(&kernel->frames);
+    }
     commit_create(options->overcommit, nframes, kernel->swap ? swapdisk_slots(kernel->swap) : 0,
                   &kernel->commit);
     kernel->spaces = x_calloc(KERNEL_SPACES_MAX, sizeof(*kernel->spaces));

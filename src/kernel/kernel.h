@@ -48,6 +48,23 @@ struct kernel_rescue {
     void *context;
 };
 
+/* compact.c */
+struct compact_state {
+    unsigned failures; /* in a row, up to a limit */
+    unsigned skip;     /* calls still to refuse */
+};
+
+/* collapse.c: where the scan goes on, and what it did so far. */
+struct collapse_state {
+    uint64_t ran; /* instructions since the last look */
+    uint32_t space;
+    uint64_t address;
+    uint64_t ncollapsed, nscans;
+};
+
+/* Where private memory gets pages of 2 MiB (large.h). */
+enum large_mode { LARGE_NEVER, LARGE_MADVISE, LARGE_ALWAYS, LARGE_WHOLE };
+
 enum readahead_kind { READAHEAD_NONE, READAHEAD_CLUSTER, READAHEAD_ADAPTIVE };
 
 struct kernel {
@@ -65,8 +82,10 @@ struct kernel {
     struct space **spaces;        /* by number; [0] unused */
     uint32_t space_lowest;        /* no number below is free */
     uint32_t spaces_end;          /* above every number that is given */
-    bool large_pages;             /* as in the options */
-    pfn_t zero_pfn;               /* the shared frame of zeros */
+    enum large_mode large;        /* as in the options */
+    struct compact_state compact;
+    struct collapse_state collapse;
+    pfn_t zero_pfn; /* the shared frame of zeros */
     struct kernel_watch watch;
     struct kernel_listener listener;
     uint64_t map_versions; /* given so far, see struct space */
@@ -88,7 +107,7 @@ struct kernel_options {
     struct swapdisk *swap; /* NULL: none; becomes the kernel's */
     enum readahead_kind readahead;
     enum commit_mode overcommit;
-    bool large_pages; /* page faults make pages of 2 MiB where they can */
+    enum large_mode large;
 };
 
 /* Errors: -EINVAL (a policy that needs the future), -ENOMEM, or those of the policy. On error the

@@ -300,3 +300,9 @@ void object_evicted(struct kernel *kernel, struct object *object, uint64_t index
     CHECK(slot_kind(slot) == (object->ops->has_home ? SLOT_ABSENT : SLOT_SWAP));
     radix_set(&object->pages, index, frame_is_idle(frame) ? 0 : slot.bits);
 }
+
+void object_moved(struct object *object, uint64_t index, pfn_t pfn)
+{
+    CHECK(slot_kind(slot_at(object, index)) == SLOT_FRAME);
+    radix_set(&object->pages, index, slot_frame(pfn).bits);
+}

@@ -115,6 +115,9 @@ void object_drop(struct kernel *kernel, struct object *object, uint64_t first, u
  * => the frame is unmapped */
 void object_evicted(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
 
+/* The page at `index` lies in another frame now, whose owner the object is. => it is resident */
+void object_moved(struct object *object, uint64_t index, pfn_t pfn);
+
 /*
  * The object of an open host file, shared by all who map the same inode, with a reference for the
  * caller. Keeps its own descriptor, numbered from 1000; `writable` asks for one that can write back

@@ -193,7 +193,7 @@ static uint64_t *next_leaf(const struct kernel *kernel, const struct pagetable *
 static uint64_t *find_large(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
 {
     struct path path;
-    if (!table->large.count || !radix_get(&table->large, va.v >> TABLE_SHIFT))
+    if (!pagetable_is_large(table, va))
         return NULL;
     CHECK(descend(kernel, table, va, &path));
     return entry_at(kernel, path.table[PTE_LEVEL_2M], va, PTE_LEVEL_2M);
@@ -203,7 +203,7 @@ static uint64_t *find_large(const struct kernel *kernel, const struct pagetable 
 static uint64_t large_marks(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
 {
     const uint64_t *entry = find_large(kernel, table, va);
-    return entry ? *entry & (PTE_A | PTE_D) : 0;
+    return entry ? *entry & (PTE_A | PTE_D | PTE_PS) : 0;
 }
 
 static uint64_t *find_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
@@ -238,6 +238,24 @@ static void mark_all(const struct kernel *kernel, pfn_t leaf_table, uint64_t mar
         *entry_at(kernel, leaf_table, vaddr(i * PTE_LEN), 1) |= marks;
 }
 
+static bool is_zero(const uint8_t *page)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)page;
+    uint64_t any = 0;
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words) && !any; i++)
+        any = words[i];
+    return !any;
+}
+
+/* How much of a large page was never filled. */
+static uint64_t count_zero_pages(const struct kernel *kernel, pfn_t first)
+{
+    uint64_t count = 0;
+    for (pfn_t i = 0; i < FRAME_BLOCK; i++)
+        count += is_zero(ram_frame(kernel->machine->ram, first + i));
+    return count;
+}
+
 /* The large page that holds va becomes small ones, of which all count as used if it was; with
  * `forget` none does, and the TLB has nothing of them. */
 static void split(struct kernel *kernel, struct pagetable *table, vaddr_t va, bool forget)
@@ -251,6 +269,7 @@ static void split(struct kernel *kernel, struct pagetable *table, vaddr_t va, bo
     radix_set(&table->large, va.v >> TABLE_SHIFT, 0);
     flush(kernel, table, va, pte);
     kernel->machine->now->large_splits += !forget;
+    kernel->machine->now->large_waste += count_zero_pages(kernel, pte_pfn(pte));
 }
 
 /* Hands the large page's accessed bit out to the entries that stand by, if it is set. */
@@ -373,12 +392,13 @@ static void forget_large(struct kernel *kernel, struct pagetable *table, vaddr_t
     split(kernel, table, va, true);
 }
 
-void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
+bool pagetable_unmap_silently(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                              vaddr_t end)
 {
     bool used = false;
     pfn_t leaf_table;
-    uint64_t *entry, end = pte_level_len(table->root.levels + 1);
-    for (uint64_t va = 0; (entry = next_leaf(kernel, table, &va, end, &leaf_table));
+    uint64_t *entry;
+    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
          va += PAGE_SIZE) {
         used |= ((*entry | large_marks(kernel, table, vaddr(va))) & PTE_A) != 0;
         forget_large(kernel, table, vaddr(va));
@@ -386,7 +406,13 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
         if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
             give_empty_tables(kernel, table, vaddr(va));
     }
-    if (used)
+    return used;
+}
+
+void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
+{
+    vaddr_t end = vaddr(pte_level_len(table->root.levels + 1));
+    if (pagetable_unmap_silently(kernel, table, vaddr(0), end))
         pagetable_flush(kernel, table);
     radix_destroy(&table->large);
     CHECK(table->npresent == 0 && table->ntables == 0);
@@ -536,6 +562,11 @@ uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *ta
     return entry ? *entry | large_marks(kernel, table, va) : 0;
 }
 
+bool pagetable_is_large(const struct pagetable *table, vaddr_t va)
+{
+    return table->large.count && radix_get(&table->large, va.v >> TABLE_SHIFT);
+}
+
 bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
                     vaddr_t end, vaddr_t *found, uint64_t *entry)
 {
@@ -617,13 +648,57 @@ bool pagetable_frame_is_dirty(const struct kernel *kernel, const struct frame *f
     return dirty;
 }
 
+void pagetable_move_frame(struct kernel *kernel, const struct frame *frame, pfn_t to)
+{
+    for (uint32_t i = 0; i < frame->nmaps; i++) {
+        struct pagetable *table;
+        struct rmap_entry map = rmap_get(frame, i);
+        uint64_t *entry = entry_of(kernel, map, &table);
+        split(kernel, table, map.va, false);
+        change_entry(kernel, table, map.va, entry, pte_make(to, *entry & ~PTE_ADDR));
+    }
+}
+
+bool pagetable_can_move_table(const struct kernel *kernel, const struct frame *table_frame)
+{
+    return owner_level(table_frame) != table_of(kernel, (uint16_t)table_frame->owner)->root.levels;
+}
+
+static vaddr_t owner_start(const struct frame *table_frame)
+{
+    return vaddr(table_frame->owner >> OWNER_ADDR_SHIFT << TABLE_SHIFT);
+}
+
+/* The entry that leads to the table of a level. => it is there, and not the root */
+static uint64_t *entry_above(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                             unsigned level)
+{
+    pfn_t pfn = table->root.table;
+    for (unsigned at = table->root.levels; at > level + 1; at--)
+        pfn = pte_pfn(*entry_at(kernel, pfn, va, at));
+    return entry_at(kernel, pfn, va, level + 1);
+}
+
+void pagetable_move_table(struct kernel *kernel, const struct frame *table_frame, pfn_t to)
+{
+    struct pagetable *table = table_of(kernel, (uint16_t)table_frame->owner);
+    vaddr_t start = owner_start(table_frame);
+    unsigned level = owner_level(table_frame);
+    uint64_t *entry = entry_above(kernel, table, start, level);
+    if (is_large(*entry, level + 1)) {
+        radix_set(&table->large, start.v >> TABLE_SHIFT, to); /* the processor does not know it */
+        return;
+    }
+    change_entry(kernel, table, start, entry, pte_make(to, *entry & ~PTE_ADDR));
+}
+
 bool pagetable_drop_zeros(struct kernel *kernel, struct frame *table_frame)
 {
     if (table_frame->kind != FRAME_TABLE || !is_table_of_zeros(table_frame))
         return false;
     struct pagetable *table = table_of(kernel, (uint16_t)table_frame->owner);
-    uint64_t start = table_frame->owner >> OWNER_ADDR_SHIFT << TABLE_SHIFT;
-    pagetable_unmap_range(kernel, table, vaddr(start), vaddr(start + pte_level_len(2)));
+    vaddr_t start = owner_start(table_frame);
+    pagetable_unmap_range(kernel, table, start, vaddr(start.v + pte_level_len(2)));
     return true;
 }
 

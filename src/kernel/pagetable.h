@@ -78,6 +78,12 @@ struct frame *pagetable_unmap(struct kernel *kernel, struct pagetable *table, va
 void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
                            vaddr_t end);
 
+/* As pagetable_unmap_range(), and leaves the TLB as it is. Result: whether it may hold one of the
+ * pages. => then pagetable_flush() follows before the space runs; no large page lies there in part
+ */
+bool pagetable_unmap_silently(struct kernel *kernel, struct pagetable *table, vaddr_t start,
+                              vaddr_t end);
+
 /* Takes permissions away from the present entries of [start, end); never grants any (a fault does).
  * prot 0 unmaps them. */
 void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, vaddr_t start,
@@ -90,10 +96,14 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
 /* The TLB drops all of the space. */
 void pagetable_flush(struct kernel *kernel, const struct pagetable *table);
 
-/* The leaf entry, 0 if absent. */
+/* The leaf entry, 0 if absent; with PTE_PS and the marks of the large page, if it is in one. */
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);
 
-/* The next present page at or after va and before end. Result: false if there is none. */
+/* Is the page part of a large one? */
+bool pagetable_is_large(const struct pagetable *table, vaddr_t va);
+
+/* The next present page at or after va and before end, its entry as pagetable_entry(). Result:
+ * false if there is none. */
 bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
                     vaddr_t end, vaddr_t *found, uint64_t *entry);
 
@@ -105,6 +115,13 @@ bool pagetable_test_clear_accessed(struct kernel *kernel, struct frame *frame);
 void pagetable_clean_frame(struct kernel *kernel, struct frame *frame);
 /* FRAME_DIRTY, or D in any entry. */
 bool pagetable_frame_is_dirty(const struct kernel *kernel, const struct frame *frame);
+
+/* All entries that map a frame map frame `to` from now on; the reverse maps are the caller's. */
+void pagetable_move_frame(struct kernel *kernel, const struct frame *frame, pfn_t to);
+/* The entry that leads to a table leads to frame `to`; its content is the caller's. Not for a root:
+ * the processor may hold it. */
+bool pagetable_can_move_table(const struct kernel *kernel, const struct frame *table_frame);
+void pagetable_move_table(struct kernel *kernel, const struct frame *table_frame, pfn_t to);
 
 /* If the frame is a table of the last level whose entries all map the frame of zeros, unmaps them
  * and so gives the frame back (and those above that become empty). Result: whether it was. */

@@ -11,10 +11,9 @@
 #include "kernel/policy_table.h"
 
 static const struct policy_ops *const policies[] = {
-    &policy_clock,  &policy_second_chance, &policy_fifo,   &policy_lru,
-    &policy_lfu,    &policy_two_q,         &policy_arc,    &policy_clock_pro,
-    &policy_s3fifo, &policy_sieve,         &policy_random, &policy_opt,
-    NULL,
+    &policy_clock, &policy_second_chance, &policy_fifo,      &policy_lru,   &policy_lfu,
+    &policy_two_q, &policy_arc,           &policy_clock_pro, &policy_mglru, &policy_s3fifo,
+    &policy_sieve, &policy_random,        &policy_opt,       NULL,
 };
 
 const struct policy_ops *const *policy_all(void)

@@ -12,6 +12,7 @@ extern const struct policy_ops policy_clock_pro;
 extern const struct policy_ops policy_fifo;
 extern const struct policy_ops policy_lfu;
 extern const struct policy_ops policy_lru;
+extern const struct policy_ops policy_mglru;
 extern const struct policy_ops policy_opt;
 extern const struct policy_ops policy_random;
 extern const struct policy_ops policy_s3fifo;

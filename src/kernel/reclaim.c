@@ -2,7 +2,8 @@
 /*
  * Reclaim, in batches. One batch:
  *
- *   collect   the policy names victims; those that have nowhere to go are left in place
+ *   collect   the policy names victims; those that have nowhere to go are left in place. Where
+ *             pages of 2 MiB are a unit (LARGE_WHOLE), all of it goes with the first that is named
  *   unmap     everywhere, so that no store can come after the page is written
  *   drop      the clean ones: their swap slot or file has them
  *   write     the dirty ones: anon pages sorted by where they are mapped, so that neighbours get
@@ -29,6 +30,7 @@
 #include "kernel/object.h"
 #include "kernel/pagetable.h"
 #include "kernel/rmap.h"
+#include "kernel/space.h"
 #include "kernel/swap.h"
 
 enum {
@@ -48,13 +50,23 @@ struct victim {
     uint64_t group, place; /* sorted by: space and page, or object and index */
 };
 
+/* A large page may come on top of a full batch. */
 struct batch {
     struct kernel *kernel;
     unsigned count;
     uint64_t promised; /* swap slots that victims of this batch will need */
     bool squeezed_dry; /* no resident page keeps a slot that it could give up */
-    struct victim victims[BATCH_MAX];
+    struct victim victims[BATCH_MAX + FRAME_BLOCK];
 };
+
+/* For speed not an initializer: that would clear all the victims. */
+static void batch_create(struct kernel *kernel, struct batch *out)
+{
+    out->kernel = kernel;
+    out->count = 0;
+    out->promised = 0;
+    out->squeezed_dry = false;
+}
 
 static struct anon *frame_anon(const struct frame *frame)
 {
@@ -100,7 +112,63 @@ static void consider(struct batch *batch, struct frame *frame)
         batch->promised++;
     }
     frame_deactivate(batch->kernel, frame, POLICY_EVICTED);
-    batch->victims[batch->count++].frame = frame;
+    batch->victims[batch->count++] = (struct victim){.frame = frame};
+}
+
+/* ---- whole large pages ---- */
+
+/* The large page that the frame is part of, if all of it is its space's alone and may go.
+ * Result: its first frame, NULL: there is none; *map: where it is mapped. */
+static struct frame *whole_page(struct kernel *kernel, struct frame *frame, struct rmap_entry *map)
+{
+    if (kernel->large != LARGE_WHOLE || frame->kind != FRAME_ANON || frame->nmaps != 1)
+        return NULL;
+    *map = rmap_get(frame, 0);
+    if (!pagetable_is_large(&kernel->spaces[map->space]->table, map->va))
+        return NULL;
+    map->va.v &= ~((uint64_t)FRAME_BLOCK * PAGE_SIZE - 1);
+    struct frame *first = frame - frame_pfn(&kernel->frames, frame) % FRAME_BLOCK;
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        if (first[i].nmaps != 1 || frame_anon(&first[i])->refs != 1 ||
+            !policy_contains(&kernel->policy, frame_pfn(&kernel->frames, &first[i])))
+            return NULL;
+    return first;
+}
+
+/* Are there slots for all of them, or can there be made? Then they are promised. */
+static bool promise_slots(struct batch *batch, const struct frame *first)
+{
+    struct kernel *kernel = batch->kernel;
+    uint64_t wanted = batch->promised;
+    for (unsigned i = 0; i < FRAME_BLOCK; i++)
+        wanted += needs_slot(&first[i]);
+    while (swap_free(kernel) < wanted && !batch->squeezed_dry)
+        if (swap_squeeze(kernel, (unsigned)(wanted - swap_free(kernel))) == 0)
+            batch->squeezed_dry = true;
+    if (swap_free(kernel) < wanted)
+        return false;
+    batch->promised = wanted;
+    return true;
+}
+
+/* Takes all pages of the large one into the batch that the frame is part of. Result: false: it is
+ * part of none that can go as a whole. */
+static bool consider_whole(struct batch *batch, struct frame *frame)
+{
+    struct kernel *kernel = batch->kernel;
+    struct rmap_entry map;
+    struct frame *first = whole_page(kernel, frame, &map);
+    if (!first || batch->count > BATCH_MAX || !promise_slots(batch, first))
+        return false;
+    pagetable_unmap_range(kernel, &kernel->spaces[map.space]->table, map.va,
+                          vaddr(map.va.v + (uint64_t)FRAME_BLOCK * PAGE_SIZE));
+    for (unsigned i = 0; i < FRAME_BLOCK; i++) {
+        frame_deactivate(kernel, &first[i], POLICY_EVICTED);
+        batch->victims[batch->count++] = (struct victim){
+            .frame = &first[i], .group = map.space, .place = map.va.v + i * (uint64_t)PAGE_SIZE};
+    }
+    kernel->machine->now->large_evictions++;
+    return true;
 }
 
 /* Asks the policy for up to `want` victims; *attempts bounds how often it is asked. */
@@ -111,7 +179,9 @@ static void collect(struct batch *batch, unsigned want, uint64_t *attempts)
         pfn_t pfn = policy_victim(&kernel->policy);
         if (pfn == PFN_NONE)
             return;
-        consider(batch, frame_get(&kernel->frames, pfn));
+        struct frame *frame = frame_get(&kernel->frames, pfn);
+        if (!consider_whole(batch, frame))
+            consider(batch, frame);
     }
 }
 
@@ -137,8 +207,6 @@ static void locate(const struct batch *batch, struct victim *victim)
         struct rmap_entry map = rmap_get(frame, 0);
         victim->group = map.space;
         victim->place = map.va.v;
-    } else {
-        victim->group = victim->place = 0;
     }
 }
 
@@ -240,7 +308,8 @@ static void write_anons(struct kernel *kernel, struct victim *victims, unsigned 
         frame->flags |= FRAME_DIRTY;
     }
     for (unsigned done = 0; done < count;) {
-        unsigned got = swap_take(kernel, count - done, &first);
+        unsigned left = count - done;
+        unsigned got = swap_take(kernel, left < BATCH_MAX ? left : BATCH_MAX, &first);
         if (got > 0 && write_anons_at(kernel, victims + done, got, first) == 0) {
             done += got;
             continue;
@@ -410,7 +479,8 @@ static void reclaim(struct kernel *kernel, uint64_t target)
         tlb_sync_stamps(kernel->machine->tlb);
     if (table->ntables > table->nframes / TABLES_SHARE)
         drop_tables_of_zeros(kernel, target);
-    struct batch batch = {.kernel = kernel};
+    struct batch batch;
+    batch_create(kernel, &batch);
     while (table->nfree < target) {
         uint64_t missing = target - table->nfree;
         collect(&batch, missing < BATCH_MAX ? (unsigned)missing : BATCH_MAX, &attempts);
@@ -455,7 +525,7 @@ static void explain_exhaustion(struct kernel *kernel)
                  swapdisk_slots(kernel->swap));
 }
 
-int frame_reserve(struct kernel *kernel, unsigned count)
+int frame_reserve_for_comfort(struct kernel *kernel, unsigned count)
 {
     struct frame_table *table = &kernel->frames;
     table->reserved = 0;
@@ -463,6 +533,17 @@ int frame_reserve(struct kernel *kernel, unsigned count)
         reclaim(kernel, count + high_mark(kernel));
         XCHECK(kernel_is_valid(kernel));
     }
+    if (table->nfree < count)
+        return -ENOMEM;
+    table->reserved = count;
+    return 0;
+}
+
+int frame_reserve(struct kernel *kernel, unsigned count)
+{
+    struct frame_table *table = &kernel->frames;
+    if (frame_reserve_for_comfort(kernel, count) == 0)
+        return 0;
     if (table->nfree < count && swap_retry(kernel))
         reclaim(kernel, count);
     if (table->nfree < count) {
@@ -508,10 +589,12 @@ bool reclaim_costs_write(const struct kernel *kernel, const struct frame *frame)
 
 bool reclaim_frame(struct kernel *kernel, struct frame *frame)
 {
-    struct batch batch = {.kernel = kernel};
+    struct batch batch;
+    batch_create(kernel, &batch);
     if (!policy_contains(&kernel->policy, frame_pfn(&kernel->frames, frame)))
         return false; /* F3: it is none that may go */
-    consider(&batch, frame);
+    if (!consider_whole(&batch, frame))
+        consider(&batch, frame);
     if (batch.count == 0)
         return false;
     evict(&batch);

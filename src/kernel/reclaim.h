@@ -24,6 +24,9 @@ bool frame_reserve_more(struct kernel *kernel, unsigned count);
  * they are. */
 bool frame_reserve_spare(struct kernel *kernel, unsigned count);
 
+/* As frame_reserve(), for what can be done without: that it fails is nobody's trouble. */
+int frame_reserve_for_comfort(struct kernel *kernel, unsigned count);
+
 /* Lets what is left of the promise go, at the end of what frame_reserve() began. */
 void frame_unreserve(struct kernel *kernel);
 

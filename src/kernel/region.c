@@ -118,6 +118,7 @@ static void measure_present(struct space *space, uint64_t entry, struct region_u
     out->rss++;
     out->pss_4096 += part;
     out->pss_dirty_4096 += is_dirty ? part : 0;
+    out->large += (entry & PTE_PS) != 0;
     out->referenced += (entry & PTE_A) != 0;
     if (frame->kind == FRAME_ANON) {
         out->anonymous++;

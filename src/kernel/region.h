@@ -88,7 +88,7 @@ struct region *region_prev(const struct region *region);
  * which are in 1/4096 pages: bytes. */
 struct region_usage {
     uint64_t rss, shared_clean, shared_dirty, private_clean, private_dirty, referenced, anonymous,
-        swap, locked;
+        large, swap, locked;
     uint64_t pss_4096, pss_dirty_4096, pss_anonymous_4096, swap_pss_4096;
 };
 void region_measure(struct space *space, const struct region *region, struct region_usage *out);

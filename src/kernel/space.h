@@ -45,8 +45,9 @@ struct space {
     uint64_t committed; /* pages charged */
     bool lock_future, lock_future_on_fault; /* MCL_FUTURE, MCL_ONFAULT */
     vaddr_t brk_start, brk_end;
-    uint64_t rss_peak; /* pages */
-    vaddr_t wanted;    /* where a call's access ended in FAULT_WANTED; 0: nowhere (uaccess.c) */
+    uint64_t rss_peak;   /* pages */
+    bool no_large_pages; /* prctl PR_SET_THP_DISABLE */
+    vaddr_t wanted;      /* where a call's access ended in FAULT_WANTED; 0: nowhere (uaccess.c) */
     bool wanted_for_store;
     bool ends; /* its processes were killed for its memory: its faults may use the last */
     /* Limits in bytes, UINT64_MAX for none; the owner of the space sets them. */

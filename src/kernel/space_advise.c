@@ -5,7 +5,7 @@
  * is acted on; holes are skipped, and reported at the end.
  *
  * MADV_FREE drops the pages at once, as it may: what is stored later is kept. Advice on huge pages
- * and merging is remembered or accepted and has no effect yet.
+ * is remembered for large.c; advice on merging is accepted and has no effect.
  */
 #include <errno.h>
 #include <stddef.h>

@@ -87,6 +87,7 @@ static void copy_settings(const struct space *parent, struct space *child)
 {
     child->brk_start = parent->brk_start;
     child->brk_end = parent->brk_end;
+    child->no_large_pages = parent->no_large_pages;
     child->limit_as = parent->limit_as;
     child->limit_data = parent->limit_data;
     child->limit_stack = parent->limit_stack;

@@ -340,6 +340,12 @@ static void set_space_limits(const struct process *process, struct space *space)
     space->limit_memlock = process_lock_limit(process);
 }
 
+/* prctl(2), PR_SET_THP_DISABLE: it outlives execve. */
+static void inherit_settings(const struct process *process, struct space *space)
+{
+    space->no_large_pages = process->space && process->space->no_large_pages;
+}
+
 static int build_image(struct exec_plan *plan)
 {
     struct process *process = plan->task->process;
@@ -347,6 +353,7 @@ static int build_image(struct exec_plan *plan)
     if (rc < 0)
         return no_room(plan, rc);
     set_space_limits(process, plan->space);
+    inherit_settings(process, plan->space);
     if (!process->exe) /* who observes wants to know whom the pages are for */
         process->exe = x_strdup(plan->program.path);
     rc = map_file(plan, &plan->program, PIE_BASE);

@@ -63,7 +63,6 @@ static void copy_settings(const struct process *from, struct process *to)
     to->sid = from->sid;
     to->undumpable = from->undumpable;
     to->no_new_privs = from->no_new_privs;
-    to->thp_disabled = from->thp_disabled;
     to->nice = from->nice;
     to->oom_score_adj = from->oom_score_adj;
     to->personality = from->personality;

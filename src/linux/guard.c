@@ -19,6 +19,9 @@
 #ifndef PIPEFS_MAGIC
 #define PIPEFS_MAGIC 0x50495045
 #endif
+#ifndef MQUEUE_MAGIC
+#define MQUEUE_MAGIC 0x19800202
+#endif
 #ifndef SOCKFS_MAGIC
 #define SOCKFS_MAGIC 0x534f434b
 #endif
@@ -155,7 +158,7 @@ int guard_open(const struct guard *guard, int dir, const char *name, const struc
 {
     if (!guard->has_root)
         return try_openat2(dir, name, how, 0);
-    if (*name == '/')
+    if (*name == '/' || dir == AT_FDCWD)
         return try_openat2(guard->root, name, how, RESOLVE_IN_ROOT);
     int host = try_openat2(dir, name, how, RESOLVE_BENEATH);
     return host == -EXDEV ? open_from_root(guard, dir, name, how) : host;
@@ -197,22 +200,16 @@ bool guard_admits(const struct guard *guard, int host)
     return read_name(host, path) >= 0 && guard_cut_root(guard, path) >= 0;
 }
 
-static bool is_nameless(int host, const struct stat *st)
-{
-    struct statfs fs;
-    if (st->st_nlink == 0) /* a memfd, too */
-        return true;
-    return fstatfs(host, &fs) == 0 && (fs.f_type == PIPEFS_MAGIC || fs.f_type == SOCKFS_MAGIC ||
-                                       fs.f_type == ANON_INODE_FS_MAGIC);
-}
-
 bool guard_may_change(int host)
 {
     struct stat st;
+    struct statfs fs;
     int flags = fcntl(host, F_GETFL);
-    if (flags < 0 || fstat(host, &st) < 0)
+    if (flags < 0 || fstat(host, &st) < 0 || fstatfs(host, &fs) < 0 || fs.f_type == MQUEUE_MAGIC)
         return false;
     if (S_ISREG(st.st_mode) && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY)
         return true;
-    return is_nameless(host, &st);
+    return st.st_nlink == 0 || /* a memfd, too */
+           fs.f_type == PIPEFS_MAGIC || fs.f_type == SOCKFS_MAGIC ||
+           fs.f_type == ANON_INODE_FS_MAGIC;
 }

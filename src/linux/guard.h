@@ -30,8 +30,9 @@ static inline bool guard_is_on(const struct guard *guard)
     return guard->has_root || guard->read_only;
 }
 
-/* openat2(2), where a name starts from `dir`, or with a root from that if it is absolute. Errors
- * as openat2(2); with a root -ENOENT too: `dir` is not inside it any more. */
+/* openat2(2), where a name starts from `dir`, or with a root from that if it is absolute or `dir`
+ * is AT_FDCWD (pagewalk's own directory is none of the guest's). Errors as openat2(2); with a root
+ * -ENOENT too: `dir` is not inside it any more. */
 int guard_open(const struct guard *guard, int dir, const char *name, const struct open_how *how);
 
 /* The name of an open file as guests see it: below the root, if there is one, or "(unreachable)".
@@ -45,9 +46,10 @@ int guard_cut_root(const struct guard *guard, char *path);
 /* May the guest have a descriptor that did not come from a name it gave? */
 bool guard_admits(const struct guard *guard, int host);
 
-/* May a file be changed through this descriptor under --read-only? It may if it is in no file
- * system with names, or a regular file that is open for writing: then the user, or who sent the
- * descriptor, has opened it, since guests cannot. */
+/* May a file be changed through this descriptor under --read-only? (Its attributes, or its content
+ * through a name in /proc; what write(2) does is up to the descriptor.) It may if it has no name,
+ * or a regular file that is open for writing: then the user, or who sent the descriptor, has opened
+ * it, since guests cannot. */
 bool guard_may_change(int host);
 
 #endif

@@ -171,6 +171,8 @@ static int follow_link(const struct proc_node *node, char path[PATH_MAX], const 
     case PROC_LINK_EXE:
         if (*rest || !process->exe)
             return *rest ? -ENOTDIR : -ENOENT;
+        if (*process->exe != '/') /* it never had a name here */
+            return -ENOENT;
         set_place(place, AT_FDCWD, process->exe);
         return 0;
     case PROC_LINK_CWD:

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/collapse.h"
 #include "kernel/kernel.h"
 #include "kernel/object.h"
+#include "kernel/space.h"
 #include "linux/clock.h"
 #include "linux/msg.h"
 #include "linux/proc_text.h"
@@ -44,6 +46,15 @@ static void count_frames(const struct kernel *kernel, struct frame_use *out)
         out->mapped += frame->nmaps > 0;
         out->dirty += is_file && frame->flags & FRAME_DIRTY;
     }
+}
+
+/* Large pages, of all spaces. */
+static uint64_t count_large(const struct kernel *kernel)
+{
+    uint64_t count = 0;
+    for (unsigned i = 1; i < kernel->spaces_end; i++)
+        count += kernel->spaces[i] ? kernel->spaces[i]->table.large.count : 0;
+    return count;
 }
 
 static void put(FILE *out, const char *name, uint64_t npages)
@@ -96,9 +107,11 @@ static void meminfo(const struct proc_subject *subject, FILE *out)
     put(out, "CommitLimit:", kernel->commit.limit);
     put(out, "Committed_AS:", kernel->commit.used);
     fprintf(out, "VmallocTotal:   34359738367 kB\n");
-    static const char *const huge[] = {"VmallocUsed:",   "VmallocChunk:",   "Percpu:",
-                                       "AnonHugePages:", "ShmemHugePages:", "ShmemPmdMapped:",
-                                       "FileHugePages:", "FilePmdMapped:",  NULL};
+    static const char *const vmalloc[] = {"VmallocUsed:", "VmallocChunk:", "Percpu:", NULL};
+    put_zeros(out, vmalloc);
+    put(out, "AnonHugePages:", count_large(kernel) * FRAME_BLOCK);
+    static const char *const huge[] = {
+        "ShmemHugePages:", "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:", NULL};
     put_zeros(out, huge);
     fprintf(out, "HugePages_Total:       0\nHugePages_Free:        0\nHugePages_Rsvd:        0\n"
                  "HugePages_Surp:        0\nHugepagesize:       2048 kB\n");
@@ -208,6 +221,7 @@ static void vmstat(const struct proc_subject *subject, FILE *out)
                  {"nr_file_pages", use.file + use.shared_memory},
                  {"nr_dirty", use.dirty},
                  {"nr_writeback", 0},
+                 {"nr_anon_transparent_hugepages", count_large(kernel)},
                  {"nr_shmem", use.shared_memory},
                  {"nr_page_table_pages", kernel->frames.ntables},
                  {"pgpgin", kb(sum.pages_in)},
@@ -217,9 +231,26 @@ static void vmstat(const struct proc_subject *subject, FILE *out)
                  {"pgfault", sum.faults},
                  {"pgmajfault", sum.faults_major},
                  {"pgsteal_direct", sum.reclaims},
-                 {"oom_kill", kernel->gauges.oom_kills}};
+                 {"oom_kill", kernel->gauges.oom_kills},
+                 {"compact_success", sum.compactions},
+                 {"pgmigrate_success", sum.compact_moves},
+                 {"thp_fault_alloc", sum.large_faults},
+                 {"thp_fault_fallback", sum.large_fragmented},
+                 {"thp_collapse_alloc", sum.large_collapses},
+                 {"thp_split_page", sum.large_splits}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         fprintf(out, "%s %" PRIu64 "\n", lines[i].name, lines[i].value);
+}
+
+/* Linux shows 11 orders, this allocator goes on to 1 GiB. */
+static void buddyinfo(const struct proc_subject *subject, FILE *out)
+{
+    uint64_t nblocks[BUDDY_ORDERS];
+    buddy_census(&subject->system->kernel->frames, nblocks);
+    fprintf(out, "Node 0, zone %8s ", "Normal");
+    for (unsigned order = 0; order < BUDDY_ORDERS; order++)
+        fprintf(out, "%6" PRIu64 " ", nblocks[order]);
+    fputc('\n', out);
 }
 
 static void swaps(const struct proc_subject *subject, FILE *out)
@@ -346,15 +377,57 @@ static void zero(const struct proc_subject *subject, FILE *out)
     fprintf(out, "0\n");
 }
 
-/* No huge pages on this machine. */
-static void thp_enabled(const struct proc_subject *subject, FILE *out)
+/* ---- large pages ---- */
+
+static void put_choice(FILE *out, const char *const *names, unsigned chosen)
 {
-    fprintf(out, "always madvise [never]\n");
+    for (unsigned i = 0; names[i]; i++)
+        fprintf(out, i == chosen ? "%s[%s]" : "%s%s", i ? " " : "", names[i]);
+    fputc('\n', out);
 }
 
+static void thp_enabled(const struct proc_subject *subject, FILE *out)
+{
+    static const char *const names[] = {"always", "madvise", "never", NULL};
+    static const unsigned chosen[] = {
+        [LARGE_NEVER] = 2, [LARGE_MADVISE] = 1, [LARGE_ALWAYS] = 0, [LARGE_WHOLE] = 0};
+    put_choice(out, names, chosen[subject->system->kernel->large]);
+}
+
+/* What is done for one when RAM is not tidy: see kernel/large.h. */
 static void thp_defrag(const struct proc_subject *subject, FILE *out)
 {
-    fprintf(out, "always defer defer+madvise madvise [never]\n");
+    static const char *const names[] = {"always",  "defer", "defer+madvise",
+                                        "madvise", "never", NULL};
+    static const unsigned chosen[] = {
+        [LARGE_NEVER] = 4, [LARGE_MADVISE] = 3, [LARGE_ALWAYS] = 3, [LARGE_WHOLE] = 0};
+    put_choice(out, names, chosen[subject->system->kernel->large]);
+}
+
+static void scan_pages(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", COLLAPSE_SCAN_PAGES);
+}
+
+static void ptes_none(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", COLLAPSE_PTES_NONE_MAX);
+}
+
+/* An instruction is a nanosecond, as in virtual time. */
+static void scan_sleep(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%d\n", COLLAPSE_PERIOD / 1000000);
+}
+
+static void pages_collapsed(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->collapse.ncollapsed);
+}
+
+static void full_scans(const struct proc_subject *subject, FILE *out)
+{
+    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->collapse.nscans);
 }
 
 static void thp_shmem(const struct proc_subject *subject, FILE *out)
@@ -370,6 +443,7 @@ static void thp_size(const struct proc_subject *subject, FILE *out)
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define CPU "/sys/devices/system/cpu/"
 const struct proc_file proc_machine_files[] = {
+    {"/proc/buddyinfo", buddyinfo, 0444, NULL},
     {"/proc/cpuinfo", cpuinfo, 0444, NULL},
     {"/proc/loadavg", loadavg, 0444, NULL},
     {"/proc/meminfo", meminfo, 0444, NULL},
@@ -398,6 +472,13 @@ const struct proc_file proc_machine_files[] = {
     {THP "defrag", thp_defrag, 0444, NULL},
     {THP "enabled", thp_enabled, 0444, NULL},
     {THP "hpage_pmd_size", thp_size, 0444, NULL},
+    {THP "khugepaged/full_scans", full_scans, 0444, NULL},
+    {THP "khugepaged/max_ptes_none", ptes_none, 0444, NULL},
+    {THP "khugepaged/max_ptes_shared", zero, 0444, NULL},
+    {THP "khugepaged/max_ptes_swap", zero, 0444, NULL},
+    {THP "khugepaged/pages_collapsed", pages_collapsed, 0444, NULL},
+    {THP "khugepaged/pages_to_scan", scan_pages, 0444, NULL},
+    {THP "khugepaged/scan_sleep_millisecs", scan_sleep, 0444, NULL},
     {THP "shmem_enabled", thp_shmem, 0444, NULL},
     {THP "use_zero_page", zero, 0444, NULL},
     {NULL, NULL, 0, NULL},

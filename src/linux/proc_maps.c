@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "kernel/space.h"
+#include "kernel/large.h"
 #include "linux/proc_text.h"
 
 enum {
@@ -92,7 +92,7 @@ static void put_usage(FILE *out, const struct region_usage *u)
     put_pages(out, "Anonymous:", u->anonymous);
     put_pages(out, "KSM:", 0);
     put_pages(out, "LazyFree:", 0);
-    put_pages(out, "AnonHugePages:", 0);
+    put_pages(out, "AnonHugePages:", u->large);
     put_pages(out, "ShmemPmdMapped:", 0);
     put_pages(out, "FilePmdMapped:", 0);
     put_pages(out, "Shared_Hugetlb:", 0);
@@ -141,6 +141,14 @@ static void put_flags(FILE *out, const struct region *region)
     fputs("\n", out);
 }
 
+/* Could one large page lie in it? */
+static bool is_eligible(const struct space *space, const struct region *region)
+{
+    uint64_t start = (region->range.start + LARGE_LEN - 1) & ~(LARGE_LEN - 1);
+    return large_is_allowed(space, region) && start < region->range.end &&
+           region->range.end - start >= LARGE_LEN;
+}
+
 void proc_text_smaps(const struct proc_subject *subject, FILE *out)
 {
     for (const struct region *r = first_region(subject); r; r = region_next(r)) {
@@ -152,7 +160,7 @@ void proc_text_smaps(const struct proc_subject *subject, FILE *out)
         put_kb(out, "MMUPageSize:", PAGE_SIZE / 1024);
         put_sizes(out, &usage);
         put_usage(out, &usage);
-        fputs("THPeligible:           0\n", out);
+        fprintf(out, "THPeligible:    %8d\n", is_eligible(subject->process->space, r));
         put_flags(out, r);
     }
 }
@@ -166,6 +174,7 @@ static void add_usage(struct region_usage *sum, const struct region_usage *u)
     sum->private_dirty += u->private_dirty;
     sum->referenced += u->referenced;
     sum->anonymous += u->anonymous;
+    sum->large += u->large;
     sum->swap += u->swap;
     sum->locked += u->locked;
     sum->pss_4096 += u->pss_4096;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "kernel/collapse.h"
 #include "kernel/fault.h"
 #include "linux/hostsig.h"
 #include "linux/process.h"
@@ -38,6 +39,7 @@ static void handle_fault(struct task *task, const struct cpu_exit *why)
     if (result == FAULT_DONE)
         return;
     if (result == FAULT_WANTED) {
+        task->faults_in_row = 0; /* it waits for others, however often */
         userfault_stop_program(task, why->addr, access_of(why->error) == MMU_STORE);
         return;
     }
@@ -125,7 +127,11 @@ static void watch_progress(struct task *task, uint64_t ran, const struct cpu_exi
     task->faults_in_row = stands ? task->faults_in_row + 1 : 0;
 }
 
-/* Runs the task once, until the CPU has a reason. Result: instructions run. */
+/* What a system call takes of a turn, in instructions: a task that does little else would keep the
+ * others waiting for a long time. */
+enum { CALL_COST = 1000 };
+
+/* Runs the task once, until the CPU has a reason. Result: what that took of its turn. */
 static uint64_t run_once(struct task *task, uint64_t budget)
 {
     struct linux_system *system = task->process->system;
@@ -138,7 +144,7 @@ static uint64_t run_once(struct task *task, uint64_t budget)
     watch_progress(task, ran, &why);
     handle_exit(task, &why);
     before_return(task);
-    return ran;
+    return ran + (why.kind == CPU_EXIT_SYSCALL ? CALL_COST : 0);
 }
 
 /* Instructions of a turn: in virtual time it is known when somebody else will be ready. */
@@ -160,7 +166,7 @@ static bool can_go_on(const struct task *task)
 
 static void run_slice(struct linux_system *system, struct task *task)
 {
-    uint64_t left = turn_len(system);
+    uint64_t left = turn_len(system), before = task->instructions;
     system->current = task;
     system->machine->now = &task->process->counters;
     task->yields = false;
@@ -171,6 +177,7 @@ static void run_slice(struct linux_system *system, struct task *task)
         uint64_t ran = run_once(task, left);
         left -= ran < left ? ran : left;
     }
+    collapse_tick(system->kernel, task->instructions - before);
     system->machine->now = &system->machine->idle;
 }
 

@@ -144,7 +144,7 @@ static void give_fiber(struct sched *sched, struct fiber *fiber)
         fiber_destroy(fiber);
 }
 
-static void unpin_fds(struct task *task)
+void sched_end_call(struct task *task)
 {
     for (unsigned i = 0; i < task->npins; i++)
         fd_unpin(task->process->fds, task->pins[i]);
@@ -167,7 +167,7 @@ static bool finish(struct task *task)
         return false;
     give_fiber(sched_of(task), task->fiber);
     task->fiber = NULL;
-    unpin_fds(task);
+    sched_end_call(task);
     return true;
 }
 

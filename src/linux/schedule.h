@@ -64,6 +64,9 @@ void sched_wake(struct task *task);
 void sched_keep_open(struct task *task, int host);
 /* The task's call takes over a descriptor that is nobody else's: it is closed at the call's end. */
 void sched_hold(struct task *task, int host);
+/* The descriptors that the task's call kept are given back. sched_call() does so; for calls that
+ * are made without it. */
+void sched_end_call(struct task *task);
 /* Signals were sent, or another task must now take them: waiting tasks look again. */
 void sched_signal(struct process *process);
 /* The process ends. */

@@ -78,7 +78,7 @@ static void set_up(struct task *task, struct task *new, const struct guest_clone
     tell_tid(new, flags, CLONE_CHILD_SETTID, args->child_tid, new->tid);
 }
 
-static void wait_until_over(struct process *child, struct vfork_wait *vfork)
+static void wait_until_over(struct process *child, const struct vfork_wait *vfork)
 {
     int rc = 0;
     while (!vfork->is_over && rc >= 0) {
@@ -89,15 +89,20 @@ static void wait_until_over(struct process *child, struct vfork_wait *vfork)
         child->vfork = NULL;
 }
 
+static void lend_space(struct process *child, struct vfork_wait *vfork, int event)
+{
+    uint64_t pid = (uint64_t)child->pid; /* it may be gone in a moment */
+    child->vfork = vfork;
+    tracee_event(vfork->task, event, pid);
+    wait_until_over(child, vfork);
+    tracee_event(vfork->task, PTRACE_EVENT_VFORK_DONE, pid);
+}
+
 /* The child has borrowed our space: nothing but SIGKILL ends the wait. */
-static void tell_of_vfork(struct task *task, struct process *child, int event)
+static void wait_for_vfork(struct task *task, struct process *child, int event)
 {
     struct vfork_wait vfork = {.task = task};
-    int pid = child->pid;
-    child->vfork = &vfork;
-    tracee_event(task, event, (uint64_t)pid);
-    wait_until_over(child, &vfork);
-    tracee_event(task, PTRACE_EVENT_VFORK_DONE, (uint64_t)pid);
+    lend_space(child, &vfork, event);
 }
 
 /* A pidfd is made first: it can fail, and a process cannot be taken back once others know it. */
@@ -139,7 +144,7 @@ static int64_t make_process(struct task *task, const struct guest_clone_args *ar
     set_up(task, child->tasks, args);
     int event = tracee_new_task(task, child->tasks, args->flags, (int)args->exit_signal);
     if (args->flags & CLONE_VFORK)
-        tell_of_vfork(task, child, event);
+        wait_for_vfork(task, child, event);
     else
         tracee_event(task, event, (uint64_t)pid);
     return pid;

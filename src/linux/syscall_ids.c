@@ -10,6 +10,7 @@
 #include <sys/fsuid.h>
 #include <unistd.h>
 
+#include "linux/process.h"
 #include "linux/syscall_calls.h"
 #include "linux/user.h"
 
@@ -212,12 +213,12 @@ int64_t sys_capget(struct task *task, const uint64_t args[6])
         return rc;
     if (header.pid < 0)
         return -EINVAL;
-    const struct task *of = task;
-    if (header.pid != 0)
-        of = task_find(task->process->system, header.pid);
-    if (!of)
+    const struct task *of = header.pid ? task_find(task->process->system, header.pid) : task;
+    struct caps caps;
+    if (!of && header.pid != INIT_PID)
         return -ESRCH;
-    split_caps(&of->caps, sets);
+    caps_of_host(&caps); /* what is outside has all that pagewalk has */
+    split_caps(of ? &of->caps : &caps, sets);
     return args[1] == 0 ? 0 : user_write(task, args[1], sets, nsets * sizeof sets[0]);
 }
 

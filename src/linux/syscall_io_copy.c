@@ -137,24 +137,64 @@ int64_t sys_copy_file_range(struct task *task, const uint64_t args[6])
     return after_copy(task, &in, &out, n);
 }
 
+static bool is_pipe(const struct end *end)
+{
+    return end->entry.kind == FD_STREAM;
+}
+
+/* The host does not wait for pipes (SPLICE_F_NONBLOCK), but might for another end. */
+static int wait_for_others(struct task *task, const struct end *in, const struct end *out)
+{
+    int error = 0;
+    if (!is_pipe(in) && io_may_block(&in->entry) && !io_is_nonblocking(in->entry.host))
+        error = io_wait(task, &in->entry, POLLIN);
+    if (!error && !is_pipe(out) && io_may_block(&out->entry) && !io_is_nonblocking(out->entry.host))
+        error = io_wait(task, &out->entry, POLLOUT);
+    return error;
+}
+
+/* Is there anything that waiting would change? */
+static bool may_wait(const struct end *in, const struct end *out, unsigned flags)
+{
+    bool in_waits = is_pipe(in) && !io_is_nonblocking(in->entry.host);
+    bool out_waits = is_pipe(out) && !io_is_nonblocking(out->entry.host);
+    return !(flags & SPLICE_F_NONBLOCK) && (in_waits || out_waits);
+}
+
+enum { SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT };
+
+static int get_splice_ends(struct task *task, const uint64_t args[6], struct end *in,
+                           struct end *out)
+{
+    int error = get_end(task, (int)args[0], args[1], in);
+    if (!error)
+        error = get_end(task, (int)args[2], args[3], out);
+    if (error)
+        return error;
+    if ((is_pipe(in) && in->addr) || (is_pipe(out) && out->addr))
+        return -ESPIPE;
+    return is_pipe(in) || is_pipe(out) ? 0 : -EINVAL;
+}
+
 int64_t sys_splice(struct task *task, const uint64_t args[6])
 {
     struct end in, out;
     unsigned flags = (unsigned)args[5];
-    int error = get_end(task, (int)args[0], args[1], &in);
-    if (!error)
-        error = get_end(task, (int)args[2], args[3], &out);
-    if (!error && in.entry.kind != FD_STREAM && out.entry.kind != FD_STREAM)
-        error = -EINVAL;
-    if (!error && !(flags & SPLICE_F_NONBLOCK))
-        error = wait_for_ends(task, &in, &out);
     size_t len = args[4] < USER_IO_MAX ? args[4] : USER_IO_MAX;
-    if (!error)
-        error = before_copy(task, &in, len);
-    if (error)
-        return error;
-    int64_t n = host_result(splice(in.entry.host, offset_of(&in), out.entry.host, offset_of(&out),
-                                   len, flags | SPLICE_F_NONBLOCK));
+    if (len == 0 || flags & ~(unsigned)SPLICE_FLAGS)
+        return len ? -EINVAL : 0;
+    int64_t n = get_splice_ends(task, args, &in, &out);
+    if (n == 0)
+        n = before_copy(task, &in, len);
+    if (n == 0 && !(flags & SPLICE_F_NONBLOCK))
+        n = wait_for_others(task, &in, &out);
+    while (n == 0) {
+        n = host_result(splice(in.entry.host, offset_of(&in), out.entry.host, offset_of(&out), len,
+                               flags | SPLICE_F_NONBLOCK));
+        if (n != -EAGAIN || !may_wait(&in, &out, flags))
+            break;
+        n = wait_for_ends(task, &in, &out);
+    }
     return after_copy(task, &in, &out, n);
 }
 
@@ -162,17 +202,22 @@ int64_t sys_tee(struct task *task, const uint64_t args[6])
 {
     struct end in, out;
     unsigned flags = (unsigned)args[3];
-    int error = get_end(task, (int)args[0], 0, &in);
-    if (!error)
-        error = get_end(task, (int)args[1], 0, &out);
-    if (!error && (in.entry.kind != FD_STREAM || out.entry.kind != FD_STREAM))
-        error = -EINVAL;
-    if (!error && !(flags & SPLICE_F_NONBLOCK))
-        error = wait_for_ends(task, &in, &out);
-    if (error)
-        return error;
-    return io_broken_pipe(
-        task, host_result(tee(in.entry.host, out.entry.host, args[2], flags | SPLICE_F_NONBLOCK)));
+    if (flags & ~(unsigned)SPLICE_FLAGS)
+        return -EINVAL;
+    if (args[2] == 0)
+        return 0;
+    int64_t n = get_end(task, (int)args[0], 0, &in);
+    if (n == 0)
+        n = get_end(task, (int)args[1], 0, &out);
+    if (n == 0 && (!is_pipe(&in) || !is_pipe(&out)))
+        n = -EINVAL;
+    while (n == 0) {
+        n = host_result(tee(in.entry.host, out.entry.host, args[2], flags | SPLICE_F_NONBLOCK));
+        if (n != -EAGAIN || !may_wait(&in, &out, flags))
+            break;
+        n = wait_for_ends(task, &in, &out);
+    }
+    return io_broken_pipe(task, n);
 }
 
 /* Gives pages of the guest to a pipe: a copy is what the reader sees. */

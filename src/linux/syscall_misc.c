@@ -112,8 +112,9 @@ int64_t sys_kcmp(struct task *task, const uint64_t args[6])
         return order(a->actions, b->actions);
     case KCMP_FS:
         return order(a->fs, b->fs);
-    case KCMP_IO:
     case KCMP_SYSVSEM:
+        return order(a->sem_undos, b->sem_undos);
+    case KCMP_IO:
         return order(a, b);
     default:
         return -EINVAL;

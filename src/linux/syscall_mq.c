@@ -52,25 +52,49 @@ static int64_t open_host(const struct task *task, const char *name, int flags, m
     return host;
 }
 
+static const struct guard *guard_of(const struct task *task)
+{
+    return &task->process->system->options.guard;
+}
+
+/* Where nothing may change, a queue may be opened but not made. */
+static int64_t open_existing(const struct task *task, const char *name, int flags)
+{
+    int64_t host = open_host(task, name, flags & ~(O_CREAT | O_EXCL), 0, NULL);
+    if (host == -ENOENT)
+        return -EROFS;
+    if (host < 0 || !(flags & O_EXCL))
+        return host;
+    close((int)host);
+    return -EEXIST;
+}
+
 int64_t sys_mq_open(struct task *task, const uint64_t args[6])
 {
     char name[PATH_MAX];
     struct mq_attr attr;
     int flags = (int)args[1];
     bool has_attr = flags & O_CREAT && args[3] != 0;
+    if (guard_of(task)->has_root) /* the host's queues are outside it */
+        return -ENOSYS;
     if (has_attr && user_read(task, &attr, args[3], sizeof attr) < 0)
         return -EFAULT;
     int rc = path_read(task, args[0], name);
     if (rc < 0)
         return rc;
-    int64_t host = open_host(task, name, flags, (mode_t)args[2], has_attr ? &attr : NULL);
+    bool is_making = flags & O_CREAT && !guard_of(task)->read_only;
+    int64_t host = is_making || !(flags & O_CREAT)
+                       ? open_host(task, name, flags, (mode_t)args[2], has_attr ? &attr : NULL)
+                       : open_existing(task, name, flags);
     return file_install(task, host, flags & O_CLOEXEC);
 }
 
 int64_t sys_mq_unlink(struct task *task, const uint64_t args[6])
 {
     char name[PATH_MAX];
-    int rc = path_read(task, args[0], name);
+    if (guard_of(task)->has_root)
+        return -ENOSYS;
+    int rc = guard_of(task)->read_only ? -EROFS : path_read(task, args[0], name);
     return rc < 0 ? rc : host_result(syscall(SYS_mq_unlink, name));
 }
 

@@ -354,9 +354,13 @@ static int64_t prctl_process(struct task *task, const uint64_t args[6])
     case PR_GET_NO_NEW_PRIVS:
         return process->no_new_privs;
     case PR_SET_THP_DISABLE:
-        return set_flag(&process->thp_disabled, args[1] != 0);
+        if (args[2] || args[3] || args[4])
+            return -EINVAL;
+        return set_flag(&process->space->no_large_pages, args[1] != 0);
     case PR_GET_THP_DISABLE:
-        return process->thp_disabled;
+        if (args[1] || args[2] || args[3] || args[4])
+            return -EINVAL;
+        return process->space->no_large_pages;
     case PR_SET_CHILD_SUBREAPER:
         return set_flag(&process->child_subreaper, args[1] != 0);
     case PR_GET_CHILD_SUBREAPER:

@@ -248,9 +248,25 @@ int64_t sys_rt_sigqueueinfo(struct task *task, const uint64_t args[6])
     return process ? send(process, NULL, signal, &info) : -ESRCH;
 }
 
+/* A descriptor of /proc/PID will do, too. */
+static int pid_of_folder(struct task *task, int fd)
+{
+    const struct fd_entry *entry = fd_entry(task->process->fds, fd);
+    int pid, end = 0;
+    bool is_one = entry && entry->proc_path &&
+                  sscanf(entry->proc_path, "/proc/%d%n", &pid, &end) == 1 &&
+                  entry->proc_path[end] == '\0';
+    return is_one ? pid : -EBADF;
+}
+
 int64_t sys_pidfd_send_signal(struct task *task, const uint64_t args[6])
 {
     int pid = pidfd_pid(task, (int)args[0]), signal = (int)args[1];
+    struct process *process = pidfd_process(task, (int)args[0]);
+    if (pid < 0) {
+        pid = pid_of_folder(task, (int)args[0]);
+        process = pid > 0 ? process_find(task->process->system, pid) : NULL;
+    }
     siginfo_t info = info_from_user(task, signal, SI_USER);
     if (pid < 0 || args[3])
         return pid < 0 ? pid : -EINVAL;
@@ -259,7 +275,6 @@ int64_t sys_pidfd_send_signal(struct task *task, const uint64_t args[6])
         return rc;
     if (signal < 0 || signal > SIGNALS || (args[2] && info.si_signo != signal))
         return -EINVAL;
-    struct process *process = pidfd_process(task, (int)args[0]);
     return process ? send(process, NULL, signal, &info) : -ESRCH;
 }
 

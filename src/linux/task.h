@@ -143,7 +143,6 @@ struct process {
         env_end;                   /* /proc/PID/stat */
     bool undumpable;               /* prctl PR_SET_DUMPABLE 0 */
     bool no_new_privs;             /* prctl */
-    bool thp_disabled;             /* prctl */
     bool child_subreaper;          /* prctl */
     bool has_execed;               /* since it was made: setpgid(2) */
     int nice;                      /* setpriority, as the guest set it; starts as the host's */

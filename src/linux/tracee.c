@@ -163,6 +163,18 @@ bool tracee_stop_if_asked(struct task *task)
     return true;
 }
 
+static void let_run(struct tracee *tracee)
+{
+    struct task *task = tracee->task;
+    bool is_in_call = tracee->stop != TRACEE_AT_SIGNAL && tracee->stop != TRACEE_AT_GROUP_STOP;
+    tracee->stop = TRACEE_RUNS;
+    tracee->is_untold = tracee->is_listening = false;
+    if (is_in_call)
+        sched_wake(task);
+    else
+        sched_resume_task(task);
+}
+
 static void ask_to_stop(struct tracee *tracee, int signal)
 {
     tracee->must_stop = true;
@@ -172,6 +184,8 @@ static void ask_to_stop(struct tracee *tracee, int signal)
 
 void tracee_interrupt(struct tracee *tracee)
 {
+    if (tracee->is_listening)
+        let_run(tracee);
     if (tracee->stop == TRACEE_RUNS)
         ask_to_stop(tracee, 0);
 }
@@ -184,18 +198,6 @@ void tracee_group_stop(struct process *process, int signal)
 }
 
 /* ---- going on ---- */
-
-static void let_run(struct tracee *tracee)
-{
-    struct task *task = tracee->task;
-    bool is_in_call = tracee->stop != TRACEE_AT_SIGNAL && tracee->stop != TRACEE_AT_GROUP_STOP;
-    tracee->stop = TRACEE_RUNS;
-    tracee->is_untold = false;
-    if (is_in_call)
-        sched_wake(task);
-    else
-        sched_resume_task(task);
-}
 
 void tracee_resume(struct tracee *tracee, int signal)
 {

@@ -96,8 +96,11 @@ uint32_t attribution_object(struct attribution *attribution, const char *name, u
     uint32_t number = number_of(known, text);
     if (known->count == count)
         return number;
-    attribution->objects =
-        x_realloc(attribution->objects, known->count * sizeof(*attribution->objects));
+    if (known->room > attribution->objects_room) {
+        attribution->objects_room = known->room;
+        attribution->objects = x_realloc(attribution->objects,
+                                         attribution->objects_room * sizeof(*attribution->objects));
+    }
     struct attribution_object *object = &attribution->objects[number - 1];
     *object = (struct attribution_object){
         .name = names_get(&attribution->object_names, name), .dev = dev, .ino = ino};

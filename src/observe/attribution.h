@@ -54,7 +54,8 @@ struct attribution {
     struct names programs, regions, object_names;
     struct names objects_known;         /* "dev ino name" */
     struct attribution_object *objects; /* [objects_known.count], by number - 1 */
-    struct attribution_site *sites;     /* [count] */
+    uint32_t objects_room;
+    struct attribution_site *sites; /* [count] */
     uint32_t count, room;
     uint32_t *places; /* [1 << bits]: index of a site + 1, 0: free */
     unsigned bits;

@@ -148,7 +148,7 @@ refuses() {
     refuses "not both" curve --trace trace -- touch ran
     refuses "there is no policy 'clocks'" curve --policies lru,clocks -- touch ran
     refuses "--cost: 'tape' is neither a device" curve --cost tape -- touch ran
-    refuses "--cost: 'major=-1us' is neither" curve --cost major=-1us -- touch ran
+    refuses "--cost: 'read=-1us' is neither" curve --cost read=-1us -- touch ran
     refuses "--csv: cannot write /no/such/c: No such file" curve --csv /no/such/c -- touch ran
     refuses "--trace: not an option of this command" run --trace x -- touch ran
     refuses "needs a trace that can be read again" curve --policies lru --trace -
@@ -224,4 +224,39 @@ PY
     [ "$err" = "pagewalk: --regions: not with --every-access, --policies or --working-set" ]
     pagewalk curve --regions --trace data
     [ "$status" -eq 125 ]
+}
+
+@test "the plot falls from the left above to the right below, as wide as the terminal" {
+    a_trace >trace
+    pagewalk curve --plot --policies fifo,opt --trace trace
+    [ "$status" -eq 0 ]
+    [ "$(awk 'length > 80' stderr)" = "" ]
+    grep -qE '^  page faults, \* lru$' stderr
+    grep -qE '^ +a fifo$' stderr
+    grep -E '^[ 0-9,]{11} [|+]' stderr | grep -v -- '+---' >area
+    [ "$(wc -l <area)" -eq 16 ]
+    python3 - <<'PY'
+lines = [line.rstrip("\n")[13:] for line in open("area")]
+top = {}
+for y, line in enumerate(lines):
+    for x, c in enumerate(line):
+        if c == "*":
+            top.setdefault(x, y)
+heights = [top[x] for x in sorted(top)]
+assert heights == sorted(heights) and heights[0] < 3 and len(lines[15]) >= 66, heights
+assert len(heights) > 50 and any("a" in line for line in lines) and any("b" in line for line in lines)
+PY
+    grep -qE '^ +\+-+$' stderr
+    grep -qE '\^ enough|enough \^' stderr
+    echo "L 4096" >one
+    pagewalk curve --plot --trace one
+    [ "$status" -eq 0 ]
+    : >none
+    pagewalk curve --plot --trace none
+    [ "$status" -eq 0 ]
+    for columns in 60 130; do
+        script -qec "stty cols $columns; $PAGEWALK curve --plot --trace trace" /dev/null </dev/null >wide
+        tr -d '\r' <wide | awk '/^ +\+-+$/ { print length }' >width
+        [ "$(cat width)" -eq $((columns - 1)) ]
+    done
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -644,6 +645,23 @@ static void try_read_only(void)
     ask();
 }
 
+/* ---- message queues, which are the host's ---- */
+
+static void try_queues(const char *there)
+{
+    TRY(mq_open(there, O_RDONLY) < 0 ? -1 : 0);
+    TRY(mq_open(there, O_RDWR | O_CREAT, 0600, NULL) < 0 ? -1 : 0);
+    TRY(mq_open(there, O_RDWR | O_CREAT | O_EXCL, 0600, NULL));
+    TRY(mq_open("/pagewalk-guard-new", O_RDWR | O_CREAT, 0600, NULL));
+    TRY(fchmod(mq_open(there, O_RDWR), 0));
+    TRY(mq_unlink(there));
+}
+
+static void make_queue(const char *name)
+{
+    TRY(mq_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, NULL) < 0 ? -1 : 0);
+}
+
 /* ---- no network ---- */
 
 static void try_families(void)
@@ -768,6 +786,12 @@ int main(int argc, char **argv)
         try_proc(argument);
     else if (strcmp(what, "read-only") == 0)
         try_read_only();
+    else if (strcmp(what, "queues") == 0)
+        try_queues(argument);
+    else if (strcmp(what, "make-queue") == 0)
+        make_queue(argument);
+    else if (strcmp(what, "unlink-queue") == 0)
+        TRY(mq_unlink(argument));
     else if (strcmp(what, "families") == 0)
         try_families();
     else if (strcmp(what, "abstract") == 0)

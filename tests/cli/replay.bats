@@ -60,7 +60,8 @@ answers() {
     python3 - <<'PY'
 import json
 report = json.load(open("report"))
-assert list(report) == ["schema", "version", "trace", "format", "config", "counters"], list(report)
+assert list(report) == ["schema", "version", "trace", "format", "config", "counters",
+                        "modelled"], list(report)
 assert report["schema"] == "pagewalk.replay/1" and report["format"] == "text"
 assert report["config"]["ram_bytes"] == 1 << 30 and report["config"]["policy"] == "clock"
 for name in ("instructions", "tlb_l1i_hits", "faults_cow", "syscalls", "swap_pages_in"):

@@ -57,10 +57,11 @@ summary" ]
 import json
 report = json.load(open("report"))
 assert list(report) == ["schema", "version", "command", "config", "exit", "counters", "processes",
-                        "folded"]
+                        "folded", "modelled"]
 assert report["schema"] == "pagewalk.run/1"
 assert report["command"] == ["sh", "-c", "exit 9"]
-assert report["config"] == {"engine": "vex", "ram_bytes": 32 << 20, "page_bytes": 4096, "large_pages": False,
+assert report["config"] == {"engine": "vex", "ram_bytes": 32 << 20, "page_bytes": 4096, "page_size": "4096",
+    "large_pages": False,
     "swap_bytes": 64 << 20, "policy": "clock", "tlb": "skylake", "levels": 4,
     "root": "/", "read_only": False, "no_net": False}, report["config"]
 assert report["exit"] == {"status": 9, "signal": 0}

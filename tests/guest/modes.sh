@@ -8,8 +8,7 @@
 #   ample      the default RAM; its JSON gives pages_peak, the program's footprint
 #   NN         NN % of pages_peak as RAM, but at least 64 frames
 #   tiny       default RAM, a TLB of two entries
-#   thp        default RAM, large pages where they can be
-#   thp-NN     NN % of pages_peak as RAM, and large pages
+#   SIZE-MODE  one of these with --page-size SIZE, as in thp-ample, 2M-25, thp-tiny
 
 PAGE=4096
 MIN_FRAMES=64
@@ -41,19 +40,17 @@ modes_once() {
 # line. Result: 0 if both agree.
 modes_run() {
     options=
-    case $3 in
+    [ "${3%-*}" = "$3" ] || options="--page-size ${3%-*} "
+    case ${3##*-} in
     ample) ;;
-    tiny) options="--tlb tiny" ;;
-    thp) options="--page-size thp" ;;
+    tiny) options="$options--tlb tiny" ;;
     *)
-        large=
-        [ "${3#thp-}" = "$3" ] || large="--page-size thp "
         pages=$(modes_counter pages_peak "$1/ample.json" 2>/dev/null) || pages=
         [ -n "$pages" ] || {
             echo "FAILED $2 at $3: no pages_peak from the run with ample RAM"
             return 1
         }
-        options="$large--ram $(($(modes_frames "${3#thp-}" "$pages") * PAGE))"
+        options="$options--ram $(($(modes_frames "${3##*-}" "$pages") * PAGE))"
         ;;
     esac
     begin=$(date +%s%N)

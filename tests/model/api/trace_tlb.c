@@ -10,7 +10,7 @@
  * and wants the TLB counters of both runs and those of the naive machine to be equal. With -t
  * before RAM there is only the traced run: a turn of a thread ends where a block of translated code
  * does, and traced blocks are shorter, so the two runs of a program with threads differ. A SPEC
- * that begins with thp: is run with transparent large pages. The last line is "N passed, N failed".
+ * that begins with thp: or 2M: is run with that page size. The last line is "N passed, N failed".
  *
  * What the engine does not say itself is caught on its way through the linker's --wrap.
  */
@@ -141,16 +141,26 @@ struct result {
     uint64_t instructions;
 };
 
+/* The page size that *spec begins with, if it does; *spec is then what follows. */
+static const char *page_size_of(const char **spec)
+{
+    static const char *const sizes[] = {"thp", "2M", "madvise"};
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t len = strlen(sizes[i]);
+        if (strncmp(*spec, sizes[i], len) == 0 && (*spec)[len] == ':') {
+            *spec += len + 1;
+            return sizes[i];
+        }
+    }
+    return "4K";
+}
+
 static void run(const char *ram, const char *spec, char *const argv[], struct result *out)
 {
     struct pw_config *config = pw_config_create();
     struct pw_system *system;
     struct pw_error error;
-    const char *page_size = "4K";
-    if (strncmp(spec, "thp:", 4) == 0) {
-        page_size = "thp";
-        spec += 4;
-    }
+    const char *page_size = page_size_of(&spec);
     if (pw_config_set(config, "ram", ram, &error) || pw_config_set(config, "tlb", spec, &error) ||
         pw_config_set(config, "page-size", page_size, &error) ||
         pw_config_set(config, "reproducible", "yes", &error) ||

@@ -20,6 +20,8 @@
 #include <sys/mman.h>
 
 #include "../../unit/kernel/rig.h"
+#include "kernel/collapse.h"
+#include "kernel/compact.h"
 #include "kernel/fault.h"
 #include "kernel/reclaim.h"
 #include "kernel/space.h"
@@ -29,7 +31,7 @@ enum {
     PROCS = 3,
     CHECK_EVERY = 50,
 #ifdef PW_XCHECK
-    STEPS = 2000, /* everything is checked after every event */
+    STEPS = 1200, /* everything is checked after every event */
 #else
     STEPS = 40000,
 #endif
@@ -126,6 +128,8 @@ static void do_map(struct model *m)
                                         .prot = PROT_MASK_R | PROT_MASK_W,
                                         .max_prot = PROT_MASK_R | PROT_MASK_W | PROT_MASK_X,
                                         .flags = SPACE_MAP_FIXED};
+    if (m->rig->kernel->large == LARGE_MADVISE && draw(m, 2))
+        request.region_flags = REGION_HUGEPAGE; /* as if advised: few are by chance */
     assert_int_equal(space_map(m->proc->space, &request, &at), 0);
     for (unsigned i = first; i < first + n; i++)
         m->proc->pages[i] = (struct page){.mapped = true, .writable = true};
@@ -213,10 +217,22 @@ static void do_evict(struct model *m)
     }
 }
 
+static void do_compact(struct model *m)
+{
+    if (draw(m, 4) == 0)
+        compact_block(m->rig->kernel);
+}
+
+static void do_collapse(struct model *m)
+{
+    collapse_tick(m->rig->kernel, COLLAPSE_PERIOD);
+}
+
 static void step(struct model *m)
 {
-    static void (*const verbs[])(struct model *) = {do_map,  do_unmap, do_protect, do_advise,
-                                                    do_fork, do_end,   do_evict};
+    static void (*const verbs[])(struct model *) = {do_map,    do_unmap,   do_protect,
+                                                    do_advise, do_fork,    do_end,
+                                                    do_evict,  do_compact, do_collapse};
     do
         m->proc = &m->procs[draw(m, PROCS)];
     while (!m->proc->space);
@@ -237,6 +253,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 struct config {
     uint64_t nframes;
     const char *policy, *tlb;
+    enum large_mode large;
 };
 
 static void run(const struct config *config, uint64_t seed, uint64_t steps)
@@ -247,7 +264,7 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
     m->rig = rig_create((struct rig_options){.nframes = config->nframes,
                                              .nslots = PROCS * ARENA,
                                              .policy = config->policy,
-                                             .large_pages = true,
+                                             .large = config->large,
                                              .tlb = config->tlb});
     assert_int_equal(space_create(m->rig->kernel, &m->procs[0].space), 0);
     for (uint64_t i = 1; i <= steps; i++) {
@@ -257,10 +274,13 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
     }
     const struct counters *c = &m->rig->counters;
     print_message("%" PRIu64 " frames, policy %s, tlb %s: %" PRIu64 " large pages made, %" PRIu64
-                  " split, %" PRIu64 " pages reclaimed\n",
+                  " split, %" PRIu64 " pages reclaimed, %" PRIu64 " moved, %" PRIu64
+                  " collapsed, %" PRIu64 " evicted and %" PRIu64 " read whole\n",
                   config->nframes, config->policy, config->tlb, c->large_faults, c->large_splits,
-                  c->reclaims);
-    assert_true(c->large_faults > steps / 5000 && c->large_splits >= steps / 8000);
+                  c->reclaims, c->compact_moves, c->large_collapses, c->large_evictions,
+                  c->large_loads);
+    assert_true(c->large_faults + c->large_collapses > steps / 5000 &&
+                c->large_splits >= steps / 8000);
     for (unsigned i = 0; i < PROCS; i++) {
         if (m->procs[i].space)
             space_put(m->procs[i].space);
@@ -272,9 +292,12 @@ static void run(const struct config *config, uint64_t seed, uint64_t steps)
 
 static void test_against_model(void **state)
 {
-    static const struct config configs[] = {{8192, "clock", "skylake"}, {3000, "clock", "tiny"},
-                                            {3000, "lru", "skylake"},   {2000, "fifo", "zen4"},
-                                            {1200, "random", "tiny"},   {1200, "clock", "zen4"}};
+    static const struct config configs[] = {
+        {8192, "clock", "skylake", LARGE_ALWAYS}, {3000, "clock", "tiny", LARGE_ALWAYS},
+        {3000, "clock", "skylake", LARGE_WHOLE},  {6000, "lru", "zen4", LARGE_WHOLE},
+        {3000, "arc", "tiny", LARGE_WHOLE},       {2000, "random", "skylake", LARGE_WHOLE},
+        {3000, "lru", "skylake", LARGE_ALWAYS},   {2000, "fifo", "zen4", LARGE_ALWAYS},
+        {1200, "random", "tiny", LARGE_ALWAYS},   {8192, "clock", "zen4", LARGE_MADVISE}};
     uint64_t steps = setting("MODEL_STEPS", STEPS), seed = setting("MODEL_SEED", 1);
     for (unsigned i = 0; i < sizeof(configs) / sizeof(configs[0]); i++)
         run(&configs[i], seed + i, steps);

@@ -186,7 +186,8 @@ struct oracle {
     bool used[PAGES_MAX], dirty[PAGES_MAX], spared[PAGES_MAX];
     unsigned uses[PAGES_MAX];
     uint64_t next[PAGES_MAX];
-    unsigned hand, share; /* sieve, arc */
+    unsigned hand, share;    /* sieve, arc */
+    unsigned age[PAGES_MAX]; /* mglru: generations that began since it was seen used */
     int newest;
     /* clock-pro, whose `row` holds gone pages as well, the oldest first */
     bool hot[PAGES_MAX], out[PAGES_MAX], in_test[PAGES_MAX];
@@ -455,6 +456,38 @@ static void join_clock_pro(struct oracle *o, unsigned page)
         pro_comes_back(o, page);
 }
 
+/* The pages of the oldest generation go, in order, if there are two younger ones; else a new one
+ * begins, of those used. A page used moves into the youngest. */
+static int choose_mglru(struct oracle *o)
+{
+    for (;;) {
+        if (o->age[o->row.page[0]] < 2) {
+            struct row before = o->row;
+            for (unsigned i = 0; i < before.count; i++) {
+                unsigned page = before.page[i];
+                o->age[page]++;
+                if (!take_used(o, page))
+                    continue;
+                row_drop(&o->row, page);
+                row_append(&o->row, page);
+                o->age[page] = 0;
+            }
+            continue;
+        }
+        unsigned page = row_take(&o->row, 0);
+        if (!take_used(o, page))
+            return (int)page;
+        row_append(&o->row, page);
+        o->age[page] = 0;
+    }
+}
+
+static void join_mglru(struct oracle *o, unsigned page)
+{
+    row_append(&o->row, page);
+    o->age[page] = 0;
+}
+
 static const struct oracle oracles[] = {
     {.name = "fifo", .choose = choose_first},
     {.name = "lru", .choose = choose_first, .moves_on_use = true},
@@ -471,6 +504,7 @@ static const struct oracle oracles[] = {
      .ignores_first = true,
      .hands = {-1, -1, -1},
      .target = 1},
+    {.name = "mglru", .choose = choose_mglru, .join = join_mglru},
     {.name = "arc", .choose = choose_arc, .join = join_arc, .ignores_first = true},
 };
 enum { NORACLES = sizeof(oracles) / sizeof(oracles[0]) };

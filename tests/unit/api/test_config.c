@@ -188,6 +188,13 @@ static void choices(void **state)
     refuse("policy", "", "choose one of clock,");
     accept("tlb", "l1d=16:4,l1i=16:4,l2=0", "l1d=16:4,l1i=16:4");
     refuse("tlb", "skylark", "no such TLB");
+    accept("root", "/some/where", "/some/where");
+    accept("root", "/", "/");
+    refuse("root", "", "the directory name is empty");
+    accept("read-only", "yes", "yes");
+    refuse("read-only", "maybe", "'maybe' is not yes or no");
+    accept("no-net", "no", "no");
+    refuse("no-net", "", "'' is not yes or no");
     accept("levels", "5", "5");
     accept("levels", "4", "4");
     refuse("levels", "3", "not 4 or 5");
@@ -223,8 +230,10 @@ static void the_rest(void **state)
     refuse("overcommit", "sometimes", "not heuristic, always or never");
     accept("page-size", "4k", "4096");
     accept("page-size", "thp", "thp");
-    refuse("page-size", "2M", "not built into this pagewalk: use 4K or thp");
-    refuse("page-size", "THP", "not built into this pagewalk: use 4K or thp");
+    accept("page-size", "madvise", "madvise");
+    accept("page-size", "2m", "2M");
+    refuse("page-size", "1G", "not built into this pagewalk: use 4K, 2M, madvise or thp");
+    refuse("page-size", "THP", "not built into this pagewalk: use 4K, 2M, madvise or thp");
     refuse("engine", "kvm", "not built into this pagewalk: use vex");
     refuse("engine", "qemu", "use vex");
     accept("code-cache", "64M", "67108864");

@@ -30,8 +30,8 @@ struct rig_options {
     const char *path;   /* of the swap disk; NULL: temporary */
     const char *policy; /* NULL: clock */
     unsigned levels;    /* 0: 4 */
+    enum large_mode large;
     enum readahead_kind readahead;
-    bool large_pages;
     const char *tlb; /* NULL: tiny */
 };
 
@@ -57,7 +57,7 @@ static inline struct rig *rig_create(struct rig_options options)
                                     .seed = 1,
                                     .swap = swap,
                                     .readahead = options.readahead,
-                                    .large_pages = options.large_pages};
+                                    .large = options.large};
     assert_int_equal(kernel_create(&rig->machine, &kernel, &rig->kernel), 0);
     return rig;
 }

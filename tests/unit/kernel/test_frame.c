@@ -73,6 +73,15 @@ static void every_frame_can_be_taken_once(void **state)
     rig_destroy(rig);
 }
 
+static struct frame *take_block(struct rig *rig, bool *zero)
+{
+    rig->kernel->frames.reserved = FRAME_BLOCK;
+    struct frame *first = frame_take_block(rig->kernel, FRAME_ANON, BUDDY_ORDER_2M, zero);
+    rig->kernel->frames.reserved = 0;
+    assert_true(frame_is_valid(rig->kernel));
+    return first;
+}
+
 static void blocks_are_taken_whole(void **state)
 {
     enum { FRAMES = 3 * FRAME_BLOCK + 100 };
@@ -80,28 +89,23 @@ static void blocks_are_taken_whole(void **state)
     struct kernel *kernel = rig->kernel;
     struct frame_table *table = &kernel->frames;
     uint64_t nfree = table->nfree;
+    bool zero;
     struct frame *blocks[2], *single = take(rig, FRAME_ANON);
     for (unsigned i = 0; i < 2; i++) {
-        pfn_t first = frame_find_block(table);
-        assert_int_equal(first, (i + 1) * FRAME_BLOCK); /* the lowest is in use */
-        table->reserved = FRAME_BLOCK;
-        blocks[i] = frame_take_block(kernel, FRAME_ANON, first);
-        assert_ptr_equal(blocks[i], frame_get(table, first));
-        assert_true(frame_is_valid(kernel));
+        blocks[i] = take_block(rig, &zero);
+        assert_true(zero);
+        assert_ptr_equal(blocks[i],
+                         frame_get(table, (i + 1) * FRAME_BLOCK)); /* the first is used */
     }
     assert_int_equal(table->nfree, nfree - 1 - 2 * FRAME_BLOCK);
-    assert_int_equal(frame_find_block(table), PFN_NONE); /* 100 frames are not enough */
-    memset(rig_bytes(rig, blocks[0] + 7), 0xaa, PAGE_SIZE);
+    assert_null(take_block(rig, &zero)); /* 100 frames are not enough */
     for (unsigned i = 0; i < FRAME_BLOCK; i++)
         frame_give(kernel, blocks[0] + i);
-    assert_int_equal(frame_find_block(table), FRAME_BLOCK);
     struct frame *other = take(rig, FRAME_TABLE); /* out of the block that was given last */
-    assert_int_equal(frame_find_block(table), PFN_NONE);
+    assert_null(take_block(rig, &zero));
     frame_give(kernel, other);
-    table->reserved = FRAME_BLOCK;
-    blocks[0] = frame_take_block(kernel, FRAME_ANON, frame_find_block(table));
-    assert_int_equal(*rig_bytes(rig, blocks[0] + 7), 0);
-    assert_true(frame_is_valid(kernel));
+    assert_ptr_equal(take_block(rig, &zero), blocks[0]);
+    assert_false(zero);
     for (unsigned i = 0; i < 2 * FRAME_BLOCK; i++)
         frame_give(kernel, blocks[i / FRAME_BLOCK] + i % FRAME_BLOCK);
     frame_give(kernel, single);

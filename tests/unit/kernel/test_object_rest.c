@@ -268,6 +268,31 @@ static void test_idle_pages_go_first(void **state)
     end(&f, &place, fd);
 }
 
+/* Compaction moves idle frames too: the list and the object follow. */
+static void test_idle_frames_can_be_moved(void **state)
+{
+    struct fixture f = fixture_create((struct rig_options){.nframes = 256});
+    struct place place = place_create();
+    int fd = make_named(&place, 3, 3);
+    struct frame_table *table = &f.kernel->frames;
+    (void)state;
+    look(&f, fd, 3);
+    for (uint64_t index = 0; index < 3; index++) { /* the first, one amid and the last */
+        bool zero;
+        struct frame *from = object_resident(f.kernel, f.kernel->all_objects, index);
+        pfn_t to = buddy_take(table, 0, &zero);
+        struct frame *moved = frame_move(f.kernel, from, to);
+        object_moved(f.kernel->all_objects, index, to);
+        table->nfree--; /* for the one that was taken */
+        frame_moved_out(f.kernel, from);
+        assert_ptr_equal(object_resident(f.kernel, f.kernel->all_objects, index), moved);
+        fixture_check(&f);
+    }
+    assert_int_equal(look(&f, fd, 3), 3);
+    assert_int_equal(f.rig->counters.pages_in, 3);
+    end(&f, &place, fd);
+}
+
 static void test_ten_thousand_files_are_bounded(void **state)
 {
     enum { FILES = 10000 };
@@ -313,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_stores_are_in_the_file_before_it_rests),
         cmocka_unit_test(test_a_deleted_file_does_not_rest),
         cmocka_unit_test(test_idle_pages_go_first),
+        cmocka_unit_test(test_idle_frames_can_be_moved),
         cmocka_unit_test(test_ten_thousand_files_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "base/xalloc.h"
 #include "linux/pid.h"
 #include "linux/process.h"
+#include "linux/schedule.h"
 #include "linux/syscall.h"
 #include "linux/user.h"
 #include "machine/machine.h"
@@ -146,7 +147,9 @@ static inline int64_t rig_call6(struct rig *rig, long number, uint64_t a, uint64
     const uint64_t args[6] = {a, b, c, d, e, f};
     const struct syscall_entry *entry = syscall_entry((uint64_t)number);
     assert_non_null(entry->fn);
-    return entry->fn(rig->task, args);
+    int64_t result = entry->fn(rig->task, args);
+    sched_end_call(rig->task);
+    return result;
 }
 
 #define rig_call(rig, number, ...) rig_call_list(rig, number, (const uint64_t[6]){__VA_ARGS__})

@@ -84,6 +84,10 @@ static bool is_left_out(long number)
                                SYS_fchdir,
                                SYS_futex,
                                SYS_restart_syscall,
+                               SYS_msgsnd,
+                               SYS_msgrcv,
+                               SYS_mq_open,
+                               SYS_mq_unlink,
                                SYS_alarm,
                                SYS_setitimer,
                                SYS_timer_settime};
@@ -227,6 +231,22 @@ static void own_exe(struct rig *rig)
     rig->process->exe = x_strdup(exe);
 }
 
+/* All names, owners, modes, times and contents below the test's directory. */
+static uint64_t state_of(const struct rig *rig)
+{
+    char command[256];
+    unsigned long long sum = 0;
+    snprintf(command, sizeof command,
+             "cd %s && { find . -printf '%%p %%y %%m %%U:%%G %%s %%T@ %%l\\n' | sort; cat a b; } | "
+             "cksum",
+             rig->dir);
+    FILE *out = popen(command, "r");
+    assert_non_null(out);
+    assert_int_equal(fscanf(out, "%llu", &sum), 1);
+    assert_int_equal(pclose(out), 0);
+    return sum;
+}
+
 /* Calls on whole files could fill the disk or wait for it. */
 static void bound_files(struct rig *rig)
 {
@@ -254,10 +274,8 @@ static void run_one(struct rig *rig, long number)
     rig_call_list(rig, number, args);
 }
 
-static void test_random_calls(void **state)
+static void make_random_calls(struct rig *rig)
 {
-    struct rig *rig = *state;
-    bound_files(rig);
     for (uint64_t i = 0; i < calls; i++) {
         long number = (long)draw_below(470);
         if (is_left_out(number))
@@ -276,9 +294,56 @@ static void test_random_calls(void **state)
     signal_queue_clear(&rig->task->signals.pending);
 }
 
+static void test_random_calls(void **state)
+{
+    bound_files(*state);
+    make_random_calls(*state);
+}
+
+static void lay_files(struct rig *rig)
+{
+    bound_files(rig);
+    rig_host_file(rig, "a", "content");
+    rig_host_file(rig, "b", "more");
+}
+
+static void set_root(struct rig *rig)
+{
+    struct guard *guard = &rig->system->options.guard;
+    guard->root = open(rig->dir, O_PATH | O_CLOEXEC);
+    guard->has_root = true;
+    assert_true(guard->root >= 0);
+}
+
+static void test_below_a_root(void **state)
+{
+    struct rig *rig = *state;
+    lay_files(rig);
+    set_root(rig);
+    rig->system->options.guard.no_net = true;
+    make_random_calls(rig);
+    assert_true(fcntl(rig->system->options.guard.root, F_GETFD) >= 0);
+    close(rig->system->options.guard.root);
+}
+
+static void test_nothing_changes(void **state)
+{
+    struct rig *rig = *state;
+    lay_files(rig);
+    uint64_t before = state_of(rig);
+    rig->system->options.guard.read_only = true;
+    make_random_calls(rig);
+    assert_int_equal(state_of(rig), before);
+    set_root(rig);
+    make_random_calls(rig);
+    assert_int_equal(state_of(rig), before);
+    close(rig->system->options.guard.root);
+}
+
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {RIG_TEST(test_random_calls)};
+    const struct CMUnitTest tests[] = {RIG_TEST(test_random_calls), RIG_TEST(test_below_a_root),
+                                       RIG_TEST(test_nothing_changes)};
     if (argc > 1)
         seed = strtoull(argv[1], NULL, 0) | 1;
     if (argc > 2)
