@@ -3,6 +3,13 @@
  * Curves: faults for every size of RAM under LRU, from the stack distances of a trace or of a
  * program while it runs, or of a sample of its pages; for other policies, sizes of the caller's
  * choice, all in one pass.
+ *
+ * A program that runs has page faults that no reference tells of (the first store to a page that
+ * was only read so far), and first references that do not fault (to pages that were moved, or
+ * mapped along with others). Both are there in every RAM, so the faults that were served while it
+ * was watched, but for those that brought back what was paged out, are what the largest RAM has,
+ * and the difference is added to all. Of every RAM the kernel takes the same part: the frame that
+ * is never used, that of zeros, and page tables, as many as there were at once.
  */
 #include <errno.h>
 #include <math.h>
@@ -33,11 +40,15 @@ struct pw_curve {
     uint64_t *groups[SAMPLE_GROUPS]; /* of a sample: references to its groups, by depth */
     uint64_t depths;                 /* room in each */
     double *errors;                  /* of the faults, by frames; NULL: they are exact */
-    uint64_t least;                  /* frames: 1, or what was not watched */
+    uint64_t least;                  /* pages: 1, or what was not watched */
     struct workingset *set;          /* NULL: not watched */
     struct warmth *warmth;           /* the same: of regions */
     uint64_t instructions, accesses;
     uint64_t npages;
+    uint64_t served[KINDS]; /* by enum mmu_access, if of a program */
+    bool is_of_program;
+    uint64_t taken;          /* frames of RAM that hold no page */
+    uint64_t more[KINDS];    /* by kind: what was added to the faults; wraps if it is less than 0 */
     uint64_t *faults[KINDS]; /* by kind, then by frames 0 .. npages; NULL: not finished */
 };
 
@@ -168,6 +179,21 @@ static void estimate_errors(struct pw_curve *curve)
     }
 }
 
+static const enum trace_kind kinds[] = {
+    [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
+
+/* What RAM for everything has becomes the faults that were served. */
+static void add_served(struct pw_curve *curve)
+{
+    for (unsigned access = 0; access < KINDS; access++) {
+        uint64_t *faults = curve->faults[kinds[access]];
+        uint64_t more = curve->served[access] - faults[curve->npages];
+        curve->more[kinds[access]] = more;
+        for (uint64_t frames = 0; frames <= curve->npages; frames++)
+            faults[frames] += more;
+    }
+}
+
 static void finish(struct pw_curve *curve)
 {
     curve->npages = (uint64_t)llround((double)lrustack_pages(curve->stack) / curve->rate);
@@ -176,6 +202,8 @@ static void finish(struct pw_curve *curve)
     estimate(curve);
     if (curve->rate < 1)
         estimate_errors(curve);
+    if (curve->is_of_program)
+        add_served(curve);
     lrustack_destroy(curve->stack);
     curve->stack = NULL;
 }
@@ -210,8 +238,6 @@ int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_c
 
 static struct trace_ref ref_of(uint16_t space, vaddr_t page, enum mmu_access access)
 {
-    static const enum trace_kind kinds[] = {
-        [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
     return (struct trace_ref){
         .page = vaddr_vpn(page), .count = 1, .space = space, .kind = (uint8_t)kinds[access]};
 }
@@ -286,30 +312,39 @@ static void unwatch(struct pw_system *system)
 
 void pw_curve_begin(struct pw_system *system)
 {
-    if (!system->recorder) {
+    if (system->recorder) {
+        system->curve = create(system->tau, system->sample);
+        recorder_set_sink(system->recorder, use, system->curve);
+    } else {
         watch(system);
-        return;
     }
-    system->curve = create(system->tau, system->sample);
-    recorder_set_sink(system->recorder, use, system->curve);
+    system->curve->is_of_program = true;
+    system->kernel->watch.served = system->curve->served;
 }
 
 struct pw_curve *pw_curve_end(struct pw_system *system)
 {
     struct pw_curve *curve = system->curve;
     CHECK(curve);
+    system->kernel->watch.served = NULL;
     if (system->recorder)
         recorder_set_sink(system->recorder, NULL, NULL);
     else
         unwatch(system);
     finish(curve);
+    curve->taken = 2 + pw_counter(system, pw_counter_find("tables_peak"));
     system->curve = NULL;
     return curve;
 }
 
 uint64_t pw_curve_least(const struct pw_curve *curve)
 {
-    return curve->least;
+    return curve->taken + curve->least;
+}
+
+uint64_t pw_curve_taken(const struct pw_curve *curve)
+{
+    return curve->taken;
 }
 
 double pw_curve_sample(const struct pw_curve *curve)
@@ -319,7 +354,7 @@ double pw_curve_sample(const struct pw_curve *curve)
 
 uint64_t pw_curve_pages(const struct pw_curve *curve)
 {
-    return curve->npages;
+    return curve->npages ? curve->taken + curve->npages : 0;
 }
 
 bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_working_set *out)
@@ -350,13 +385,23 @@ uint64_t pw_curve_accesses(const struct pw_curve *curve)
 
 void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out)
 {
-    uint64_t at = frames < curve->npages ? frames : curve->npages;
+    uint64_t room = frames > curve->taken ? frames - curve->taken : 0;
+    uint64_t at = room < curve->npages ? room : curve->npages;
     *out = (struct pw_curve_point){.frames = frames,
                                    .loads = curve->faults[TRACE_LOAD][at],
                                    .stores = curve->faults[TRACE_STORE][at],
                                    .fetches = curve->faults[TRACE_FETCH][at]};
     out->faults = out->loads + out->stores + out->fetches;
     out->error = curve->errors ? curve->errors[at] : 0;
+}
+
+void pw_curve_beyond(const struct pw_curve *curve, uint64_t pages, struct pw_curve_point *out)
+{
+    pw_curve_at(curve, curve->taken + pages, out);
+    out->loads -= curve->more[TRACE_LOAD];
+    out->stores -= curve->more[TRACE_STORE];
+    out->fetches -= curve->more[TRACE_FETCH];
+    out->faults = out->loads + out->stores + out->fetches;
 }
 
 int pw_curve_policy(const struct pw_config *config, const char *trace, const char *policy,

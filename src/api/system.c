@@ -164,9 +164,11 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
         return -1;
     }
     if (system->recorder)
-        system->kernel->watch =
-            (struct kernel_watch){recorder_kernel_access, recorder_gone, system->recorder,
-                                  recorder_flushed, recorder_read_only};
+        system->kernel->watch = (struct kernel_watch){.access = recorder_kernel_access,
+                                                      .gone = recorder_gone,
+                                                      .context = system->recorder,
+                                                      .flushed = recorder_flushed,
+                                                      .read_only = recorder_read_only};
     if (config->attribute)
         system->attributor = attributor_create(system);
     *out = system;

@@ -227,9 +227,9 @@ static void print_help(FILE *out)
           "Options:\n",
           out);
     options_print(out, PW_CURVE);
-    fputs("\nRAM here is for pages alone, page tables not charged. --ram names the present\n"
-          "limit, whose cost is said; the program runs in that much too, which changes its\n"
-          "speed but not the curve.\n",
+    fputs("\nOf a program's RAM page tables take their part; that of a trace is for pages alone.\n"
+          "--ram names the present limit, whose cost is said; the program runs in that much\n"
+          "too, which changes its speed but not the curve.\n",
           out);
 }
 

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/lazy.h"
 #include "base/xalloc.h"
+#include "kernel/object.h"
 #include "kernel/pagetable.h"
 #include "kernel/reclaim.h"
 
@@ -128,6 +129,7 @@ void kernel_destroy(struct kernel *kernel)
 {
     if (!kernel)
         return;
+    object_end_resting(kernel);
     CHECK(frame_in_use(&kernel->frames) == 1); /* the frame of zeros */
     if (kernel->swap_owners)
         lazy_destroy(kernel->swap_owners,
