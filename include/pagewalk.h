@@ -145,8 +145,8 @@ const char *pw_replay_format(const struct pw_replay *replay); /* of the trace: "
 
 /* ---- curves ---- */
 
-/* The page faults that a trace, or a program that ran, has in every size of RAM under LRU. RAM
- * holds pages only; first touches are faults too. */
+/* The page faults that a trace, or a program that ran, has in every size of RAM under LRU; first
+ * touches are faults too. RAM holds the pages of a trace only, of a program its page tables too. */
 struct pw_curve;
 
 /* Of a trace, as pw_replay_run() reads it; the configuration is for PW_CURVE. */
@@ -157,9 +157,12 @@ void pw_curve_begin(struct pw_system *system);
 struct pw_curve *pw_curve_end(struct pw_system *system);
 void pw_curve_destroy(struct pw_curve *curve);
 
-/* The fewest frames that it tells of: 1; of a program 128, unless "every-access" was set. */
+/* The fewest frames that it tells of: room for 1 page; of a program for 128, unless "every-access"
+ * was set. */
 uint64_t pw_curve_least(const struct pw_curve *curve);
-uint64_t pw_curve_pages(const struct pw_curve *curve);        /* the most that existed at once */
+double pw_curve_sample(const struct pw_curve *curve);  /* the share of pages it is estimated from */
+uint64_t pw_curve_pages(const struct pw_curve *curve); /* frames with room for all */
+uint64_t pw_curve_taken(const struct pw_curve *curve); /* frames of these that hold no page */
 uint64_t pw_curve_instructions(const struct pw_curve *curve); /* 0: the trace has no fetches */
 uint64_t pw_curve_accesses(const struct pw_curve *curve);     /* loads and stores */
 
@@ -167,9 +170,12 @@ struct pw_curve_point {
     uint64_t frames;
     uint64_t faults; /* the sum of those of */
     uint64_t loads, stores, fetches;
+    double error; /* of the faults, if they are estimated: one standard error */
 };
-/* More frames than pages change nothing; 0 frames: every reference faults. */
+/* More frames than that change nothing; 0 frames: every reference faults. */
 void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out);
+/* References to pages that were not among the `pages` used last, whether they fault or not. */
+void pw_curve_beyond(const struct pw_curve *curve, uint64_t pages, struct pw_curve_point *out);
 
 /* The working set over time: the pages that were used in the last `tau` instructions (an option),
  * at several times. Without instructions, accesses are counted instead. */

@@ -453,7 +453,7 @@ static int read_every_access(struct pw_config *config, const char *value, struct
 }
 
 /* Digits and K, M or G, of 1000 here. */
-static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
+static bool parse_count(const char *value, uint64_t *out)
 {
     size_t digits = strspn(value, "0123456789");
     const char *unit = value + digits;
@@ -462,13 +462,53 @@ static int read_tau(struct pw_config *config, const char *value, struct reading 
                      : strcmp(unit, "M") == 0 ? 1000000
                      : strcmp(unit, "G") == 0 ? 1000000000
                                               : 0;
-    if (digits == 0 || digits > 9 || scale == 0)
+    bool is_good = digits > 0 && digits <= (scale == 1 ? 18 : 9) && scale != 0;
+    if (is_good)
+        *out = strtoull(value, NULL, 10) * scale;
+    return is_good;
+}
+
+static int read_tau(struct pw_config *config, const char *value, struct reading *reading)
+{
+    uint64_t tau;
+    if (!parse_count(value, &tau))
         return refuse(reading, "'%.80s' is not a number of instructions, as in 10M", value);
-    uint64_t tau = strtoull(value, NULL, 10) * scale;
     if (tau < 1000)
         return refuse(reading, "'%.80s' is too small: the least is 1000", value);
     config->tau = tau;
     snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)tau);
+    return 0;
+}
+
+static int read_from(struct pw_config *config, const char *value, struct reading *reading)
+{
+    if (!parse_count(value, &config->from))
+        return refuse(reading, "'%.80s' is not a place in a trace, as in 10M", value);
+    snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)config->from);
+    return 0;
+}
+
+static int read_to(struct pw_config *config, const char *value, struct reading *reading)
+{
+    bool is_end = strcmp(value, "end") == 0;
+    config->to = UINT64_MAX;
+    if (!is_end && !parse_count(value, &config->to))
+        return refuse(reading, "'%.80s' is not a place in a trace, as in 10M", value);
+    snprintf(reading->text, TEXT_MAX, "%s", value);
+    return 0;
+}
+
+static int read_sample(struct pw_config *config, const char *value, struct reading *reading)
+{
+    char *end;
+    double rate = strtod(value, &end);
+    bool is_percent = *end == '%';
+    config->sample = is_percent ? rate / 100 : rate;
+    bool is_number = end > value && end[is_percent] == '\0' && value[0] >= '0' && value[0] <= '9';
+    if (!is_number || !(config->sample >= 1e-6 && config->sample <= 1))
+        return refuse(reading, "'%.80s' is not a share from 0.000001 to 1, as in 0.01 or 1%%",
+                      value);
+    snprintf(reading->text, TEXT_MAX, "%g", config->sample);
     return 0;
 }
 
@@ -556,6 +596,17 @@ static const struct option options[] = {
     {{"format", "NAME", "auto", "Format of the trace; \"pagewalk help format\" lists them.",
       PW_REPLAY | PW_CURVE},
      read_format},
+    {{"from", "COUNT", "0",
+      "Begin at this instruction of the trace, or reference if it has another format than page, "
+      "with nothing in RAM; K, M and G are powers of 1000.",
+      PW_REPLAY | PW_CURVE},
+     read_from},
+    {{"to", "COUNT", "end", "End before this one.", PW_REPLAY | PW_CURVE}, read_to},
+    {{"sample", "RATE", "1",
+      "Estimate the curve from this share of the pages, as in 0.01 or 1%, and say how far off that "
+      "may be.",
+      PW_CURVE},
+     read_sample},
     {{"tau", "COUNT", "10M",
       "Instructions in which a page must be used to be in the working set; K, M and G are powers "
       "of "
@@ -567,7 +618,7 @@ static const struct option options[] = {
       PW_CURVE},
      read_regions},
     {{"every-access", NULL, "no",
-      "Of a program: watch every access, not only what goes beyond the 128 pages used last. About "
+      "Of a program: watch every access, not only what goes beyond the 128 pages used last. Up to "
       "twenty times slower; for sizes below 512K and the working set.",
       PW_CURVE},
      read_every_access},

@@ -37,6 +37,8 @@ struct pw_config {
     bool read_only, no_net;
     bool every_access;               /* curve only */
     uint64_t tau;                    /* of the working set, instructions; curve only */
+    double sample;                   /* the share of pages that a curve looks at */
+    uint64_t from, to;               /* of a trace: what is read of it */
     char *format;                    /* of a trace; replay only, else NULL */
     uint64_t code_cache_len;         /* bytes; 0: the engine's default */
     char *texts[CONFIG_OPTIONS_MAX]; /* canonical value of each option */

@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Curves: faults for every size of RAM under LRU, from the stack distances of a trace or of a
- * program while it runs; for other policies, sizes of the caller's choice, all in one pass.
+ * program while it runs, or of a sample of its pages; for other policies, sizes of the caller's
+ * choice, all in one pass.
+ *
+ * A program that runs has page faults that no reference tells of (the first store to a page that
+ * was only read so far), and first references that do not fault (to pages that were moved, or
+ * mapped along with others). Both are there in every RAM, so the faults that were served while it
+ * was watched, but for those that brought back what was paged out, are what the largest RAM has,
+ * and the difference is added to all. Of every RAM the kernel takes the same part: the frame that
+ * is never used, that of zeros, and page tables, as many as there were at once.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/config.h"
 #include "api/error.h"
@@ -18,6 +28,7 @@
 #include "machine/tlb.h"
 #include "observe/lrustack.h"
 #include "observe/pagekey.h"
+#include "observe/sample.h"
 #include "observe/trace.h"
 #include "observe/workingset.h"
 
@@ -25,18 +36,27 @@ enum { BATCH = 1024, KINDS = LRUSTACK_KINDS };
 
 struct pw_curve {
     struct lrustack *stack;
-    uint64_t least;         /* frames: 1, or what was not watched */
-    struct workingset *set; /* NULL: not watched */
-    struct warmth *warmth;  /* the same: of regions */
+    double rate;                     /* of the pages that are looked at; 1: all */
+    uint64_t *groups[SAMPLE_GROUPS]; /* of a sample: references to its groups, by depth */
+    uint64_t depths;                 /* room in each */
+    double *errors;                  /* of the faults, by frames; NULL: they are exact */
+    uint64_t least;                  /* pages: 1, or what was not watched */
+    struct workingset *set;          /* NULL: not watched */
+    struct warmth *warmth;           /* the same: of regions */
     uint64_t instructions, accesses;
     uint64_t npages;
+    uint64_t served[KINDS]; /* by enum mmu_access, if of a program */
+    bool is_of_program;
+    uint64_t taken;          /* frames of RAM that hold no page */
+    uint64_t more[KINDS];    /* by kind: what was added to the faults; wraps if it is less than 0 */
     uint64_t *faults[KINDS]; /* by kind, then by frames 0 .. npages; NULL: not finished */
 };
 
-static struct pw_curve *create(uint64_t tau)
+static struct pw_curve *create(uint64_t tau, double rate)
 {
     struct pw_curve *curve = x_calloc(1, sizeof(*curve));
     curve->least = 1;
+    curve->rate = rate;
     curve->stack = lrustack_create();
     curve->set = workingset_create(tau);
     return curve;
@@ -47,6 +67,9 @@ void pw_curve_destroy(struct pw_curve *curve)
     if (!curve)
         return;
     lrustack_destroy(curve->stack);
+    for (unsigned i = 0; i < SAMPLE_GROUPS; i++)
+        free(curve->groups[i]);
+    free(curve->errors);
     if (curve->set)
         workingset_destroy(curve->set);
     warmth_destroy(curve->warmth);
@@ -55,31 +78,132 @@ void pw_curve_destroy(struct pw_curve *curve)
     free(curve);
 }
 
+static void make_depths(struct pw_curve *curve, uint64_t depth)
+{
+    uint64_t old = curve->depths;
+    curve->depths = 2 * (depth + 512);
+    for (unsigned i = 0; i < SAMPLE_GROUPS; i++) {
+        curve->groups[i] = x_realloc(curve->groups[i], curve->depths * sizeof(uint64_t));
+        memset(curve->groups[i] + old, 0, (curve->depths - old) * sizeof(uint64_t));
+    }
+}
+
+static void use_sampled(struct pw_curve *curve, const struct trace_ref *ref)
+{
+    double place = sample_place(pagekey(ref));
+    if (place >= curve->rate)
+        return;
+    uint64_t depth = lrustack_use(curve->stack, ref);
+    if (depth >= curve->depths)
+        make_depths(curve, depth);
+    curve->groups[(unsigned)(place / curve->rate * SAMPLE_GROUPS)][depth]++;
+}
+
 static void use(void *context, const struct trace_ref *ref)
 {
     struct pw_curve *curve = context;
-    lrustack_use(curve->stack, ref);
+    if (ref->kind > TRACE_GONE)
+        return;
+    if (curve->rate < 1 && ref->kind != TRACE_GONE)
+        use_sampled(curve, ref);
+    else
+        lrustack_use(curve->stack, ref);
     workingset_use(curve->set, ref);
-    if (ref->kind == TRACE_GONE || (ref->flags & (TRACE_REST | TRACE_KERNEL)))
+    if (!trace_is_reference(ref) || (ref->flags & (TRACE_REST | TRACE_KERNEL)))
         return;
     *(ref->kind == TRACE_FETCH ? &curve->instructions : &curve->accesses) += ref->count;
 }
 
-/* A reference found at depth d faults in fewer than d frames. */
+/*
+ * Adds to faults[0 .. npages] those of one kind. A reference found at depth d among the looked-at
+ * pages is at depth d / rate among all, and faults in fewer frames than that. Of the references to
+ * other pages there are 1 / rate - 1 times as many, whatever share of all references the sample
+ * happens to hold (SHARDS-adj).
+ */
+static void add_faults(const struct lrustack *stack, enum trace_kind kind, double rate,
+                       uint64_t npages, double *faults)
+{
+    uint64_t depth = lrustack_pages(stack), sum = lrustack_count(stack, kind, 0);
+    for (uint64_t frames = npages + 1; frames-- > 0;) {
+        double limit = (double)frames * rate;
+        for (; (double)depth > limit; depth--)
+            sum += lrustack_count(stack, kind, depth);
+        faults[frames] += (double)sum / rate;
+    }
+}
+
+static void estimate(struct pw_curve *curve)
+{
+    size_t len = (curve->npages + 1) * sizeof(double);
+    double *faults = x_malloc(len);
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        memset(faults, 0, len);
+        add_faults(curve->stack, (enum trace_kind)kind, curve->rate, curve->npages, faults);
+        curve->faults[kind] = x_malloc((curve->npages + 1) * sizeof(*curve->faults[kind]));
+        for (uint64_t frames = 0; frames <= curve->npages; frames++)
+            curve->faults[kind][frames] = (uint64_t)llround(faults[frames]);
+    }
+    free(faults);
+}
+
+/*
+ * The faults are a sum over pages. Those of each group times the number of groups are an estimate
+ * too, so the groups' spread tells the standard error of their mean. That is what chance does; how
+ * the distances themselves are blurred, which shows in small sizes, is not in it.
+ */
+static double spread(const double values[SAMPLE_GROUPS])
+{
+    double sum = 0, squares = 0;
+    for (unsigned i = 0; i < SAMPLE_GROUPS; i++) {
+        sum += values[i];
+        squares += values[i] * values[i];
+    }
+    double variance = (squares - sum * sum / SAMPLE_GROUPS) / (SAMPLE_GROUPS - 1);
+    return variance > 0 ? sqrt(variance / SAMPLE_GROUPS) : 0;
+}
+
+static void estimate_errors(struct pw_curve *curve)
+{
+    double faults[SAMPLE_GROUPS], scale = SAMPLE_GROUPS / curve->rate;
+    if (curve->depths == 0)
+        make_depths(curve, 0);
+    curve->errors = x_malloc((curve->npages + 1) * sizeof(double));
+    for (unsigned i = 0; i < SAMPLE_GROUPS; i++)
+        faults[i] = (double)curve->groups[i][0] * scale;
+    uint64_t depth = curve->depths - 1;
+    for (uint64_t frames = curve->npages + 1; frames-- > 0;) {
+        for (; (double)depth > (double)frames * curve->rate; depth--)
+            for (unsigned i = 0; i < SAMPLE_GROUPS; i++)
+                faults[i] += (double)curve->groups[i][depth] * scale;
+        curve->errors[frames] = spread(faults);
+    }
+}
+
+static const enum trace_kind kinds[] = {
+    [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
+
+/* What RAM for everything has becomes the faults that were served. */
+static void add_served(struct pw_curve *curve)
+{
+    for (unsigned access = 0; access < KINDS; access++) {
+        uint64_t *faults = curve->faults[kinds[access]];
+        uint64_t more = curve->served[access] - faults[curve->npages];
+        curve->more[kinds[access]] = more;
+        for (uint64_t frames = 0; frames <= curve->npages; frames++)
+            faults[frames] += more;
+    }
+}
+
 static void finish(struct pw_curve *curve)
 {
-    curve->npages = lrustack_pages(curve->stack);
+    curve->npages = (uint64_t)llround((double)lrustack_pages(curve->stack) / curve->rate);
     if (curve->least > curve->npages)
         curve->least = curve->npages ? curve->npages : 1;
-    for (unsigned kind = 0; kind < KINDS; kind++) {
-        uint64_t *faults = x_malloc((curve->npages + 1) * sizeof(*faults));
-        uint64_t sum = lrustack_count(curve->stack, (enum trace_kind)kind, 0);
-        for (uint64_t frames = curve->npages + 1; frames-- > 0;) {
-            faults[frames] = sum;
-            sum += lrustack_count(curve->stack, (enum trace_kind)kind, frames);
-        }
-        curve->faults[kind] = faults;
-    }
+    estimate(curve);
+    if (curve->rate < 1)
+        estimate_errors(curve);
+    if (curve->is_of_program)
+        add_served(curve);
     lrustack_destroy(curve->stack);
     curve->stack = NULL;
 }
@@ -93,7 +217,8 @@ int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_c
     int n;
     if (trace_open(path, config->format, &trace, why) < 0)
         return error_set(error, EINVAL, "%.200s: %s", path, why);
-    struct pw_curve *curve = create(config->tau);
+    trace_set_window(trace, config->from, config->to);
+    struct pw_curve *curve = create(config->tau, config->sample);
     while ((n = trace_read(trace, refs, BATCH)) > 0)
         for (int i = 0; i < n; i++)
             use(curve, &refs[i]);
@@ -113,8 +238,6 @@ int pw_curve_trace(const struct pw_config *config, const char *path, struct pw_c
 
 static struct trace_ref ref_of(uint16_t space, vaddr_t page, enum mmu_access access)
 {
-    static const enum trace_kind kinds[] = {
-        [MMU_LOAD] = TRACE_LOAD, [MMU_STORE] = TRACE_STORE, [MMU_FETCH] = TRACE_FETCH};
     return (struct trace_ref){
         .page = vaddr_vpn(page), .count = 1, .space = space, .kind = (uint8_t)kinds[access]};
 }
@@ -164,11 +287,13 @@ static void watch(struct pw_system *system)
     const struct tlb_watch watch = {page_enters, page_leaves, system};
     struct pw_curve *curve = x_calloc(1, sizeof(*curve));
     curve->least = TLB_RECENT;
+    curve->rate = 1;
     curve->stack = lrustack_create_below(TLB_RECENT);
     curve->warmth = system->regions ? warmth_create(system, system->tau) : NULL;
     system->curve = curve;
     tlb_watch(system->machine->tlb, &watch);
-    system->kernel->watch = (struct kernel_watch){kernel_uses, pages_go, system};
+    system->kernel->watch =
+        (struct kernel_watch){.access = kernel_uses, .gone = pages_go, .context = system};
 }
 
 static void unwatch(struct pw_system *system)
@@ -187,35 +312,49 @@ static void unwatch(struct pw_system *system)
 
 void pw_curve_begin(struct pw_system *system)
 {
-    if (!system->recorder) {
+    if (system->recorder) {
+        system->curve = create(system->tau, system->sample);
+        recorder_set_sink(system->recorder, use, system->curve);
+    } else {
         watch(system);
-        return;
     }
-    system->curve = create(system->tau);
-    recorder_set_sink(system->recorder, use, system->curve);
+    system->curve->is_of_program = true;
+    system->kernel->watch.served = system->curve->served;
 }
 
 struct pw_curve *pw_curve_end(struct pw_system *system)
 {
     struct pw_curve *curve = system->curve;
     CHECK(curve);
+    system->kernel->watch.served = NULL;
     if (system->recorder)
         recorder_set_sink(system->recorder, NULL, NULL);
     else
         unwatch(system);
     finish(curve);
+    curve->taken = 2 + pw_counter(system, pw_counter_find("tables_peak"));
     system->curve = NULL;
     return curve;
 }
 
 uint64_t pw_curve_least(const struct pw_curve *curve)
 {
-    return curve->least;
+    return curve->taken + curve->least;
+}
+
+uint64_t pw_curve_taken(const struct pw_curve *curve)
+{
+    return curve->taken;
+}
+
+double pw_curve_sample(const struct pw_curve *curve)
+{
+    return curve->rate;
 }
 
 uint64_t pw_curve_pages(const struct pw_curve *curve)
 {
-    return curve->npages;
+    return curve->npages ? curve->taken + curve->npages : 0;
 }
 
 bool pw_curve_working_set(const struct pw_curve *curve, size_t i, struct pw_working_set *out)
@@ -246,11 +385,22 @@ uint64_t pw_curve_accesses(const struct pw_curve *curve)
 
 void pw_curve_at(const struct pw_curve *curve, uint64_t frames, struct pw_curve_point *out)
 {
-    uint64_t at = frames < curve->npages ? frames : curve->npages;
+    uint64_t room = frames > curve->taken ? frames - curve->taken : 0;
+    uint64_t at = room < curve->npages ? room : curve->npages;
     *out = (struct pw_curve_point){.frames = frames,
                                    .loads = curve->faults[TRACE_LOAD][at],
                                    .stores = curve->faults[TRACE_STORE][at],
                                    .fetches = curve->faults[TRACE_FETCH][at]};
+    out->faults = out->loads + out->stores + out->fetches;
+    out->error = curve->errors ? curve->errors[at] : 0;
+}
+
+void pw_curve_beyond(const struct pw_curve *curve, uint64_t pages, struct pw_curve_point *out)
+{
+    pw_curve_at(curve, curve->taken + pages, out);
+    out->loads -= curve->more[TRACE_LOAD];
+    out->stores -= curve->more[TRACE_STORE];
+    out->fetches -= curve->more[TRACE_FETCH];
     out->faults = out->loads + out->stores + out->fetches;
 }
 

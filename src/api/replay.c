@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/config.h"
 #include "api/error.h"
@@ -46,8 +47,10 @@ static int open_source(const struct pw_config *config, const struct policy_ops *
 {
     char why[TRACE_WHY_LEN];
     source->path = path;
-    if (trace_open(path, config->format, &source->trace, why) < 0 ||
-        (ops->needs_future && future_create(source->trace, &source->future, why) < 0))
+    if (trace_open(path, config->format, &source->trace, why) < 0)
+        return error_set(error, EINVAL, "%.200s: %s", path, why);
+    trace_set_window(source->trace, config->from, config->to);
+    if (ops->needs_future && future_create(source->trace, &source->future, why) < 0)
         return error_set(error, EINVAL, "%.200s: %s", path, why);
     return 0;
 }
@@ -72,11 +75,21 @@ static int read_source(struct source *source, struct pw_error *error)
 
 /* ---- machines ---- */
 
-static int create_machine(const struct pw_config *config, const struct policy_ops *ops,
-                          uint64_t nframes, struct replay **out, struct pw_error *error)
+/* Whether the trace was recorded by us, and so tells of flushes and of stores that were denied. */
+static bool is_recorded(const struct source *source)
 {
-    struct replay_options options = {
-        .nframes = nframes, .tlb = config->tlb, .policy = ops, .seed = config->seed};
+    return strcmp(trace_format(source->trace), "page") == 0;
+}
+
+static int create_machine(const struct pw_config *config, const struct policy_ops *ops,
+                          uint64_t nframes, const struct source *source, struct replay **out,
+                          struct pw_error *error)
+{
+    struct replay_options options = {.nframes = nframes,
+                                     .tlb = config->tlb,
+                                     .policy = ops,
+                                     .seed = config->seed,
+                                     .is_told_of_flushes = is_recorded(source)};
     int result = replay_create(&options, out);
     if (result < 0 && policy_refused(ops, result, error) < 0)
         return -1;
@@ -85,12 +98,34 @@ static int create_machine(const struct pw_config *config, const struct policy_op
     return 0;
 }
 
+static bool use_event(struct replay *machine, const struct trace_ref *event)
+{
+    vaddr_t va = vaddr(event->page << PAGE_SHIFT);
+    switch ((enum trace_kind)event->kind) {
+    case TRACE_GONE:
+        replay_drop(machine, event->space, va, event->count);
+        return true;
+    case TRACE_FLUSH:
+        replay_flush(machine, event->space, va);
+        return true;
+    case TRACE_FLUSH_SPACE:
+        replay_flush_space(machine, event->space);
+        return true;
+    case TRACE_READ_ONLY:
+        replay_read_only(machine, event->space, va);
+        return true;
+    default:
+        return replay_denied(machine, event->space, va);
+    }
+}
+
 static bool use_batch(struct replay *machine, const struct source *source, int n)
 {
     for (int i = 0; i < n; i++) {
         const struct trace_ref *from = &source->refs[i];
-        if (from->kind == TRACE_GONE) {
-            replay_drop(machine, from->space, vaddr(from->page << PAGE_SHIFT), from->count);
+        if (!trace_is_reference(from)) {
+            if (!use_event(machine, from))
+                return false;
             continue;
         }
         struct replay_ref ref = {.va = vaddr(from->page << PAGE_SHIFT),
@@ -132,9 +167,9 @@ int pw_replay_run(const struct pw_config *config, const char *trace, struct pw_r
 {
     CHECK(config->use == PW_REPLAY);
     struct pw_replay *replay = x_calloc(1, sizeof(*replay));
-    if (create_machine(config, config->policy, config->ram_len >> PAGE_SHIFT, &replay->machine,
-                       error) < 0 ||
-        open_source(config, config->policy, trace, &replay->source, error) < 0 ||
+    if (open_source(config, config->policy, trace, &replay->source, error) < 0 ||
+        create_machine(config, config->policy, config->ram_len >> PAGE_SHIFT, &replay->source,
+                       &replay->machine, error) < 0 ||
         use_all(&replay->source, &replay->machine, 1, error) < 0) {
         pw_replay_destroy(replay);
         return -1;
@@ -159,18 +194,20 @@ const char *pw_replay_format(const struct pw_replay *replay)
     return trace_format(replay->source.trace);
 }
 
-/* Pages have no content in a replay, so there is no copy on write and no swap disk; nor are there
- * system calls or processes. */
+/* Pages have no content in a replay, so there is no swap disk; nor are there system calls or
+ * processes. */
 bool pw_replay_has(const struct pw_replay *replay, int counter)
 {
-    static const char *const absent[] = {"faults_cow",      "swap_pages_in",  "swap_pages_out",
-                                         "syscalls",        "swap_peak",      "processes",
-                                         "readahead_pages", "readahead_hits", "readahead_wasted"};
+    static const char *const absent[] = {"swap_pages_in",  "swap_pages_out",  "syscalls",
+                                         "swap_peak",      "processes",       "readahead_pages",
+                                         "readahead_hits", "readahead_wasted"};
     static const char *const of_code[] = {"instructions", "tlb_l1i_hits", "tlb_l1i_misses"};
     bool has_code = replay->counters.tlb_l1i_hits + replay->counters.tlb_l1i_misses > 0;
     for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
         if (counter == counters_find(absent[i]))
             return false;
+    if (counter == counters_find("faults_cow"))
+        return is_recorded(&replay->source);
     for (size_t i = 0; i < sizeof(of_code) / sizeof(of_code[0]); i++)
         if (counter == counters_find(of_code[i]))
             return has_code;
@@ -212,7 +249,7 @@ int replay_sizes(const struct pw_config *config, const char *trace, const struct
     struct replay **machines = x_calloc(n, sizeof(struct replay *));
     int result = open_source(config, ops, trace, source, error);
     for (size_t i = 0; i < n && result == 0; i++)
-        result = create_machine(config, ops, frames[i], &machines[i], error);
+        result = create_machine(config, ops, frames[i], source, &machines[i], error);
     if (result == 0)
         result = replay_all(source, machines, n, faults, error);
     for (size_t i = 0; i < n; i++)

@@ -94,9 +94,8 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
         .cpu = {.engine = CPU_ENGINE_VEX,
                 .code_cache_len = config->code_cache_len,
                 .reproducible = config->reproducible,
-                .check_each_access = recorder != NULL,
-                .trace = recorder ? recorder_access : NULL,
-                .trace_context = recorder},
+                .log = recorder ? recorder_log : NULL,
+                .log_context = recorder},
     };
     if (options.nframes < RAM_FRAMES_MIN)
         return error_set(error, EINVAL, "ram: too small for a program: the least is %uK",
@@ -166,6 +165,7 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
     if (config->use == PW_RECORD || (config->use == PW_CURVE && config->every_access))
         system->recorder = recorder_create();
     system->tau = config->tau;
+    system->sample = config->sample;
     system->regions = config->regions;
     if (open_strace(config, &system->strace, error) < 0 ||
         create_guard(config, &system->guard, error) < 0 ||
@@ -176,8 +176,11 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
         return -1;
     }
     if (system->recorder)
-        system->kernel->watch =
-            (struct kernel_watch){recorder_kernel_access, recorder_gone, system->recorder};
+        system->kernel->watch = (struct kernel_watch){.access = recorder_kernel_access,
+                                                      .gone = recorder_gone,
+                                                      .context = system->recorder,
+                                                      .flushed = recorder_flushed,
+                                                      .read_only = recorder_read_only};
     if (config->attribute)
         system->attributor = attributor_create(system);
     *out = system;

@@ -15,6 +15,7 @@ struct pw_system {
     struct pw_curve *curve;        /* being made of what runs; else NULL */
     uint64_t tau;                  /* of its working set, in instructions */
     bool regions;                  /* it is to tell of them */
+    double sample;                 /* the share of pages that it looks at */
     FILE *strace;                  /* NULL: no tracing */
     struct guard guard;            /* what programs may not; its root is open if it has one */
     struct machine *machine;

@@ -61,7 +61,7 @@
 
 #define COUNTERS_SYSTEM(X)                                                                         \
     X(frames_total, "frames", "frames of RAM")                                                     \
-    X(frames_peak, "frames", "most frames in use at once, page tables included")                   \
+    X(frames_peak, "frames", "most frames in use at once, page tables and cached files included")  \
     X(pages_peak, "pages", "most pages that existed at once, in RAM or on disk: the footprint")    \
     X(tables_peak, "frames", "most frames that held page tables at once")                          \
     X(swap_peak, "pages", "most swap slots in use at once")                                        \

@@ -218,7 +218,7 @@ static void print_help(FILE *out)
           "Says how many page faults PROGRAM, or a trace, has in every size of RAM under LRU,\n"
           "exactly and from one run; how long that would take by a simple model; and which\n"
           "size is enough. A program runs hardly slower than with 'pagewalk run'; with\n"
-          "--every-access, --policies or --working-set about twenty times slower.\n\n"
+          "--every-access, --policies or --working-set up to twenty times slower.\n\n"
           "Examples:\n"
           "  pagewalk curve -- sort big.txt\n"
           "  pagewalk curve --svg curve.svg --csv curve.csv -- sort big.txt\n"
@@ -227,9 +227,9 @@ static void print_help(FILE *out)
           "Options:\n",
           out);
     options_print(out, PW_CURVE);
-    fputs("\nRAM here is for pages alone, page tables not charged. --ram names the present\n"
-          "limit, whose cost is said; the program runs in that much too, which changes its\n"
-          "speed but not the curve.\n",
+    fputs("\nOf a program's RAM page tables take their part; that of a trace is for pages alone.\n"
+          "--ram names the present limit, whose cost is said; the program runs in that much\n"
+          "too, which changes its speed but not the curve.\n",
           out);
 }
 
@@ -249,6 +249,13 @@ static int run_with(const struct options *options, int argc, char **argv)
     if (!has_program)
         return message_error("curve: no program given: pagewalk curve [OPTIONS] [--] PROGRAM "
                              "[ARG...]");
+    if (strcmp(pw_config_get(options->config, "from"), "0") != 0 ||
+        strcmp(pw_config_get(options->config, "to"), "end") != 0)
+        return message_error("curve: --from and --to are for a trace");
+    if (strcmp(pw_config_get(options->config, "sample"), "1") != 0 &&
+        strcmp(pw_config_get(options->config, "every-access"), "yes") != 0)
+        return message_error("curve: --sample is for a trace, or with --every-access: without, all "
+                             "pages of a program cost hardly more");
     bool is_every = options->policies || options->working_set_path ||
                     strcmp(pw_config_get(options->config, "every-access"), "yes") == 0;
     if (has_regions && is_every)

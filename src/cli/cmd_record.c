@@ -13,7 +13,7 @@ static void print_help(FILE *out)
     fputs("Usage: pagewalk record -o FILE [OPTIONS] [--] PROGRAM [ARG...]\n\n"
           "Runs PROGRAM as 'pagewalk run' does, and writes to FILE which pages it loads from,\n"
           "stores to and executes, in order. 'pagewalk replay' reads that. Recording takes\n"
-          "about twenty times as long as running.\n\n"
+          "up to three times as long as running.\n\n"
           "Examples:\n"
           "  pagewalk record -o sort.trace -- sort big.txt\n"
           "  pagewalk replay --ram 16M --policy opt sort.trace\n\n"

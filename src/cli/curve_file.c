@@ -26,14 +26,24 @@ static bool next_change(const struct curve_view *view, uint64_t *frames,
     return false;
 }
 
+static bool is_estimated(const struct curve_view *view)
+{
+    return pw_curve_sample(view->curve) < 1;
+}
+
 void curve_csv(FILE *out, const struct curve_view *view)
 {
     struct pw_curve_point point;
-    fputs("ram_bytes,faults,faults_load,faults_store,faults_fetch\n", out);
+    fprintf(out, "ram_bytes,faults,faults_load,faults_store,faults_fetch%s\n",
+            is_estimated(view) ? ",error" : "");
     for (uint64_t frames = pw_curve_least(view->curve); next_change(view, &frames, &point);
-         frames++)
-        fprintf(out, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+         frames++) {
+        fprintf(out, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64,
                 frames * page_bytes, point.faults, point.loads, point.stores, point.fetches);
+        if (is_estimated(view))
+            fprintf(out, ",%.0f", point.error);
+        fputc('\n', out);
+    }
 }
 
 void curve_working_set(FILE *out, const struct curve_view *view)
@@ -54,10 +64,23 @@ static json_t *points(const struct curve_view *view)
     json_t *list = json_array();
     struct pw_curve_point point;
     for (uint64_t frames = pw_curve_least(view->curve); next_change(view, &frames, &point);
-         frames++)
-        json_array_append_new(list, json_pack("[o,o,o,o,o]", integer(frames * page_bytes),
-                                              integer(point.faults), integer(point.loads),
-                                              integer(point.stores), integer(point.fetches)));
+         frames++) {
+        json_t *row =
+            json_pack("[o,o,o,o,o]", integer(frames * page_bytes), integer(point.faults),
+                      integer(point.loads), integer(point.stores), integer(point.fetches));
+        if (is_estimated(view))
+            json_array_append_new(row, integer((uint64_t)point.error));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+static json_t *columns(const struct curve_view *view)
+{
+    json_t *list = json_pack("[s,s,s,s,s]", "ram_bytes", "faults", "faults_load", "faults_store",
+                             "faults_fetch");
+    if (is_estimated(view))
+        json_array_append_new(list, json_string("error"));
     return list;
 }
 
@@ -95,16 +118,14 @@ char *curve_json(const struct curve_view *view)
 {
     char advice[400];
     json_t *root = json_pack(
-        "{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:f,s:f,s:f},s:o,s:o,s:s}", "schema",
+        "{s:s,s:s,s:o,s:o,s:f,s:o,s:o,s:o,s:o,s:{s:f,s:f,s:f},s:o,s:o,s:s}", "schema",
         "pagewalk.curve/1", "version", pw_version(), "command", json_command(view->argv), "pages",
-        integer(pw_curve_pages(view->curve)), "columns",
-        json_pack("[s,s,s,s,s]", "ram_bytes", "faults", "faults_load", "faults_store",
-                  "faults_fetch"),
-        "points", points(view), "reuse", reuse(view), "policies", policies(view), "modelled_ns",
-        "instruction", view->cost.ns[COST_INSTRUCTION], "minor", view->cost.ns[COST_MINOR], "major",
-        view->cost.ns[COST_MINOR] + view->cost.ns[COST_READ], "modelled_best_bytes",
-        integer(view->best * page_bytes), "modelled_cliff_bytes", integer(view->cliff * page_bytes),
-        "advice", curve_advice(view, advice, sizeof(advice)));
+        integer(pw_curve_pages(view->curve)), "sample", pw_curve_sample(view->curve), "columns",
+        columns(view), "points", points(view), "reuse", reuse(view), "policies", policies(view),
+        "modelled_ns", "instruction", view->cost.ns[COST_INSTRUCTION], "minor",
+        view->cost.ns[COST_MINOR], "major", view->cost.ns[COST_MINOR] + view->cost.ns[COST_READ],
+        "modelled_best_bytes", integer(view->best * page_bytes), "modelled_cliff_bytes",
+        integer(view->cliff * page_bytes), "advice", curve_advice(view, advice, sizeof(advice)));
     struct pw_curve_part part;
     if (pw_curve_part(view->curve, 0, &part))
         json_object_set_new(root, "regions", curve_regions_json(view));

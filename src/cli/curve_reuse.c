@@ -11,15 +11,23 @@
 
 static const uint64_t page_bytes = 4096;
 
+/* All pages there were at once. */
+static uint64_t pages_of(const struct curve_view *view)
+{
+    uint64_t frames = pw_curve_pages(view->curve);
+    return frames ? frames - pw_curve_taken(view->curve) : 0;
+}
+
 bool curve_bucket(const struct curve_view *view, size_t i, struct curve_bucket *out)
 {
-    uint64_t least = pw_curve_least(view->curve), pages = pw_curve_pages(view->curve);
+    uint64_t taken = pw_curve_taken(view->curve), pages = pages_of(view);
+    uint64_t least = pw_curve_least(view->curve) - taken;
     uint64_t after = i == 0 ? 0 : least << (i - 1), to = least << i;
     struct pw_curve_point more, less;
     if (pages == 0 || after >= pages)
         return false;
-    pw_curve_at(view->curve, after, &more);
-    pw_curve_at(view->curve, to, &less);
+    pw_curve_beyond(view->curve, after, &more);
+    pw_curve_beyond(view->curve, to, &less);
     *out = (struct curve_bucket){.to = to,
                                  .is_split = i > 0 || least == 1,
                                  .count = more.faults - less.faults,
@@ -39,7 +47,7 @@ static uint64_t count_all(const struct curve_view *view)
 {
     struct pw_curve_point first;
     struct curve_bucket bucket;
-    pw_curve_at(view->curve, pw_curve_pages(view->curve), &first);
+    pw_curve_beyond(view->curve, pages_of(view), &first);
     uint64_t sum = first.faults;
     for (size_t i = 0; curve_bucket(view, i, &bucket); i++)
         sum += bucket.count;
@@ -69,7 +77,7 @@ void curve_reuse_table(FILE *out, const struct curve_view *view)
         snprintf(label, sizeof(label), "to %s", human_size(bucket.to * page_bytes, size));
         put_row(out, label, &bucket, all);
     }
-    pw_curve_at(view->curve, pw_curve_pages(view->curve), &first);
+    pw_curve_beyond(view->curve, pages_of(view), &first);
     bucket = (struct curve_bucket){.is_split = true,
                                    .count = first.faults,
                                    .loads = first.loads,

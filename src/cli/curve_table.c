@@ -96,9 +96,36 @@ static bool is_of_every_access(const struct curve_view *view)
     return view->options->trace_path || is_switched_on(view, "every-access");
 }
 
+/* Of the sizes shown, the largest error as a share of the faults. */
+static double largest_error(const struct curve_view *view)
+{
+    struct pw_curve_point point;
+    double most = 0;
+    for (size_t row = 0; row < view->nrows; row++) {
+        pw_curve_at(view->curve, view->rows[row], &point);
+        if (point.faults > 0 && point.error / (double)point.faults > most)
+            most = point.error / (double)point.faults;
+    }
+    return most;
+}
+
+static void describe_exactness(const struct curve_view *view, char *text, size_t len)
+{
+    double rate = pw_curve_sample(view->curve);
+    if (rate < 1)
+        snprintf(text, len,
+                 "estimated from %g %% of the pages, with a standard error of at most %.1f %% in "
+                 "the sizes above",
+                 rate * 100, largest_error(view) * 100);
+    else
+        snprintf(text, len, "exact%s",
+                 is_of_every_access(view) ? "" : " but for the ages of code pages");
+}
+
 void curve_table(FILE *out, const struct curve_view *view, bool colour)
 {
-    char text[400], size[HUMAN_LEN], instruction[HUMAN_LEN], minor[HUMAN_LEN], major[HUMAN_LEN];
+    char text[500], exact[160], size[HUMAN_LEN], instruction[HUMAN_LEN], minor[HUMAN_LEN],
+        major[HUMAN_LEN];
     fprintf(out, "%spagewalk: curve of %.56s%s\n", colour ? "\033[1m" : "", view->argv[0],
             colour ? "\033[0m" : "");
     put_head(out, view);
@@ -117,11 +144,11 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
         fputs("  ", out);
         human_wrap(out, 2, 2, text);
     }
+    describe_exactness(view, exact, sizeof(exact));
     snprintf(text, sizeof(text),
-             "All pages are %s. Faults are exact%s, first touches included; times are modelled: "
+             "All pages are %s. Faults are %s, first touches included; times are modelled: "
              "%s an instruction, %s a minor and %s a major fault.",
-             human_size(pw_curve_pages(view->curve) * 4096, size),
-             is_of_every_access(view) ? "" : " but for the ages of code pages",
+             human_size(pw_curve_pages(view->curve) * 4096, size), exact,
              human_time(view->cost.ns[COST_INSTRUCTION] / 1e9, instruction),
              human_time(view->cost.ns[COST_MINOR] / 1e9, minor),
              human_time((view->cost.ns[COST_MINOR] + view->cost.ns[COST_READ]) / 1e9, major));

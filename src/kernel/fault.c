@@ -17,20 +17,22 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "kernel/fault_around.h"
 #include "kernel/hugetlb.h"
 #include "kernel/large.h"
 #include "kernel/readahead.h"
 #include "kernel/reclaim.h"
 #include "kernel/space_grow.h"
 #include "kernel/space_pages.h"
+#include "kernel/swap.h"
 #include "kernel/trouble.h"
 #include "machine/pte.h"
 
 enum {
-    PAGES_MAX = 2, /* a page from disk, and its private copy */
+    FRAMES_MAX = 2 + PAGETABLE_FRAMES_MAX, /* a page from disk, its private copy, their tables */
     /* Kept back for those who end because there is nothing else: they must still let go of locks,
      * which may mean to bring pages in. */
-    FRAMES_SPARE = PAGES_MAX + PAGETABLE_FRAMES_MAX,
+    FRAMES_SPARE = FRAMES_MAX,
 };
 
 struct fault {
@@ -47,6 +49,7 @@ struct fault {
     struct readahead ahead; /* what comes in with it */
     /* what it took */
     bool was_read, was_copied, is_served;
+    bool was_out; /* paged out */
 };
 
 static bool may_force(const struct region *region)
@@ -100,6 +103,15 @@ static void promote(struct fault *fault, const struct frame *source)
     amap_insert(&fault->space->amap, vaddr_vpn(fault->page), anon_create(kernel, fault->frame));
 }
 
+/* 2B: if the object's page was brought in for this alone, nobody has it any more. */
+static void promote_object_page(struct fault *fault)
+{
+    struct frame *source = fault->frame;
+    promote(fault, source);
+    if (source->nmaps == 0)
+        object_page_unmapped(fault->kernel, source);
+}
+
 /* 1B of a page that others have too: this space gets a copy. */
 static void copy_anon(struct fault *fault, struct anon *anon, const struct frame *source)
 {
@@ -112,7 +124,7 @@ static void copy_anon(struct fault *fault, struct anon *anon, const struct frame
 /* Cases 1A and 1B: there is a private page. */
 static enum fault_result fault_upper(struct fault *fault, struct anon *anon)
 {
-    fault->was_read = !anon_is_resident(anon);
+    fault->was_read = fault->was_out = !anon_is_resident(anon);
     readahead_read(fault->kernel, &fault->ahead); /* first, so that the page itself is the newest */
     int error = anon_load(fault->kernel, anon, &fault->frame);
     if (error)
@@ -148,15 +160,15 @@ static enum fault_result fault_lower(struct fault *fault)
         fault_zeros(fault);
         return FAULT_DONE;
     }
-    int error =
-        object_page(fault->kernel, region->object, region_object_index(region, fault->page.v),
-                    &fault->frame, &fault->was_read);
+    uint64_t index = region_object_index(region, fault->page.v);
+    fault->was_out = object_is_out(region->object, index);
+    int error = object_page(fault->kernel, region->object, index, &fault->frame, &fault->was_read);
     if (error)
         return read_failed(fault, error);
     if (region->flags & REGION_SHARED)
         return FAULT_DONE;
     if (fault->access == MMU_STORE)
-        promote(fault, fault->frame);
+        promote_object_page(fault);
     else
         fault->prot &= ~(unsigned)PROT_MASK_W;
     return FAULT_DONE;
@@ -168,7 +180,12 @@ static void fault_map(struct fault *fault)
     /* Wires follow the page: before the entry moves to another frame, so does the wire. */
     if (fault->region->flags & REGION_LOCKED)
         space_pages_wire(space, vaddr_vpn(fault->page), fault->frame);
+    bool has_table = pagetable_missing(fault->kernel, &space->table, fault->page) == 0;
     pagetable_map(fault->kernel, &space->table, fault->page, fault->frame, fault->prot);
+    if (!has_table)
+        fault_inherit(space, fault->page);
+    if (fault->frame->kind == FRAME_OBJECT && fault->access != MMU_STORE)
+        fault_around(space, fault->region, fault->page);
     if (space_resident(space) > space->rss_peak)
         space->rss_peak = space_resident(space);
 }
@@ -177,37 +194,78 @@ static void count_served(struct fault *fault)
 {
     fault->is_served = true;
     struct counters *now = fault->kernel->machine->now;
+    if (fault->kernel->watch.served && !fault->was_out)
+        fault->kernel->watch.served[fault->access]++;
     now->faults_major += fault->was_read;
     now->faults_minor += !fault->was_read;
     now->faults_cow += fault->was_copied;
 }
 
-/* Result: false: RAM and swap are exhausted, and nobody else makes room. */
+/* Frames for the page: none if it only needs another entry, two to bring one in and copy it. */
+static unsigned pages_needed(const struct fault *fault)
+{
+    const struct region *region = fault->region;
+    const struct anon *anon = amap_find(&fault->space->amap, vaddr_vpn(fault->page));
+    bool is_store = fault->access == MMU_STORE;
+    if (anon)
+        return !anon_is_resident(anon) + (is_store && anon->refs > 1);
+    if (!region->object)
+        return is_store;
+    uint64_t index = region_object_index(region, fault->page.v);
+    return !object_resident(fault->kernel, region->object, index) +
+           (is_store && !(region->flags & REGION_SHARED));
+}
+
+static unsigned frames_needed(const struct fault *fault)
+{
+    if (fault->region->flags & REGION_HUGETLB)
+        return PAGETABLE_FRAMES_MAX; /* its page is not taken from the others */
+    return pages_needed(fault) +
+           pagetable_missing(fault->kernel, &fault->space->table, fault->page);
+}
+
+/* What is kept free beyond that: nothing as long as frames can still be had by paging out. */
+static unsigned frames_spare(const struct fault *fault)
+{
+    struct kernel *kernel = fault->kernel;
+    const uint64_t enough = 2 * FRAMES_SPARE;
+    bool can_page_out =
+        kernel->swap && swap_free(kernel) >= enough && kernel->policy.ninserted >= enough;
+    return fault->space->ends || can_page_out ? 0 : FRAMES_SPARE;
+}
+
+/* What is evicted meanwhile may be what was there, so that more is needed.
+ * Result: false: RAM and swap are exhausted, and nobody else makes room. */
 static bool hold_frames(const struct fault *fault)
 {
     const struct kernel_rescue *rescue = &fault->kernel->rescue;
-    const struct space *space = fault->space;
-    unsigned count =
-        PAGES_MAX + (fault->region->flags & REGION_HUGETLB
-                         ? PAGETABLE_FRAMES_MAX
-                         : pagetable_missing(fault->kernel, &space->table, fault->page));
-    while (frame_reserve(fault->kernel, count + (space->ends ? 0 : FRAMES_SPARE)))
-        if (!rescue->make_room || !rescue->make_room(rescue->context, fault->space))
-            return false;
+    unsigned count;
+    do {
+        count = frames_needed(fault);
+        while (frame_reserve(fault->kernel, count + frames_spare(fault)))
+            if (!rescue->make_room || !rescue->make_room(rescue->context, fault->space))
+                return false;
+    } while (frames_needed(fault) > count);
     return true;
 }
 
-/* What is read with a page from swap needs frames too; without them the page comes alone. */
-static void hold_ahead(struct fault *fault)
+/* What is read with a page from swap needs frames too; without them the page comes alone.
+ * Result: as hold_frames(), whose promise holds on. */
+static bool hold_ahead(struct fault *fault)
 {
     struct kernel *kernel = fault->kernel;
     uint64_t vpn = vaddr_vpn(fault->page);
     const struct anon *anon = kernel->readahead ? amap_find(&fault->space->amap, vpn) : NULL;
     if (!anon || anon_is_resident(anon) || anon->poisoned)
-        return;
+        return true;
+    unsigned count = frames_needed(fault);
     readahead_choose(kernel, fault->space, fault->region, vpn, &fault->ahead);
     if (!frame_reserve_more(kernel, fault->ahead.count))
         fault->ahead.count = 0;
+    if (frames_needed(fault) <= count)
+        return true;
+    fault->ahead.count = 0; /* a table went: all frames for it are needed first */
+    return hold_frames(fault);
 }
 
 static enum fault_result serve_huge(struct fault *fault)
@@ -228,14 +286,14 @@ static enum fault_result serve(struct fault *fault)
         return result;
     if (!fault->is_forced && large_fault(fault->space, fault->region, fault->page, fault->access,
                                          fault->prot, &fault->was_read)) {
+        fault->was_out = fault->was_read;
         count_served(fault);
         return FAULT_DONE;
     }
-    if (!hold_frames(fault))
+    if (!hold_frames(fault) || !hold_ahead(fault))
         return FAULT_OOM;
     if (fault->region->flags & REGION_HUGETLB)
         return serve_huge(fault);
-    hold_ahead(fault);
     struct anon *anon = amap_find(&fault->space->amap, vaddr_vpn(fault->page));
     result = anon ? fault_upper(fault, anon) : fault_lower(fault);
     if (result == FAULT_DONE) {

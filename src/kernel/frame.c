@@ -3,6 +3,7 @@
  * The frame table: who has which frame, and whether it may be evicted. Which frames are free, and
  * in what pieces, is buddy.c; frames from `fresh` up were never used, so neither they nor their
  * metadata cost host memory, and they are zero already.
+ * Idle frames are a list both ways through frame->rmap, which they do not need.
  *
  * Chooses no victim and reclaims nothing: reclaim.c.
  */
@@ -46,7 +47,7 @@ static bool is_pageable_kind(const struct frame *frame)
 static bool belongs_in_policy(const struct kernel *kernel, const struct frame *frame)
 {
     if (!is_pageable_kind(frame) || frame->wired > 0 || frame_is_busy(frame) ||
-        frame->flags & FRAME_POOLED)
+        frame_is_idle(frame) || frame->flags & FRAME_POOLED)
         return false;
     const struct object *object = (const struct object *)(uintptr_t)frame->owner;
     return kernel->swap || (frame->kind == FRAME_OBJECT && object->ops->has_home);
@@ -62,6 +63,49 @@ static void count_taken(struct kernel *kernel, enum frame_kind kind, uint64_t co
         gauges->frames_peak = frame_in_use(table);
     if (kind == FRAME_TABLE && ++table->ntables > gauges->tables_peak)
         gauges->tables_peak = table->ntables;
+}
+
+/* ---- idle frames ---- */
+
+static pfn_t idle_next(const struct frame *frame)
+{
+    return (pfn_t)frame->rmap;
+}
+
+static pfn_t idle_previous(const struct frame *frame)
+{
+    return (pfn_t)(frame->rmap >> 32);
+}
+
+static void idle_link(struct frame_table *table, pfn_t previous, pfn_t next)
+{
+    if (previous != PFN_NONE)
+        frame_get(table, previous)->rmap =
+            (uint64_t)idle_previous(frame_get(table, previous)) << 32 | next;
+    else
+        table->idle_first = next;
+    if (next != PFN_NONE)
+        frame_get(table, next)->rmap = (uint64_t)previous << 32 | idle_next(frame_get(table, next));
+    else
+        table->idle_last = previous;
+}
+
+static void idle_add(struct frame_table *table, struct frame *frame)
+{
+    pfn_t last = table->idle_last, pfn = frame_pfn(table, frame);
+    frame->flags |= FRAME_IDLE;
+    idle_link(table, last, pfn);
+    idle_link(table, pfn, PFN_NONE);
+    frame->rmap = (uint64_t)last << 32 | PFN_NONE;
+    table->nidle++;
+}
+
+static void idle_remove(struct frame_table *table, struct frame *frame)
+{
+    idle_link(table, idle_previous(frame), idle_next(frame));
+    frame->rmap = 0;
+    frame->flags &= (uint8_t)~FRAME_IDLE;
+    table->nidle--;
 }
 
 /* The frame is nobody's now and becomes somebody's. */
@@ -124,6 +168,8 @@ void frame_give(struct kernel *kernel, struct frame *frame)
     CHECK(frame->nmaps == 0 && frame->wired == 0);
     if (!frame_is_busy(frame))
         frame_deactivate(kernel, frame, POLICY_GONE);
+    if (frame_is_idle(frame))
+        idle_remove(table, frame);
     if (frame->kind == FRAME_TABLE)
         table->ntables--;
 #ifdef PW_XCHECK
@@ -185,6 +231,22 @@ void frame_deactivate(struct kernel *kernel, struct frame *frame, enum policy_re
     update_policy(kernel, frame, was, why);
 }
 
+void frame_set_idle(struct kernel *kernel, struct frame *frame)
+{
+    CHECK(frame->kind == FRAME_OBJECT && !frame_is_busy(frame) && !frame_is_idle(frame));
+    CHECK(frame->nmaps == 0 && frame->wired == 0 && !(frame->flags & FRAME_DIRTY));
+    bool was = belongs_in_policy(kernel, frame);
+    idle_add(&kernel->frames, frame);
+    update_policy(kernel, frame, was, POLICY_GONE);
+}
+
+void frame_end_idle(struct kernel *kernel, struct frame *frame)
+{
+    CHECK(frame_is_idle(frame));
+    idle_remove(&kernel->frames, frame);
+    update_policy(kernel, frame, false, POLICY_GONE);
+}
+
 struct frame *frame_move(struct kernel *kernel, struct frame *from, pfn_t to)
 {
     struct policy *policy = &kernel->policy;
@@ -199,6 +261,10 @@ struct frame *frame_move(struct kernel *kernel, struct frame *from, pfn_t to)
     memcpy(ram_frame(ram, to), ram_frame(ram, old), PAGE_SIZE);
     *frame = *from;
     *from = (struct frame){.kind = FRAME_FREE};
+    if (frame_is_idle(frame)) { /* in its place in the list */
+        idle_link(&kernel->frames, idle_previous(frame), to);
+        idle_link(&kernel->frames, to, idle_next(frame));
+    }
     if (policy->stamps)
         policy->stamps[to] = policy->stamps[old];
     if (is_pageable)
@@ -215,7 +281,7 @@ void frame_moved_out(struct kernel *kernel, const struct frame *from)
 
 void frame_wire(struct kernel *kernel, struct frame *frame)
 {
-    CHECK(frame->kind != FRAME_FREE && frame->wired < UINT16_MAX);
+    CHECK(frame->kind != FRAME_FREE && !frame_is_idle(frame) && frame->wired < UINT16_MAX);
     bool was = belongs_in_policy(kernel, frame);
     frame->wired++;
     update_policy(kernel, frame, was, POLICY_GONE);
@@ -239,6 +305,23 @@ static bool free_is_valid(const struct frame_table *table)
            table->reserved <= table->nfree;
 }
 
+/* F5, but for what the policy has (F3). */
+static bool idle_is_valid(const struct frame_table *table)
+{
+    uint64_t count = 0;
+    pfn_t previous = PFN_NONE;
+    for (pfn_t pfn = table->idle_first; pfn != PFN_NONE; count++) {
+        const struct frame *frame = frame_get(table, pfn);
+        if (count == table->nidle || frame->kind != FRAME_OBJECT || !frame_is_idle(frame) ||
+            frame_is_busy(frame) || (frame->flags & FRAME_DIRTY) || frame->nmaps > 0 ||
+            frame->wired > 0 || idle_previous(frame) != previous)
+            return false;
+        previous = pfn;
+        pfn = idle_next(frame);
+    }
+    return count == table->nidle && table->idle_last == previous;
+}
+
 static bool one_is_valid(const struct kernel *kernel, pfn_t pfn)
 {
     const struct frame *frame = frame_get(&kernel->frames, pfn);
@@ -248,20 +331,22 @@ static bool one_is_valid(const struct kernel *kernel, pfn_t pfn)
     if (in_policy != belongs_in_policy(kernel, frame)) /* F3 */
         return false;
     return (frame->kind == FRAME_ZERO) == (pfn == kernel->zero_pfn) &&
-           (frame->kind == FRAME_FREE || rmap_is_valid(frame)); /* F4 */
+           (frame->kind == FRAME_FREE || frame_is_idle(frame) || rmap_is_valid(frame)); /* F4 */
 }
 
 bool frame_is_valid(const struct kernel *kernel)
 {
     const struct frame_table *table = &kernel->frames;
-    uint64_t ntables = 0, in_policy = 0;
-    if (!free_is_valid(table) || !buddy_is_valid(table))
+    uint64_t ntables = 0, in_policy = 0, nidle = 0;
+    if (!free_is_valid(table) || !buddy_is_valid(table) || !idle_is_valid(table))
         return false;
     for (uint64_t pfn = 1; pfn < table->fresh; pfn++) {
         if (!one_is_valid(kernel, (pfn_t)pfn))
             return false;
         ntables += frame_get(table, (pfn_t)pfn)->kind == FRAME_TABLE;
         in_policy += policy_contains(&kernel->policy, (pfn_t)pfn);
+        nidle += frame_is_idle(frame_get(table, (pfn_t)pfn));
     }
-    return ntables == table->ntables && in_policy == kernel->policy.ninserted;
+    return ntables == table->ntables && in_policy == kernel->policy.ninserted &&
+           nidle == table->nidle;
 }

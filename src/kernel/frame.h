@@ -19,11 +19,13 @@
  * Invariants, checked by frame_is_valid():
  *   F1  a free frame has no reverse maps, no pins and is in no policy
  *   F2  nfree counts the free frames; frames never used yet (from `fresh` on) are free too
- *   F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is not busy, and
- *       its page has somewhere to go: without a swap disk only pages of files have, and those of
- *       huge pages never
+ *   F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is neither busy nor
+ *       idle, and its page has somewhere to go: without a swap disk only pages of files have, and
+ *       those of huge pages never
  *   F4  nmaps is the length of its reverse-map chain; the frame of zeros counts its maps but has no
  *       chain (it is never evicted, and millions of entries may point to it)
+ *   F5  an idle frame is an OBJECT frame that is not busy, clean, without reverse maps and pins; it
+ *       is in no policy but in the list of idle frames, whose links lie in `rmap`
  */
 #ifndef KERNEL_FRAME_H
 #define KERNEL_FRAME_H
@@ -42,13 +44,14 @@ enum frame_flags {
     FRAME_DIRTY = 1 << 0,  /* its bytes differ from its copy on disk, seen so far */
     FRAME_ACTIVE = 1 << 1, /* not busy; only set by frame_activate() */
     FRAME_AHEAD = 1 << 2,  /* read from swap before it was asked for, and not found since */
-    FRAME_POOLED = 1 << 3, /* of the pool of huge pages (hugetlb_pool.h) */
+    FRAME_IDLE = 1 << 3,   /* cached for nobody; only set by frame_set_idle() */
+    FRAME_POOLED = 1 << 4, /* of the pool of huge pages (hugetlb_pool.h) */
 };
 
 struct frame {
     uint64_t owner;
     uint64_t index;
-    uint64_t rmap;  /* who maps it: rmap.h */
+    uint64_t rmap;  /* who maps it: rmap.h; of an idle frame, its links in the list */
     uint32_t nmaps; /* page-table entries that point here */
     uint16_t wired; /* mlocked regions and short pins; while > 0 it is not evicted */
     uint8_t kind;   /* enum frame_kind */
@@ -65,6 +68,9 @@ struct frame_table {
     uint64_t reserved;     /* frames promised by frame_reserve() and not taken yet */
     uint64_t ntables;      /* frames of kind FRAME_TABLE */
     uint64_t nzero_tables; /* those of the last level whose entries all map the frame of zeros */
+    pfn_t idle_first;      /* list of idle frames, the one that has been idle longest first */
+    pfn_t idle_last;
+    uint64_t nidle;
 };
 
 struct kernel;
@@ -107,6 +113,17 @@ void frame_give(struct kernel *kernel, struct frame *frame);
 void frame_activate(struct kernel *kernel, struct frame *frame);
 /* Makes it busy again: out of the policy, for this reason. => it is not busy */
 void frame_deactivate(struct kernel *kernel, struct frame *frame, enum policy_reason why);
+
+/* The page of a file is kept for nobody: it goes before any page that is somebody's, with no policy
+ * asked. => it is not busy, clean, not mapped and not wired */
+void frame_set_idle(struct kernel *kernel, struct frame *frame);
+/* It is somebody's again, as just used. => it is idle */
+void frame_end_idle(struct kernel *kernel, struct frame *frame);
+
+static inline bool frame_is_idle(const struct frame *frame)
+{
+    return frame->flags & FRAME_IDLE;
+}
 
 static inline bool frame_is_busy(const struct frame *frame)
 {

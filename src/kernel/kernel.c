@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/lazy.h"
 #include "base/xalloc.h"
+#include "kernel/object.h"
 #include "kernel/pagetable.h"
 #include "kernel/reclaim.h"
 
@@ -129,6 +130,7 @@ void kernel_destroy(struct kernel *kernel)
 {
     if (!kernel)
         return;
+    object_end_resting(kernel);
     CHECK(frame_in_use(&kernel->frames) ==
           1 + kernel->hugetlb.npages * FRAME_BLOCK); /* the frame of zeros, the pool */
     CHECK(kernel->hugetlb.nfree == kernel->hugetlb.npages && kernel->hugetlb.nreserved == 0);

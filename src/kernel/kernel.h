@@ -21,6 +21,13 @@ struct kernel_watch {
                    enum mmu_access access); /* NULL: nobody */
     void (*gone)(void *context, uint16_t space, vaddr_t va, uint64_t npages);
     void *context;
+    /* Of page-table entries: the TLB was told to drop a page (va), or all of a space (0 pages); a
+     * page there may not be stored to without a fault. NULL: nobody. */
+    void (*flushed)(void *context, uint16_t space, vaddr_t va, uint64_t npages);
+    void (*read_only)(void *context, uint16_t space, vaddr_t va);
+    /* Counts page faults by enum mmu_access, but for those that only bring back what was paged out;
+     * NULL: nobody wants to know. */
+    uint64_t *served;
 };
 
 struct anon;
@@ -114,7 +121,7 @@ struct kernel_options {
  * swap disk stays the caller's. */
 int kernel_create(struct machine *machine, const struct kernel_options *options,
                   struct kernel **out);
-/* => all spaces and objects are gone */
+/* => all spaces and objects are gone, but those that rest */
 void kernel_destroy(struct kernel *kernel);
 
 /* One page began or ceased to exist. */

@@ -72,7 +72,8 @@ static enum effort effort_for(const struct kernel *kernel, const struct region *
 static bool reserve(struct kernel *kernel, enum effort effort)
 {
     const unsigned count = FRAME_BLOCK + PAGETABLE_FRAMES_MAX;
-    uint64_t within_reach = kernel->frames.nfree + kernel->policy.ninserted;
+    const struct frame_table *frames = &kernel->frames;
+    uint64_t within_reach = frames->nfree + frames->nidle + kernel->policy.ninserted;
     if (frame_reserve_spare(kernel, count))
         return true;
     return effort == RECLAIM && within_reach >= 2 * (uint64_t)count &&

@@ -62,13 +62,39 @@ struct object *object_get(struct object *object)
     return object;
 }
 
+/* What is resident stays, for nobody; what is not is forgotten. => it is clean */
+static void make_pages_idle(struct kernel *kernel, struct object *object)
+{
+    uint64_t value;
+    for (uint64_t index = 0; radix_next(&object->pages, &index, UINT64_MAX, &value); index++) {
+        struct frame *frame = slot_resident(kernel, (slot_t){value});
+        if (frame) {
+            object_page_unmapped(kernel, frame);
+            CHECK(frame_is_idle(frame));
+        } else {
+            radix_set(&object->pages, index, 0);
+            kernel_page_dead(kernel);
+        }
+    }
+}
+
 void object_put(struct kernel *kernel, struct object *object)
 {
     CHECK(object->refs > 0);
+    int error = 0;
     if (object->refs == 1)
-        object_sync(kernel, object, 0, UINT64_MAX); /* an error is in kernel->trouble */
+        error = object_sync(kernel, object, 0, UINT64_MAX); /* it is in kernel->trouble */
     if (--object->refs > 0)
         return;
+    if (!error && object->ops->rest && object->ops->rest(kernel, object))
+        make_pages_idle(kernel, object);
+    else
+        object_end(kernel, object);
+}
+
+void object_end(struct kernel *kernel, struct object *object)
+{
+    CHECK(object->refs == 0);
     object_drop(kernel, object, 0, UINT64_MAX);
     if (object->watcher)
         object->watcher->ended(object->watcher);
@@ -113,21 +139,57 @@ static int bring_in(struct kernel *kernel, struct object *object, uint64_t index
     return 0;
 }
 
+void object_page_unmapped(struct kernel *kernel, struct frame *frame)
+{
+    const struct object *object = (const struct object *)(uintptr_t)frame->owner;
+    CHECK(frame->kind == FRAME_OBJECT && frame->nmaps == 0);
+    if (frame_is_busy(frame) || frame_is_idle(frame) || frame->wired > 0 ||
+        (frame->flags & FRAME_DIRTY) || !object->ops->has_home)
+        return;
+    frame_set_idle(kernel, frame);
+    kernel_page_dead(kernel);
+}
+
+static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
+
+/* Somebody uses an idle page. Whatever became of the file meanwhile, it is read to be the same. */
+static int wake(struct kernel *kernel, struct object *object, uint64_t index, struct frame *frame)
+{
+    pfn_t pfn = frame_pfn(&kernel->frames, frame);
+    int error = object->ops->refresh(kernel, object, index, pfn);
+    if (error) {
+        drop_page(kernel, object, index, slot_frame(pfn));
+        return error;
+    }
+    frame_end_idle(kernel, frame);
+    kernel_page_born(kernel);
+    return 0;
+}
+
 int object_page(struct kernel *kernel, struct object *object, uint64_t index, struct frame **out,
                 bool *was_read)
 {
     slot_t slot = slot_at(object, index);
-    if (slot_kind(slot) != SLOT_FRAME)
+    struct frame *frame = slot_resident(kernel, slot);
+    if (!frame)
         return bring_in(kernel, object, index, slot, out, was_read);
+    int error = frame_is_idle(frame) ? wake(kernel, object, index, frame) : 0;
     *was_read = false;
-    *out = slot_resident(kernel, slot);
-    return 0;
+    if (!error)
+        *out = frame;
+    return error;
 }
 
 struct frame *object_resident(const struct kernel *kernel, const struct object *object,
                               uint64_t index)
 {
     return slot_resident(kernel, slot_at(object, index));
+}
+
+bool object_is_out(const struct object *object, uint64_t index)
+{
+    slot_t slot = slot_at(object, index);
+    return slot_kind(slot) != SLOT_EMPTY && slot_kind(slot) != SLOT_FRAME;
 }
 
 void object_set_locked(struct kernel *kernel, struct object *object, bool locked)
@@ -213,6 +275,7 @@ int object_sync(struct kernel *kernel, struct object *object, uint64_t first, ui
 static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot)
 {
     struct frame *frame = slot_resident(kernel, slot);
+    bool is_idle = false;
     if (frame) {
         if (object->is_locked)
             frame_unwire(kernel, frame);
@@ -220,12 +283,14 @@ static void drop_page(struct kernel *kernel, struct object *object, uint64_t ind
             space_pages_unwire_frame(kernel, frame);
         if (frame->nmaps > 0)
             pagetable_unmap_frame(kernel, frame);
+        is_idle = frame_is_idle(frame);
         frame_give(kernel, frame);
     } else if (slot_kind(slot) == SLOT_SWAP) {
         swap_give(kernel, slot_swap_slot(slot));
     }
     radix_set(&object->pages, index, 0);
-    kernel_page_dead(kernel);
+    if (!is_idle)
+        kernel_page_dead(kernel);
 }
 
 void object_drop(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last)
@@ -237,9 +302,10 @@ void object_drop(struct kernel *kernel, struct object *object, uint64_t first, u
 
 void object_evicted(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot)
 {
-    CHECK(object_resident(kernel, object, index));
+    const struct frame *frame = object_resident(kernel, object, index);
+    CHECK(frame);
     CHECK(slot_kind(slot) == (object->ops->has_home ? SLOT_ABSENT : SLOT_SWAP));
-    radix_set(&object->pages, index, slot.bits);
+    radix_set(&object->pages, index, frame_is_idle(frame) ? 0 : slot.bits);
 }
 
 void object_moved(struct object *object, uint64_t index, pfn_t pfn)

@@ -2,13 +2,17 @@
 /*
  * Objects: what a region maps below its private pages. A page of an object is cached in at most one
  * frame, whoever maps it.
- *   file    pages come from and go to a file of the host (object_file.c); one object per inode
+ *   file    pages come from and go to a file of the host (object_file.c); one object per inode. It
+ *           outlives its last reference: its pages stay cached, idle, until their frames are needed
  *   shared  anonymous shared memory: pages start as zeros and go to swap (object_shared.c)
  *   huge    anonymous shared memory in huge pages of the pool (object_huge.c)
  * A region without an object has zeros below.
  *
  * Invariants: O1  slot FRAME: the frame's kind is FRAME_OBJECT, its owner and index this place
  *             O2  slot SWAP only in a shared object, ABSENT only in a file object
+ *             O3  a page of a file that is clean, unmapped and not wired is idle: it is not counted
+ *                 as one that exists, and the first to go. (It may also not have been mapped yet.)
+ *                 An object without references has idle pages only
  */
 #ifndef KERNEL_OBJECT_H
 #define KERNEL_OBJECT_H
@@ -36,6 +40,12 @@ struct object_ops {
      * A caller that gets swap slots must evict these pages: the slots are the object's then. */
     int (*page_out)(struct kernel *kernel, struct object *object, uint64_t index, unsigned npages,
                     const uint8_t *const *pages, slot_t *slot);
+    /* Makes an idle page hold what page_in would read, without counting it. Result: as page_in. */
+    int (*refresh)(struct kernel *kernel, struct object *object, uint64_t index, pfn_t pfn);
+    /* Its last reference is gone, its pages are clean: lets go of host resources but the memory of
+     * its backing. Result: whether the object is worth keeping until the kind finds it again. NULL:
+     * it never is. */
+    bool (*rest)(struct kernel *kernel, struct object *object);
     void (*destroy)(struct kernel *kernel, struct object *object); /* host resources only */
 };
 
@@ -46,7 +56,7 @@ struct object_watcher {
 
 struct object {
     const struct object_ops *ops;
-    uint32_t refs;
+    uint32_t refs;                  /* 0: it rests */
     uint32_t number;                /* its identity */
     struct radix pages;             /* index -> slot_t.bits */
     uint64_t npages;                /* shared, huge: its length, in pages; file: not used */
@@ -67,8 +77,13 @@ void object_insert(struct kernel *kernel, struct object *object, uint64_t index,
                    struct frame *frame);
 
 struct object *object_get(struct object *object);
-/* The last reference writes dirty pages back and frees everything. => not mapped then */
+/* The last reference writes dirty pages back; a file object rests then, any other is freed with its
+ * pages. => not mapped then */
 void object_put(struct kernel *kernel, struct object *object);
+/* Frees an object that rests, with its pages. */
+void object_end(struct kernel *kernel, struct object *object);
+/* Frees all that rest. */
+void object_end_resting(struct kernel *kernel);
 
 /*
  * The frame of a page, brought into RAM if need be and activated. Effect: counts pages_in (and
@@ -77,9 +92,14 @@ void object_put(struct kernel *kernel, struct object *object);
  */
 int object_page(struct kernel *kernel, struct object *object, uint64_t index, struct frame **out,
                 bool *was_read);
+/* Nobody maps the page's frame: it becomes idle if it is of a file and nothing keeps it. */
+void object_page_unmapped(struct kernel *kernel, struct frame *frame);
 /* The frame if it is resident, else NULL. */
 struct frame *object_resident(const struct kernel *kernel, const struct object *object,
                               uint64_t index);
+
+/* Was the page paged out while somebody had it? */
+bool object_is_out(const struct object *object, uint64_t index);
 
 /* How many pages of [first, last) are in swap. */
 uint64_t object_swapped(const struct object *object, uint64_t first, uint64_t last);
@@ -97,8 +117,9 @@ int object_punch(struct kernel *kernel, struct object *object, uint64_t first, u
 /* Drops cached pages of [first, last), unmapping them everywhere; dirty content is lost. */
 void object_drop(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last);
 /* Reclaim's half: the page at `index` was written (or is clean) and now lives at `slot`; reclaim
- * then gives its frame back. A clean page of a file: slot_absent(). Pages of a shared object have
- * no copy on the swap disk while resident, so they are always dirty. => the frame is unmapped */
+ * then gives its frame back. A clean page of a file: slot_absent(); it is forgotten if it is idle.
+ * Pages of a shared object have no copy on the swap disk while resident, so they are always dirty.
+ * => the frame is unmapped */
 void object_evicted(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
 
 /* The page at `index` lies in another frame now, whose owner the object is. => it is resident */

@@ -8,6 +8,12 @@
  * the guest's descriptor, and must not inherit its O_APPEND or O_DIRECT. It is numbered from 1000,
  * out of the guests' way.
  *
+ * An object without references rests: it keeps its pages but no descriptor. It is found again by
+ * whoever maps a file of the same device, inode, length and times; if one of these changed, or a
+ * guest wrote to the file meanwhile, it ends. That decides only whether its pages are there or must
+ * be read: each is compared with the file when it is used again (file_refresh()), so neither times
+ * that are too coarse nor an inode number that is used again can bring old bytes back.
+ *
  * Writing back never extends a file: what was stored beyond the end is dropped, as with a native
  * mapping. `len` remembers the length last seen, so that growth is noticed and the rest of what was
  * the last page is read again.
@@ -34,21 +40,27 @@ enum {
     FD_MIN = 1000,
     BUCKETS_MIN = 64, /* a power of two */
     IOV_PAGES = 32,
+    RESTING_MAX = 1024, /* objects; what they cost the host beside RAM is bounded by that */
 };
 
 struct file {
     uint64_t dev, ino;
-    int fd;
+    int fd; /* -1: it rests */
     bool writable;
     uint64_t len; /* bytes, when last looked at */
     struct object *object;
     struct file *next; /* in its bucket */
+    /* while it rests */
+    struct timespec modified, changed;
+    struct file *newer, *older; /* neighbours in the list of those that rest */
 };
 
 struct object_table {
     struct file **buckets;
     size_t nbuckets; /* a power of two */
     size_t count;
+    struct file *newest, *oldest; /* list of the files that rest, by when they began to */
+    size_t nresting;
 };
 
 static size_t bucket_of(const struct object_table *table, uint64_t dev, uint64_t ino)
@@ -88,7 +100,7 @@ static void table_grow(struct object_table *table)
     free(old);
 }
 
-/* The table exists while a file is mapped. */
+/* The table exists while there is a file. */
 static void table_add(struct kernel *kernel, struct file *file)
 {
     struct object_table *table = kernel->objects;
@@ -152,11 +164,9 @@ static int64_t read_fully(int fd, uint8_t *dst, uint64_t len, uint64_t offset)
 
 static void notice_growth(struct kernel *kernel, struct file *file);
 
-static int file_page_in(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot,
-                        uint8_t *page, bool *was_read)
+/* Reads a page of the file. Errors: as page_in. */
+static int read_page(struct kernel *kernel, struct file *file, uint64_t index, uint8_t *page)
 {
-    struct file *file = object_to_file(object);
-    (void)slot;
     if (index >= (uint64_t)INT64_MAX >> PAGE_SHIFT)
         return -ERANGE;
     int64_t n = read_fully(file->fd, page, PAGE_SIZE, index << PAGE_SHIFT);
@@ -168,8 +178,29 @@ static int file_page_in(struct kernel *kernel, struct object *object, uint64_t i
         return -ERANGE;
     memset(page + n, 0, (size_t)(PAGE_SIZE - n));
     notice_growth(kernel, file);
+    return 0;
+}
+
+static int file_page_in(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot,
+                        uint8_t *page, bool *was_read)
+{
+    (void)slot;
+    int error = read_page(kernel, object_to_file(object), index, page);
+    if (error)
+        return error;
     kernel->machine->now->pages_in++;
     *was_read = true;
+    return 0;
+}
+
+static int file_refresh(struct kernel *kernel, struct object *object, uint64_t index, pfn_t pfn)
+{
+    uint8_t now[PAGE_SIZE], *page = ram_frame(kernel->machine->ram, pfn);
+    int error = read_page(kernel, object_to_file(object), index, now);
+    if (error || memcmp(page, now, PAGE_SIZE) == 0)
+        return error;
+    memcpy(page, now, PAGE_SIZE);
+    ram_changed(kernel->machine->ram, pfn);
     return 0;
 }
 
@@ -214,11 +245,73 @@ static int file_page_out(struct kernel *kernel, struct object *object, uint64_t 
     return (int)npages;
 }
 
+/* ---- files that rest ---- */
+
+static bool is_resting(const struct file *file)
+{
+    return file->fd < 0;
+}
+
+static void resting_add(struct object_table *table, struct file *file)
+{
+    file->older = table->newest;
+    file->newer = NULL;
+    *(table->newest ? &table->newest->newer : &table->oldest) = file;
+    table->newest = file;
+    table->nresting++;
+}
+
+static void resting_remove(struct object_table *table, struct file *file)
+{
+    *(file->newer ? &file->newer->older : &table->newest) = file->older;
+    *(file->older ? &file->older->newer : &table->oldest) = file->newer;
+    table->nresting--;
+}
+
+static bool file_rest(struct kernel *kernel, struct object *object)
+{
+    struct object_table *table = kernel->objects;
+    struct file *file = object_to_file(object);
+    struct stat st;
+    if (fstat(file->fd, &st) || st.st_nlink == 0)
+        return false; /* nobody finds it again */
+    close(file->fd);
+    file->fd = -1;
+    file->writable = false;
+    file->len = (uint64_t)st.st_size;
+    file->modified = st.st_mtim;
+    file->changed = st.st_ctim;
+    if (table->nresting == RESTING_MAX)
+        object_end(kernel, table->oldest->object);
+    resting_add(table, file);
+    return true;
+}
+
+static bool is_same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool is_unchanged(const struct file *file, const struct stat *st)
+{
+    return file->len == (uint64_t)st->st_size && is_same_time(file->modified, st->st_mtim) &&
+           is_same_time(file->changed, st->st_ctim);
+}
+
+void object_end_resting(struct kernel *kernel)
+{
+    while (kernel->objects && kernel->objects->oldest)
+        object_end(kernel, kernel->objects->oldest->object);
+}
+
 static void file_destroy(struct kernel *kernel, struct object *object)
 {
     struct file *file = object_to_file(object);
+    if (is_resting(file))
+        resting_remove(kernel->objects, file);
+    else
+        close(file->fd);
     table_remove(kernel, file);
-    close(file->fd);
     free(file);
 }
 
@@ -227,6 +320,8 @@ static const struct object_ops file_ops = {
     .has_home = true,
     .page_in = file_page_in,
     .page_out = file_page_out,
+    .refresh = file_refresh,
+    .rest = file_rest,
     .destroy = file_destroy,
 };
 
@@ -279,6 +374,40 @@ static int file_create(struct kernel *kernel, int host_fd, bool writable, const 
     return 0;
 }
 
+/* Somebody maps a file that rests: with a reference for the caller. */
+static int file_wake(struct kernel *kernel, struct file *file, int host_fd, bool writable)
+{
+    int fd = open_again(host_fd, writable);
+    if (fd < 0)
+        return fd;
+    resting_remove(kernel->objects, file);
+    file->fd = fd;
+    file->writable = writable;
+    file->len = host_len(fd);
+    object_get(file->object);
+    return 0;
+}
+
+/* The file's object if somebody has it, or if it rests and may be used again; else NULL. */
+static struct file *find_usable(struct kernel *kernel, const struct stat *st)
+{
+    struct file *file = table_find(kernel->objects, st->st_dev, st->st_ino);
+    if (!file || !is_resting(file) || is_unchanged(file, st))
+        return file;
+    object_end(kernel, file->object);
+    return NULL;
+}
+
+static int file_get(struct kernel *kernel, struct file *file, int host_fd, bool writable)
+{
+    if (is_resting(file))
+        return file_wake(kernel, file, host_fd, writable);
+    int error = writable && !file->writable ? file_upgrade(file, host_fd) : 0;
+    if (!error)
+        object_get(file->object);
+    return error;
+}
+
 static bool is_dev_zero(const struct stat *st)
 {
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 5);
@@ -295,16 +424,11 @@ int object_file(struct kernel *kernel, int host_fd, bool writable, struct object
     }
     if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
         return -ENODEV;
-    struct file *file = table_find(kernel->objects, st.st_dev, st.st_ino);
-    if (!file) {
-        int error = file_create(kernel, host_fd, writable, &st, &file);
-        if (!error)
-            *out = file->object;
-        return error;
-    }
-    int error = writable && !file->writable ? file_upgrade(file, host_fd) : 0;
+    struct file *file = find_usable(kernel, &st);
+    int error = file ? file_get(kernel, file, host_fd, writable)
+                     : file_create(kernel, host_fd, writable, &st, &file);
     if (!error)
-        *out = object_get(file->object);
+        *out = file->object;
     return error;
 }
 
@@ -352,6 +476,16 @@ static struct file *file_of_fd(const struct kernel *kernel, int host_fd)
     if (!kernel->objects || fstat(host_fd, &st))
         return NULL;
     return table_find(kernel->objects, st.st_dev, st.st_ino);
+}
+
+/* As file_of_fd(), for a file that changed: pages that nobody has are not kept in step. */
+static struct file *changed_file_of_fd(struct kernel *kernel, int host_fd)
+{
+    struct file *file = file_of_fd(kernel, host_fd);
+    if (!file || !is_resting(file))
+        return file;
+    object_end(kernel, file->object);
+    return NULL;
 }
 
 int object_before_read(struct kernel *kernel, int host_fd, uint64_t offset, uint64_t len)
@@ -405,8 +539,8 @@ static void notice_growth(struct kernel *kernel, struct file *file)
 
 void object_after_write(struct kernel *kernel, int host_fd, uint64_t offset, uint64_t len)
 {
-    struct file *file = file_of_fd(kernel, host_fd);
-    if (!file || len == 0)
+    struct file *file = len > 0 ? changed_file_of_fd(kernel, host_fd) : NULL;
+    if (!file)
         return;
     notice_growth(kernel, file);
     refresh_range(kernel, file, offset, len > UINT64_MAX - offset ? UINT64_MAX : offset + len);
@@ -421,7 +555,7 @@ static void drop_beyond(struct kernel *kernel, struct file *file, uint64_t npage
 
 void object_after_truncate(struct kernel *kernel, int host_fd, uint64_t new_len)
 {
-    struct file *file = file_of_fd(kernel, host_fd);
+    struct file *file = changed_file_of_fd(kernel, host_fd);
     if (!file)
         return;
     uint64_t old_len = file->len; /* no page beyond it was ever cached */

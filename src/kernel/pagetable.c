@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "kernel/kernel.h"
+#include "kernel/object.h"
 #include "kernel/rmap.h"
 #include "kernel/space.h"
 #include "machine/pte.h"
@@ -224,11 +225,29 @@ static void count_shootdown(struct kernel *kernel, const struct pagetable *table
     machine->now->tlb_shootdowns += table->root.asid != tlb_space(machine->tlb);
 }
 
+static void tell_flushed(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                         uint64_t npages)
+{
+    const struct kernel_watch *watch = &kernel->watch;
+    if (watch->flushed)
+        watch->flushed(watch->context, table->root.asid, va, npages);
+}
+
+/* An entry has changed: may the page be stored to? */
+static void tell_read_only(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                           uint64_t pte)
+{
+    const struct kernel_watch *watch = &kernel->watch;
+    if (watch->read_only && pte_is_present(pte) && !(pte & PTE_W))
+        watch->read_only(watch->context, table->root.asid, va);
+}
+
 static void flush(struct kernel *kernel, const struct pagetable *table, vaddr_t va, uint64_t pte)
 {
     if (!(pte & PTE_A))
         return;
     tlb_flush_page(kernel->machine->tlb, table->root.asid, va);
+    tell_flushed(kernel, table, va, 1);
     count_shootdown(kernel, table);
 }
 
@@ -330,6 +349,13 @@ static struct frame *drop_entry(struct kernel *kernel, struct pagetable *table, 
     return frame;
 }
 
+/* What becomes of a frame that an entry was taken out for. */
+static void was_unmapped(struct kernel *kernel, struct frame *frame)
+{
+    if (frame->nmaps == 0 && frame->kind == FRAME_OBJECT)
+        object_page_unmapped(kernel, frame);
+}
+
 /* Gives the tables on the way to va back, from the last level up, as far as they are empty. */
 static void give_empty_tables(struct kernel *kernel, struct pagetable *table, vaddr_t va)
 {
@@ -354,6 +380,7 @@ static void change_entry(struct kernel *kernel, const struct pagetable *table, v
     if (pte == old)
         return;
     *entry = pte;
+    tell_read_only(kernel, table, va, pte);
     flush(kernel, table, va, old);
 }
 
@@ -361,8 +388,9 @@ static void unmap_leaf(struct kernel *kernel, struct pagetable *table, vaddr_t v
                        uint64_t *entry)
 {
     uint64_t pte = *entry;
-    drop_entry(kernel, table, va, leaf_table, entry);
+    struct frame *frame = drop_entry(kernel, table, va, leaf_table, entry);
     flush(kernel, table, va, pte);
+    was_unmapped(kernel, frame);
     if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
         give_empty_tables(kernel, table, va);
 }
@@ -396,7 +424,7 @@ bool pagetable_unmap_silently(struct kernel *kernel, struct pagetable *table, va
          va += PAGE_SIZE) {
         used |= ((*entry | large_marks(kernel, table, vaddr(va))) & PTE_A) != 0;
         forget_large(kernel, table, vaddr(va));
-        drop_entry(kernel, table, vaddr(va), leaf_table, entry);
+        was_unmapped(kernel, drop_entry(kernel, table, vaddr(va), leaf_table, entry));
         if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
             give_empty_tables(kernel, table, vaddr(va));
     }
@@ -430,13 +458,17 @@ void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, s
     split(kernel, table, va, false);
     pfn_t leaf_table = descend_make(kernel, table, va);
     uint64_t *entry = entry_at(kernel, leaf_table, va, 1), old = *entry;
+    struct frame *replaced = NULL;
     if (pte_is_present(old)) {
-        drop_entry(kernel, table, va, leaf_table, entry);
+        replaced = drop_entry(kernel, table, va, leaf_table, entry);
         flush(kernel, table, va, old);
     }
     *entry = pte_make(frame_pfn(&kernel->frames, frame), flags_of(prot));
+    tell_read_only(kernel, table, va, *entry);
     rmap_add(frame, table->root.asid, va);
     count_leaf(kernel, table, leaf_table, 1, frame);
+    if (replaced) /* perhaps by itself */
+        was_unmapped(kernel, replaced);
 }
 
 void pagetable_map_large(struct kernel *kernel, struct pagetable *table, vaddr_t va,
@@ -535,6 +567,7 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
         uint64_t pte = large ? large : *entry;
         used |= (pte & (PTE_W | PTE_A)) == (PTE_W | PTE_A);
         *entry &= ~PTE_W;
+        tell_read_only(kernel, table, vaddr(va), *entry);
         if (large)
             va = large_start(vaddr(va)).v + pte_level_len(PTE_LEVEL_2M) - PAGE_SIZE;
     }
@@ -544,6 +577,7 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
 void pagetable_flush(struct kernel *kernel, const struct pagetable *table)
 {
     tlb_flush_space(kernel->machine->tlb, table->root.asid);
+    tell_flushed(kernel, table, vaddr(0), 0);
     count_shootdown(kernel, table);
 }
 

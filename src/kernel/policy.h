@@ -45,6 +45,7 @@ struct policy_ops {
     const char *summary; /* one line for help */
     bool wants_stamps;   /* the TLB must track last accesses */
     bool needs_future;   /* in replay only */
+    bool is_exact;       /* a page is evicted when its frame is needed, and none ahead of that */
     /* What a page is used until the next one comes in is one use, that for which it was brought in:
      * test_clear_accessed does not tell of it. */
     bool ignores_first_use;

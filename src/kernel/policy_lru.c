@@ -95,6 +95,7 @@ const struct policy_ops policy_lru = {
     .name = "lru",
     .summary = "evicts the page whose last access lies furthest back, exactly",
     .wants_stamps = true,
+    .is_exact = true,
     .create = lru_create,
     .destroy = lru_destroy,
     .insert = lru_insert,

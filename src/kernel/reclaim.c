@@ -12,6 +12,8 @@
  * A victim is busy from collect until its frame is given back, or until it could not be written and
  * is active again, still holding its page.
  *
+ * Before any of that idle pages go: they are clean, nobody's, and no loss to anybody who runs.
+ *
  * Page tables are not victims: they go when their last page does. The exception is a table full of
  * entries for the frame of zeros, which no eviction would ever empty: those are dropped when tables
  * take more than their share of RAM, or when there is nothing else.
@@ -32,9 +34,10 @@
 #include "kernel/swap.h"
 
 enum {
-    BATCH_MAX = 32,       /* victims collected before the first is written */
-    AROUND_MAX = 16,      /* dirty neighbours written along, on each side of a run */
-    TABLES_SHARE = 4,     /* tables of zeros may stay while tables take less than 1/4 of RAM */
+    BATCH_MAX = 32,   /* victims collected before the first is written */
+    AROUND_MAX = 16,  /* dirty neighbours written along, on each side of a run */
+    TABLES_SHARE = 4, /* tables of zeros may stay while tables take less than 1/4 of RAM */
+    /* Watermarks, unless the policy is exact: those are 0. */
     LOW_SHARE = 1024,     /* low watermark: RAM / 1024, */
     LOW_MAX = 64,         /*   at most this many frames */
     STEP_SHARE = 64,      /* high watermark: low + RAM / 64, */
@@ -454,10 +457,24 @@ static void drop_tables_of_zeros(struct kernel *kernel, uint64_t target)
     }
 }
 
+/* Drops pages of files that nobody has, the oldest first. */
+static void drop_idle(struct kernel *kernel, uint64_t target)
+{
+    struct frame_table *table = &kernel->frames;
+    while (table->nidle > 0 && table->nfree < target) {
+        struct frame *frame = frame_get(table, table->idle_first);
+        object_evicted(kernel, frame_object(frame), frame->index, slot_absent());
+        frame_give(kernel, frame);
+    }
+}
+
 static void reclaim(struct kernel *kernel, uint64_t target)
 {
     struct frame_table *table = &kernel->frames;
     uint64_t attempts = 2 * kernel->policy.ninserted + BATCH_MAX;
+    drop_idle(kernel, target);
+    if (table->nfree >= target)
+        return;
     if (kernel->policy.stamps)
         tlb_sync_stamps(kernel->machine->tlb);
     if (table->ntables > table->nframes / TABLES_SHARE)
@@ -474,18 +491,22 @@ static void reclaim(struct kernel *kernel, uint64_t target)
     drop_tables_of_zeros(kernel, target);
 }
 
-static uint64_t low_mark(const struct frame_table *table)
+static uint64_t low_mark(const struct kernel *kernel)
 {
-    uint64_t mark = table->nframes / LOW_SHARE;
+    uint64_t mark = kernel->frames.nframes / LOW_SHARE;
+    if (kernel->policy.ops->is_exact)
+        return 0;
     return mark < LOW_MAX ? mark : LOW_MAX;
 }
 
-static uint64_t high_mark(const struct frame_table *table)
+static uint64_t high_mark(const struct kernel *kernel)
 {
-    uint64_t step = table->nframes / STEP_SHARE;
+    uint64_t step = kernel->frames.nframes / STEP_SHARE;
+    if (kernel->policy.ops->is_exact)
+        return 0;
     if (step < STEP_MIN)
         step = STEP_MIN;
-    return low_mark(table) + (step < STEP_MAX ? step : STEP_MAX);
+    return low_mark(kernel) + (step < STEP_MAX ? step : STEP_MAX);
 }
 
 static void explain_exhaustion(struct kernel *kernel)
@@ -508,8 +529,8 @@ int frame_reserve_for_comfort(struct kernel *kernel, unsigned count)
 {
     struct frame_table *table = &kernel->frames;
     table->reserved = 0;
-    if (table->nfree < count + low_mark(table)) {
-        reclaim(kernel, count + high_mark(table));
+    if (table->nfree < count + low_mark(kernel)) {
+        reclaim(kernel, count + high_mark(kernel));
         XCHECK(kernel_is_valid(kernel));
     }
     if (table->nfree < count)
@@ -537,8 +558,8 @@ bool frame_reserve_more(struct kernel *kernel, unsigned count)
 {
     struct frame_table *table = &kernel->frames;
     uint64_t wanted = table->reserved + count;
-    if (table->nfree < wanted + low_mark(table))
-        reclaim(kernel, wanted + high_mark(table));
+    if (table->nfree < wanted + low_mark(kernel))
+        reclaim(kernel, wanted + high_mark(kernel));
     if (table->nfree < wanted)
         return false;
     table->reserved = wanted;
@@ -548,8 +569,9 @@ bool frame_reserve_more(struct kernel *kernel, unsigned count)
 bool frame_reserve_spare(struct kernel *kernel, unsigned count)
 {
     struct frame_table *table = &kernel->frames;
-    if (table->nfree < count + low_mark(table))
+    if (table->nfree + table->nidle < count + low_mark(kernel))
         return false;
+    drop_idle(kernel, count + low_mark(kernel));
     table->reserved = count;
     return true;
 }

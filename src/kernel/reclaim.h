@@ -20,7 +20,8 @@ int frame_reserve(struct kernel *kernel, unsigned count);
  * can. => nothing was looked up since */
 bool frame_reserve_more(struct kernel *kernel, unsigned count);
 
-/* As frame_reserve(), if as many are free without reclaiming anything. Result: whether they are. */
+/* As frame_reserve(), if as many are free without reclaiming what is somebody's. Result: whether
+ * they are. */
 bool frame_reserve_spare(struct kernel *kernel, unsigned count);
 
 /* As frame_reserve(), for what can be done without: that it fails is nobody's trouble. */

@@ -7,6 +7,9 @@
  *   pfn   0    1 .. nframes           nframes + 1 ..
  *         -    pages of the trace     page tables, taken in order and never given back
  *
+ * What a run's page tables and TLB went through beyond that comes as events: flushes, and pages
+ * that become read-only, so that the next store to them faults although they are there.
+ *
  * Invariants: Y1  frames 1 .. fresh - 1 that are not on the free list hold a page each, are in the
  *                 policy, and their entry maps them; no other entry is present
  */
@@ -16,6 +19,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/hashmap.h"
 #include "base/lazy.h"
 #include "base/xalloc.h"
 #include "machine/pte.h"
@@ -23,7 +27,9 @@
 enum { SPACES = 1 << 16 };
 #define TABLES_MAX ((uint64_t)1 << 24) /* 64 GiB of page tables: 2^33 pages at best */
 #define NO_PAGE TLB_TAG_NONE
-#define WAS_EVICTED PTE_SW0 /* in an entry that is not present */
+/* In an entry: its page was evicted; it may not be stored to without a fault. */
+#define WAS_EVICTED PTE_SW0
+#define IS_READ_ONLY PTE_SW1
 
 /* What a frame holds. */
 struct tenant {
@@ -50,7 +56,9 @@ struct replay {
     uint64_t npages, most_pages; /* that exist, here or evicted */
     pfn_t fresh, free_head;      /* frames from `fresh` on were never used */
     uint64_t lookups, fetches;   /* of data and code pages, those that faulted not included */
+    bool is_told;                /* as in the options: is_told_of_flushes */
     pfn_t *roots;                /* by space */
+    struct hashmap read_only;    /* identities of pages that are to be so, but have no tables yet */
     struct policy policy;
     struct counters counters;
     struct counters *now; /* points to `counters`: what the TLB wants */
@@ -134,9 +142,11 @@ int replay_create(const struct replay_options *options, struct replay **out)
         return -EINVAL;
     struct replay *replay = x_calloc(1, sizeof(*replay));
     replay->nframes = options->nframes;
+    replay->is_told = options->is_told_of_flushes;
     replay->now = &replay->counters;
     replay->code_page = NO_PAGE;
     replay->fresh = 1;
+    hashmap_create(&replay->read_only);
     int error = create_parts(replay, options);
     if (error) {
         replay_destroy(replay);
@@ -153,6 +163,7 @@ void replay_destroy(struct replay *replay)
         return;
     if (replay->policy.ops)
         policy_destroy(&replay->policy);
+    hashmap_destroy(&replay->read_only);
     tlb_destroy(replay->tlb);
     ram_destroy(replay->ram);
     lazy_destroy(replay->tenants, tenants_len(replay));
@@ -215,7 +226,7 @@ static pfn_t evict(struct replay *replay)
     if (*tenant->entry & PTE_D)
         replay->counters.pages_out++;
     replay->counters.reclaims++;
-    *tenant->entry = WAS_EVICTED;
+    *tenant->entry = WAS_EVICTED | (*tenant->entry & IS_READ_ONLY);
     tlb_flush_page(replay->tlb, tenant->space, tenant->page);
     if (pfn == replay->code_pfn)
         replay->code_page = NO_PAGE;
@@ -249,11 +260,31 @@ static pfn_t take_frame(struct replay *replay)
     return pfn;
 }
 
-static uint64_t page_identity(const struct replay_ref *ref)
+static uint64_t page_identity(uint16_t space, vaddr_t va)
 {
     const unsigned page_bits = 47; /* a page number of 36 bits, and its sign */
-    uint64_t vpn = vaddr_vpn(ref->va) & (((uint64_t)1 << page_bits) - 1);
-    return (uint64_t)ref->space << page_bits | vpn;
+    return (uint64_t)space << page_bits | (vaddr_vpn(va) & (((uint64_t)1 << page_bits) - 1));
+}
+
+/* The page is there, but was read-only. Such a fault depends on no RAM size or policy: it is
+ * counted apart. */
+static void allow_stores(struct replay *replay, uint64_t *entry)
+{
+    replay->counters.faults_cow++;
+    *entry = (*entry | PTE_W) & ~IS_READ_ONLY;
+}
+
+/* What the processor asks for: the right to store, of a load whose instruction will. */
+static enum mmu_access lookup_of(const struct replay_ref *ref)
+{
+    return ref->updates ? MMU_STORE : ref->access;
+}
+
+/* Whether it was said of a page that had no tables. */
+static bool begins_read_only(struct replay *replay, const struct replay_ref *ref)
+{
+    return replay->read_only.count > 0 &&
+           hashmap_remove(&replay->read_only, page_identity(ref->space, ref->va));
 }
 
 static bool fault(struct replay *replay, const struct replay_ref *ref)
@@ -261,15 +292,21 @@ static bool fault(struct replay *replay, const struct replay_ref *ref)
     uint64_t *entry = entry_of(replay, ref->va);
     if (!entry)
         return false;
+    if (pte_is_present(*entry)) {
+        allow_stores(replay, entry);
+        return true;
+    }
     count_fault(replay, *entry & WAS_EVICTED);
+    bool is_read_only = (*entry & IS_READ_ONLY) | begins_read_only(replay, ref);
+    bool stays = is_read_only && lookup_of(ref) != MMU_STORE;
     pfn_t pfn = take_frame(replay);
-    *entry = pte_make(pfn, PTE_P | PTE_W | PTE_U);
+    *entry = pte_make(pfn, PTE_P | PTE_U | (stays ? IS_READ_ONLY : PTE_W));
     replay->tenants[pfn] = (struct tenant){.used = replay->clock,
                                            .next_use = ref->next_use,
                                            .entry = entry,
                                            .page = vaddr_page(ref->va),
                                            .space = ref->space};
-    policy_insert(&replay->policy, pfn, page_identity(ref));
+    policy_insert(&replay->policy, pfn, page_identity(ref->space, ref->va));
     return true;
 }
 
@@ -285,16 +322,11 @@ static void used(struct replay *replay, pfn_t pfn, const struct replay_ref *ref)
     }
 }
 
-/* What the processor asks for: the right to store, of a load whose instruction will. */
-static enum mmu_access lookup_of(const struct replay_ref *ref)
-{
-    return ref->updates ? MMU_STORE : ref->access;
-}
-
-/* After a page fault the instruction is executed again, from its fetch on. */
+/* After a page fault the instruction is executed again, from its fetch on; if the trace has
+ * fetches. */
 static void fetch_again(struct replay *replay)
 {
-    if (replay->code_page == NO_PAGE)
+    if (replay->fetches == 0)
         return;
     replay->fetches++;
     replay->code_page = NO_PAGE;
@@ -332,6 +364,7 @@ static pfn_t look_up_code(struct replay *replay, const struct replay_ref *ref)
     while (!tlb_fetch(replay->tlb, ref->va, &hit)) {
         if (!fault(replay, ref))
             return PFN_NONE;
+        replay->fetches += ref->rest; /* the first page is fetched from again */
     }
     replay->ifront[slot].tag = vaddr_page(ref->va).v;
     return replay->ifront_pfn[slot] = hit.pfn;
@@ -402,11 +435,22 @@ bool replay_use(struct replay *replay, const struct replay_ref *ref)
 
 /* ---- pages that end ---- */
 
+/* One who is told of flushes counts only those. */
+static void flush_gone(struct replay *replay, const struct tenant *tenant)
+{
+    struct counters before = replay->counters;
+    tlb_flush_page(replay->tlb, tenant->space, tenant->page);
+    if (!replay->is_told)
+        return;
+    replay->counters.tlb_flushes = before.tlb_flushes;
+    replay->counters.tlb_flushes_page = before.tlb_flushes_page;
+}
+
 static void free_frame(struct replay *replay, pfn_t pfn)
 {
     struct tenant *tenant = &replay->tenants[pfn];
     policy_remove(&replay->policy, pfn, POLICY_GONE);
-    tlb_flush_page(replay->tlb, tenant->space, tenant->page);
+    flush_gone(replay, tenant);
     if (pfn == replay->code_pfn)
         replay->code_page = NO_PAGE;
     *tenant = (struct tenant){.next_free = replay->free_head};
@@ -418,12 +462,11 @@ static void free_frame(struct replay *replay, pfn_t pfn)
 static void drop_entries(struct replay *replay, uint64_t *entries, unsigned first, unsigned end)
 {
     for (unsigned i = first; i < end; i++) {
-        if (entries[i] == 0)
-            continue;
-        if (pte_is_present(entries[i]))
+        bool is_here = pte_is_present(entries[i]);
+        if (is_here)
             free_frame(replay, pte_pfn(entries[i]));
+        replay->npages -= is_here || (entries[i] & WAS_EVICTED);
         entries[i] = 0;
-        replay->npages--;
     }
 }
 
@@ -454,6 +497,64 @@ void replay_drop(struct replay *replay, uint16_t space, vaddr_t va, uint64_t npa
     if (replay->roots[space] != PFN_NONE)
         drop_below(replay, replay->roots[space], PTE_LEVELS_4, 0, start,
                    start + (npages << PAGE_SHIFT));
+}
+
+/* ---- what a run's page tables and TLB went through ---- */
+
+void replay_flush(struct replay *replay, uint16_t space, vaddr_t va)
+{
+    tlb_flush_page(replay->tlb, space, va);
+    replay->counters.tlb_shootdowns += space != replay->root.asid;
+    if (space == replay->root.asid && vaddr_page(va).v == replay->code_page)
+        replay->code_page = NO_PAGE;
+}
+
+void replay_flush_space(struct replay *replay, uint16_t space)
+{
+    tlb_flush_space(replay->tlb, space);
+    replay->counters.tlb_shootdowns += space != replay->root.asid;
+    if (space == replay->root.asid)
+        replay->code_page = NO_PAGE;
+}
+
+/* The last-level entry, if there is one. */
+static uint64_t *find_entry(const struct replay *replay, uint16_t space, vaddr_t va)
+{
+    pfn_t table = replay->roots[space];
+    for (unsigned level = PTE_LEVELS_4; table != PFN_NONE; level--) {
+        uint64_t *entry = (uint64_t *)(void *)ram_frame(replay->ram, table) + pte_index(va, level);
+        if (level == PTE_LEVEL_4K)
+            return entry;
+        table = pte_is_present(*entry) ? pte_pfn(*entry) : PFN_NONE;
+    }
+    return NULL;
+}
+
+/* Tables are made when the page is used, not before. */
+void replay_read_only(struct replay *replay, uint16_t space, vaddr_t va)
+{
+    uint64_t *entry = find_entry(replay, space, va);
+    if (entry)
+        *entry = (*entry & ~PTE_W) | IS_READ_ONLY;
+    else
+        *hashmap_at(&replay->read_only, page_identity(space, va)) = 1;
+}
+
+bool replay_denied(struct replay *replay, uint16_t space, vaddr_t va)
+{
+    struct tlb_hit hit;
+    if (!is_in_space(replay, space) && !enter_space(replay, space))
+        return false;
+    uint64_t *entry = find_entry(replay, space, va);
+    if (!entry || !pte_is_present(*entry) || (*entry & PTE_W))
+        return true;
+    if (tlb_data(replay->tlb, va, MMU_STORE, &hit)) {
+        replay->lookups++;
+        return true;
+    }
+    allow_stores(replay, entry);
+    fetch_again(replay);
+    return true;
 }
 
 /* ---- results ---- */

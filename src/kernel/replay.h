@@ -22,7 +22,8 @@ struct replay_options {
     uint64_t nframes; /* at least 1, at most REPLAY_FRAMES_MAX */
     struct tlb_spec tlb;
     const struct policy_ops *policy;
-    uint64_t seed; /* of random choices */
+    uint64_t seed;           /* of random choices */
+    bool is_told_of_flushes; /* pages that end, else, count as flushed */
 };
 
 #define REPLAY_FRAMES_MAX (RAM_FRAMES_MAX / 4)
@@ -52,6 +53,15 @@ bool replay_use(struct replay *replay, const struct replay_ref *ref);
 /* `npages` pages from va on cease to exist: their frames are free, and to touch them again is a
  * first touch. => they are canonical */
 void replay_drop(struct replay *replay, uint16_t space, vaddr_t va, uint64_t npages);
+
+/* The TLB drops a page, or all of a space. => as replay_drop() */
+void replay_flush(struct replay *replay, uint16_t space, vaddr_t va);
+void replay_flush_space(struct replay *replay, uint16_t space);
+/* The next store to the page faults even if the page is there. */
+void replay_read_only(struct replay *replay, uint16_t space, vaddr_t va);
+/* A store is tried that faults so; the store itself is a reference that follows. If the page may be
+ * stored to, no effect. Result: as replay_use(). */
+bool replay_denied(struct replay *replay, uint16_t space, vaddr_t va);
 
 /* What was counted so far. */
 void replay_count(const struct replay *replay, struct counters *counters,

@@ -69,9 +69,10 @@ static void move_entries(struct space *space, uint64_t from, uint64_t to, uint64
             break;
         /* Reclaim may have taken just this page. */
         entry = pagetable_entry(kernel, &space->table, at);
-        struct frame *frame = pagetable_unmap(kernel, &space->table, at);
-        if (frame)
-            pagetable_map(kernel, &space->table, vaddr(at.v - from + to), frame, entry_prot(entry));
+        if (pte_is_present(entry))
+            pagetable_map(kernel, &space->table, vaddr(at.v - from + to),
+                          frame_get(&kernel->frames, pte_pfn(entry)), entry_prot(entry));
+        pagetable_unmap(kernel, &space->table, at); /* it is never without a map between the two */
         frame_unreserve(kernel);
     }
     pagetable_unmap_range(kernel, &space->table, vaddr(from), vaddr(from + len));

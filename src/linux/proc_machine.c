@@ -26,7 +26,7 @@ static uint64_t kb(uint64_t npages)
 /* ---- meminfo ---- */
 
 struct frame_use {
-    uint64_t anonymous, file, shared_memory, mapped, dirty;
+    uint64_t anonymous, file, idle, shared_memory, mapped, dirty;
 };
 
 static void count_frames(const struct kernel *kernel, struct frame_use *out)
@@ -43,6 +43,7 @@ static void count_frames(const struct kernel *kernel, struct frame_use *out)
         bool is_file = object_is_file((const struct object *)frame->owner, &dev, &ino);
         out->file += is_file;
         out->shared_memory += !is_file;
+        out->idle += frame_is_idle(frame);
         out->mapped += frame->nmaps > 0;
         out->dirty += is_file && frame->flags & FRAME_DIRTY;
     }
@@ -92,12 +93,13 @@ static void meminfo(const struct proc_subject *subject, FILE *out)
     put(out, "Buffers:", 0);
     put(out, "Cached:", cached);
     put(out, "SwapCached:", 0);
-    put(out, "Active:", use.anonymous + cached);
-    put(out, "Inactive:", 0);
+    put(out, "Active:", use.anonymous + cached - use.idle);
+    put(out, "Inactive:", use.idle);
     put(out, "Active(anon):", use.anonymous + use.shared_memory);
     put(out, "Inactive(anon):", 0);
-    put(out, "Active(file):", use.file);
-    static const char *const unevictable[] = {"Inactive(file):", "Unevictable:", "Mlocked:", NULL};
+    put(out, "Active(file):", use.file - use.idle);
+    put(out, "Inactive(file):", use.idle);
+    static const char *const unevictable[] = {"Unevictable:", "Mlocked:", NULL};
     put_zeros(out, unevictable);
     put(out, "SwapTotal:", slots);
     put(out, "SwapFree:", slots - used);

@@ -71,7 +71,51 @@ struct cpu_options {
     void (*trace)(void *context, vaddr_t va, unsigned len, enum mmu_access access,
                   enum mmu_access lookup);
     void *trace_context;
+    /* Gets the log of what was executed in an address space, from time to time and at the end of
+     * each cpu_run(); see below. NULL: there is none, and nothing of what it costs. */
+    void (*log)(void *context, uint16_t space, const uint64_t *words, const uint64_t *end);
+    void *log_context;
 };
+
+/*
+ * The log: instructions that retired and their data accesses, in order, as records of 64-bit words;
+ * and what the TLB was asked in vain.
+ *
+ *      number, addresses              a stretch of code (cpu_log_stretch()) and, for each address
+ *                                     that it says it needs, that of a byte on the page
+ *      CPU_LOG_ACCESS | ..., address  one access, or several in a row to one page
+ *      CPU_LOG_MOVES | ..., from, to  so many times a load and then a store
+ */
+#define CPU_LOG_ACCESS ((uint64_t)1 << 63)
+#define CPU_LOG_MOVES ((uint64_t)3 << 62)
+enum {
+    CPU_LOG_KIND = 3,         /* enum mmu_access */
+    CPU_LOG_UPDATES = 1 << 2, /* a load whose instruction stores to the same place */
+    CPU_LOG_UNDONE = 1 << 3,  /* looked up by an instruction that then faulted: nothing retired */
+    CPU_LOG_FAULT = 1 << 4,   /* no access, but the page fault of one whose page was there */
+    CPU_LOG_LEN_SHIFT = 8,    /* 16 bits: bytes of the access, which may lie on two pages */
+    CPU_LOG_COUNT_SHIFT = 24, /* 38 bits */
+};
+
+/* One instruction fetch or one access of a stretch. */
+struct cpu_op {
+    uint8_t access; /* enum mmu_access */
+    bool updates;   /* CPU_LOG_UPDATES */
+    bool second;    /* a fetch: of the instruction's second page */
+    uint8_t unused;
+    uint16_t address; /* data: which of the record's */
+};
+
+struct cpu_stretch {
+    vaddr_t pc; /* all of it lies on this page, but what is `second` */
+    const struct cpu_op *ops;
+    unsigned nops, naddresses;
+};
+
+/* What a record's first word stands for. => before the log's taker returns */
+void cpu_log_stretch(const struct machine *machine, uint64_t number, struct cpu_stretch *out);
+/* The taker's notes, by a record's first word: 0 when a number gets another meaning. */
+uint64_t *cpu_log_notes(const struct machine *machine);
 
 /* Creates the machine's engine (machine_create() calls this). Errors: -errno. */
 int cpu_engine_create(struct machine *machine, const struct cpu_options *options);

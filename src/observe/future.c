@@ -43,8 +43,9 @@ static int append(struct future *future, struct hashmap *last, const struct trac
         future->next = x_realloc(future->next, future->room * sizeof(*future->next));
     }
     for (int i = 0; i < n; i++) {
-        if (refs[i].kind == TRACE_GONE) {
+        if (refs[i].kind == TRACE_GONE)
             pagekey_remove_range(last, pagekey(&refs[i]), refs[i].count, forget, NULL);
+        if (!trace_is_reference(&refs[i])) {
             future->next[future->count++] = 0;
             continue;
         }

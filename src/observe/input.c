@@ -259,6 +259,25 @@ void input_skip(struct input *input, size_t len)
     input->offset += len;
 }
 
+bool input_size(const struct input *input, uint64_t *size)
+{
+    struct stat st;
+    if (input->coding != CODING_NONE || fstat(input->fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    *size = (uint64_t)st.st_size;
+    return true;
+}
+
+int input_seek(struct input *input, uint64_t offset)
+{
+    if (lseek(input->fd, (off_t)offset, SEEK_SET) < 0)
+        return -errno;
+    input->raw_first = input->raw_end = input->out_first = input->out_end = 0;
+    input->raw_ended = input->ended = false;
+    input->offset = offset;
+    return 0;
+}
+
 uint64_t input_offset(const struct input *input)
 {
     return input->offset;

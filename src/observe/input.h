@@ -23,6 +23,12 @@ enum { INPUT_AHEAD_MAX = 64 << 10 };
 const uint8_t *input_ahead(struct input *input, size_t want, size_t *have);
 void input_skip(struct input *input, size_t len); /* => they are ahead */
 
+/* The size of the file, if the input can go to any place of it: a file that is not compressed.
+ * Result: false: it cannot. */
+bool input_size(const struct input *input, uint64_t *size);
+/* Goes on at a place. Result: 0 or -errno. => input_size() is true, `offset` is not beyond it */
+int input_seek(struct input *input, uint64_t offset);
+
 /* Bytes skipped so far, after decompression. */
 uint64_t input_offset(const struct input *input);
 /* What stopped the reading before its end; NULL: nothing. */

@@ -262,12 +262,15 @@ static void bring_to_top(struct lrustack *stack, uint64_t key, uint64_t place)
     shift_top(stack, key, hole);
 }
 
-/* Where the page of a reference that was not found on top is in the row; counts it. */
-static uint64_t find_in_row(struct lrustack *stack, const struct trace_ref *ref, uint64_t key)
+/* Where the page of a reference that was not found on top is in the row, and how deep; counts it.
+ */
+static uint64_t find_in_row(struct lrustack *stack, const struct trace_ref *ref, uint64_t key,
+                            uint64_t *depth)
 {
     const uint64_t *found = hashmap_find(&stack->places, key);
     uint64_t place = found ? *found : NOWHERE;
-    count(stack, ref->kind, found ? stack->ntop + depth_of(stack, place) : 0, 1);
+    *depth = found ? stack->ntop + depth_of(stack, place) : 0;
+    count(stack, ref->kind, *depth, 1);
     return place;
 }
 
@@ -288,25 +291,28 @@ static void drop(struct lrustack *stack, const struct trace_ref *ref)
     pagekey_remove_range(&stack->places, first, ref->count, leave_hole, stack);
 }
 
-void lrustack_use(struct lrustack *stack, const struct trace_ref *ref)
+uint64_t lrustack_use(struct lrustack *stack, const struct trace_ref *ref)
 {
     if (ref->kind == TRACE_GONE) {
         drop(stack, ref);
-        return;
+        return 0;
     }
-    uint64_t key = pagekey(ref);
+    uint64_t key = pagekey(ref), depth;
     unsigned found = 0;
     while (found < stack->ntop && stack->top[found] != key)
         found++;
     if (found == stack->ntop) {
-        bring_to_top(stack, key, find_in_row(stack, ref, key));
+        uint64_t place = find_in_row(stack, ref, key, &depth);
+        bring_to_top(stack, key, place);
     } else {
-        count(stack, ref->kind, found + 1, 1);
+        depth = found + 1;
+        count(stack, ref->kind, depth, 1);
         if (found > 0)
             use_top(stack, key, found);
     }
     if (ref->count > 1)
         count(stack, ref->kind, 1, ref->count - 1);
+    return depth;
 }
 
 /* ---- without those on top ---- */
@@ -314,8 +320,8 @@ void lrustack_use(struct lrustack *stack, const struct trace_ref *ref)
 void lrustack_enter(struct lrustack *stack, const struct trace_ref *ref)
 {
     DCHECK(stack->is_below);
-    uint64_t key = pagekey(ref);
-    take_from_row(stack, key, find_in_row(stack, ref, key));
+    uint64_t key = pagekey(ref), depth;
+    take_from_row(stack, key, find_in_row(stack, ref, key, &depth));
 }
 
 void lrustack_leave(struct lrustack *stack, const struct trace_ref *ref)

@@ -18,8 +18,9 @@ struct lrustack;
 struct lrustack *lrustack_create(void);
 void lrustack_destroy(struct lrustack *stack);
 
-/* TRACE_GONE is no reference: the pages leave the stack. */
-void lrustack_use(struct lrustack *stack, const struct trace_ref *ref);
+/* TRACE_GONE is no reference: the pages leave the stack. Result: the depth at which the page was
+ * found, by the first of ref->count references; 0: not. */
+uint64_t lrustack_use(struct lrustack *stack, const struct trace_ref *ref);
 
 /*
  * For one who knows by other means which `ntop` pages are on top and which of them was used least

@@ -99,15 +99,71 @@ const char *trace_format(const struct trace *trace)
     return trace->reader->name;
 }
 
+static int read_any(struct trace *trace, struct trace_ref *refs, size_t max)
+{
+    int n = trace->reader->read(trace, refs, max);
+    if (n == 0 && input_failure(trace->input))
+        return trace_fail(trace, "%s", input_failure(trace->input));
+    return n;
+}
+
+/* ---- a window ---- */
+
+void trace_set_window(struct trace *trace, uint64_t from, uint64_t to)
+{
+    trace->has_window = from > 0 || to < UINT64_MAX;
+    trace->from = from;
+    trace->to = to;
+}
+
+/* How far the position moves with a reference. */
+static uint64_t advance_of(const struct trace *trace, const struct trace_ref *ref)
+{
+    if (!trace_is_reference(ref) || (ref->flags & (TRACE_REST | TRACE_KERNEL)))
+        return 0;
+    return !trace->reader->seek || ref->kind == TRACE_FETCH ? ref->count : 0;
+}
+
+/* The part of a reference that lies in the window. An instruction's accesses follow its fetch, so
+ * they are where that is. Result: false: none does. */
+static bool clip(struct trace *trace, struct trace_ref *ref)
+{
+    uint64_t n = advance_of(trace, ref), begin = trace->at, end = begin + n;
+    trace->at = end;
+    if (n == 0)
+        return (begin > trace->from || trace->from == 0) && begin <= trace->to;
+    uint64_t first = begin > trace->from ? begin : trace->from;
+    uint64_t last = end < trace->to ? end : trace->to;
+    if (first >= last)
+        return false;
+    ref->count = (uint32_t)(last - first);
+    return true;
+}
+
+/* Result: references, at most as many as were read; 0: the window is behind us, or the end. */
+static int read_window(struct trace *trace, struct trace_ref *refs, size_t max)
+{
+    int n, kept = 0;
+    if (!trace->is_sought && trace->reader->seek && trace->from > 0 &&
+        trace->reader->seek(trace, trace->from, &trace->at) < 0)
+        return -1;
+    trace->is_sought = true;
+    while (kept == 0 && trace->at <= trace->to && (n = read_any(trace, refs, max)) != 0) {
+        if (n < 0)
+            return -1;
+        for (int i = 0; i < n; i++)
+            if (clip(trace, &refs[i]))
+                refs[kept++] = refs[i];
+    }
+    return kept;
+}
+
 int trace_read(struct trace *trace, struct trace_ref *refs, size_t max)
 {
     CHECK(max >= TRACE_ROOM);
     if (trace->why[0])
         return -1;
-    int n = trace->reader->read(trace, refs, max);
-    if (n == 0 && input_failure(trace->input))
-        return trace_fail(trace, "%s", input_failure(trace->input));
-    return n;
+    return trace->has_window ? read_window(trace, refs, max) : read_any(trace, refs, max);
 }
 
 const char *trace_why(const struct trace *trace)

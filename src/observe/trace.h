@@ -19,7 +19,13 @@ enum trace_kind {
     TRACE_LOAD,
     TRACE_STORE,
     TRACE_FETCH,
-    TRACE_GONE, /* no reference: `count` pages from this one on cease to exist */
+    /* No references: */
+    TRACE_GONE, /* `count` pages from this one on cease to exist */
+    /* What a run's page tables and TLB went through: */
+    TRACE_FLUSH,       /* the TLB drops the page */
+    TRACE_FLUSH_SPACE, /* or all pages of the space; `page` means nothing */
+    TRACE_READ_ONLY,   /* from now on a store to the page is a page fault, once */
+    TRACE_DENIED,      /* there was such a fault; the store follows if the program goes on */
 };
 
 enum trace_flags {
@@ -28,7 +34,7 @@ enum trace_flags {
     TRACE_KERNEL = 1 << 2,  /* by the kernel, for a system call: no access of the program */
 };
 
-/* `count` references in a row of one kind to one page (but see TRACE_GONE). */
+/* `count` references in a row of one kind to one page; or what is no reference. */
 struct trace_ref {
     uint64_t page;  /* number; canonical: of 52 bits, sign extended from 36 */
     uint32_t count; /* at least 1 */
@@ -36,6 +42,11 @@ struct trace_ref {
     uint8_t kind;   /* enum trace_kind */
     uint8_t flags;  /* enum trace_flags */
 };
+
+static inline bool trace_is_reference(const struct trace_ref *ref)
+{
+    return ref->kind < TRACE_GONE;
+}
 
 struct trace;
 
@@ -47,6 +58,12 @@ enum { TRACE_WHY_LEN = 240 };
 int trace_open(const char *path, const char *format, struct trace **out, char why[TRACE_WHY_LEN]);
 void trace_close(struct trace *trace);
 const char *trace_format(const struct trace *trace);
+
+/*
+ * From now on only what lies in [from, to) is read, in instructions if the format counts them (it
+ * is page), else in references. => before the first trace_read()
+ */
+void trace_set_window(struct trace *trace, uint64_t from, uint64_t to);
 
 /* The next references, at most `max`. Result: how many; 0 at the end; -1 and trace_why(). */
 int trace_read(struct trace *trace, struct trace_ref *refs, size_t max);

@@ -14,6 +14,9 @@ struct trace_reader {
     /* As trace_read(); there is room for TRACE_ROOM references at least. */
     int (*read)(struct trace *trace, struct trace_ref *refs, size_t max);
     void (*close)(struct trace *trace); /* NULL: nothing to do */
+    /* Goes as near before instruction `from` as is quickly done. Effect: *at says where that is.
+     * Result: 0 or -1. NULL: the format cannot, and does not count instructions. */
+    int (*seek)(struct trace *trace, uint64_t from, uint64_t *at);
 };
 
 enum { TRACE_ROOM = 16 }; /* more than one step of any reader gives */
@@ -22,7 +25,9 @@ struct trace {
     const struct trace_reader *reader;
     struct input *input;
     uint64_t line; /* text: lines read */
-    void *own;     /* the reader's */
+    bool has_window, is_sought;
+    uint64_t from, to, at; /* of the window; position */
+    void *own;             /* the reader's */
     char why[TRACE_WHY_LEN];
 };
 

@@ -90,8 +90,120 @@ PY
         sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done; echo $i; exit 3'
     [ "$status" -eq 3 ]
     pagewalk curve -q --csv trace.csv --trace trace
-    cmp live.csv trace.csv
+    # The program's has page tables in its RAM, and faults that no reference tells of, in every RAM.
+    python3 - <<'PY'
+import csv
+live, trace = ([[int(x) for x in row.values()] for row in csv.DictReader(open(name))]
+               for name in ("live.csv", "trace.csv"))
+assert len(live) == len(trace) > 50
+more = {tuple(a - b for a, b in zip(*rows)) for rows in zip(live, trace)}
+assert len(more) == 1, more
+ram, faults, *kinds = more.pop()
+assert ram % 4096 == 0 and 6 * 4096 <= ram < 40 * 4096 and sum(kinds) == faults, (ram, faults, kinds)
+PY
     [ "$(ls)" = "$(ls | grep -v '\.....*\.')" ] # no temporary file is left
+}
+
+# What a replay counts as the run did, if RAM is ample and the TLB is the same.
+SAME="instructions loads stores tlb_l1d_hits tlb_l1d_misses tlb_l1i_hits tlb_l1i_misses
+    tlb_l2_hits tlb_l2_misses tlb_flushes tlb_flushes_page tlb_flushes_space walks walk_reads
+    pwc_pd_hits pwc_pdpt_hits pwc_pml4_hits tables_peak"
+
+# replays_as_run TLB PROGRAM...: as recorded, and as run without recording.
+replays_as_run() {
+    local tlb=$1
+    shift
+    pagewalk record -q --reproducible --ram 256M --tlb "$tlb" --json live.json -o trace -- "$@"
+    pagewalk run -q --reproducible --ram 256M --tlb "$tlb" --json run.json -- "$@"
+    pagewalk replay -q --ram 256M --tlb "$tlb" --json replay.json trace
+    python3 - $SAME <<'PY'
+import json, sys
+run, live, replay = (json.load(open(name + ".json"))["counters"] for name in ("run", "live", "replay"))
+for name in sys.argv[1:]:
+    assert run[name] == live[name] == replay[name], (name, run[name], live[name], replay[name])
+# Stores to pages that were there, but read-only, are counted apart.
+assert live["faults"] == replay["faults"] + replay["faults_cow"], (live["faults"], replay)
+PY
+}
+
+@test "a replay counts what the run counted" {
+    seq 500 | shuf --random-source=<(yes) >numbers
+    for tlb in skylake l1d=4:4:fifo,l1i=3:3:tree-plru,l2=20:5:random; do
+        replays_as_run $tlb /usr/bin/sort -n numbers
+    done
+    replays_as_run tiny sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done'
+}
+
+@test "a curve estimated from a sample of the pages" {
+    pagewalk record -q --reproducible -o trace -- /usr/bin/python3 -c '
+import random
+random.seed(1)
+d = {random.randrange(20000): [i] * 5 for i in range(20000)}
+print(sum(len(v) for v in d.values()))'
+    pagewalk curve -q --csv exact.csv --json exact.json --trace trace
+    pagewalk curve -q --sample 1 --csv all.csv --trace trace
+    cmp exact.csv all.csv
+    pagewalk curve --sample 20% --csv part.csv --trace trace
+    [[ $(tr -s " \n" " " <stderr) == *"estimated from 20 % of the pages, with a standard error of at most "* ]]
+    [ "$(head -n 1 part.csv)" = "$(head -n 1 exact.csv),error" ]
+    # From 64 pages on: how far off the miss ratio is on average, and what the errors say of it.
+    python3 - <<'PY'
+import csv
+def read(name):
+    rows = list(csv.DictReader(open(name)))
+    return [(int(row["ram_bytes"]), int(row["faults"]), float(row.get("error", 0))) for row in rows]
+def at(rows, size):
+    return [row for row in rows if row[0] <= size][-1] if rows[0][0] <= size else rows[0]
+exact, part = read("exact.csv"), read("part.csv")
+sizes = [s for s in (64 * 4096 * 5 ** i // 4 ** i for i in range(60)) if s < exact[-1][0]]
+references = exact[0][1]
+off = [abs(at(exact, s)[1] - at(part, s)[1]) for s in sizes]
+within = sum(o <= 3 * at(part, s)[2] for o, s in zip(off, sizes))
+assert sum(off) / len(off) / references < 0.01, (off, references)
+assert within >= len(sizes) / 2, (within, len(sizes))
+PY
+    pagewalk curve --sample 2 --trace trace
+    [ "$status" -eq 125 ] && [[ $err == *"--sample: '2' is not a share from 0.000001 to 1"* ]]
+    refuses "--sample is for a trace, or with --every-access" curve --sample 1% -- touch ran
+}
+
+@test "parts of a trace" {
+    pagewalk record -q --reproducible --json live.json -o trace -- \
+        /usr/bin/python3 -c 'print(sum(i * i for i in range(100000)))'
+    local all middle=40000000 name part
+    all=$(counter live.json instructions)
+    [ "$all" -gt 81000000 ]
+    pagewalk replay -q --to 40M --json 1.json trace
+    pagewalk replay -q --from 40M --json 2.json trace
+    [ "$(counter 1.json instructions)" = $middle ]
+    for name in instructions loads stores; do
+        [ $(($(counter 1.json $name) + $(counter 2.json $name))) = "$(counter live.json $name)" ]
+    done
+    # The same without going there, from standard input.
+    pagewalk replay -q --from 80M --to 80001K --json file.json trace
+    pagewalk replay -q --from 80M --to 80001K --json stream.json - <trace
+    [ "$(counter file.json instructions)" = 1000 ]
+    for name in loads stores faults walks; do
+        [ "$(counter file.json $name)" = "$(counter stream.json $name)" ]
+    done
+    pagewalk curve -q --from 40M --csv part.csv --trace trace
+    [ "$(counter 2.json faults)" = "$(tail -n 1 part.csv | cut -d, -f 2)" ]
+    pagewalk replay -q --from 9G --json none.json trace
+    [ "$status" -eq 0 ] && [ "$(counter none.json faults)" = 0 ]
+    seq 0 4096 400000 >text
+    pagewalk replay -q --from 10 --to 20 --json text.json text
+    [ "$(counter text.json faults)" = 10 ]
+    # Damage is met only where it lies, and named with its place.
+    { head -c 5000 trace; printf X; tail -c +5002 trace; } >damaged
+    says "the block at byte 12 is damaged" damaged
+    pagewalk replay -q --from 80M damaged
+    [ "$status" -eq 0 ]
+    head -c -3 trace >cut
+    pagewalk replay -q --from 80M cut
+    [ "$status" -eq 125 ] && [[ $err == *"the end of the trace is damaged or missing"* ]]
+    pagewalk replay --from X trace
+    [ "$status" -eq 125 ] && [[ $err == *"--from: 'X' is not a place in a trace, as in 10M"* ]]
+    refuses "--from and --to are for a trace" curve --from 1M -- touch ran
 }
 
 @test "a trace that is cut, damaged or foreign" {
@@ -99,11 +211,11 @@ PY
     head -c 1000 trace >cut
     says "byte 1000: the trace ends too early" cut
     { head -c 500 trace; printf X; tail -c +502 trace; } >damaged
-    says "the block that ends here is damaged: its checksum differs" damaged
+    says "the block at byte 12 is damaged: its checksum differs" damaged
     { cat trace; echo; } >longer
     says "something follows the end of the trace" longer
     printf 'pagewalk\377\0\0\0' >newer
-    says "it has version 255; this pagewalk reads version 1" newer
+    says "it has version 255; this pagewalk reads version 2" newer
     zstd -q trace
     pagewalk replay trace.zst
     [ "$status" -eq 0 ]

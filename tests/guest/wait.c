@@ -234,8 +234,9 @@ static void interrupted(void)
     sigaction(SIGALRM, &(struct sigaction){.sa_sigaction = on_child}, NULL);
     pipe(ends);
     pid_t pid = child(lives, NULL);
-    ualarm(20000, 0);
+    ualarm(20000, 20000); /* again and again: the first may come before the wait */
     say_wait("interrupted", pid, 0);
+    ualarm(0, 0);
     close(ends[1]);
     close(ends[0]);
     while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)

@@ -179,6 +179,7 @@ wait; cat job1 job2 job3
 for s in HUP INT TERM; do trap "echo trapped $s" $s; done
 kill -TERM $$; kill -HUP $$
 (trap 'echo leaving' EXIT; echo inside)
+trap - TERM # else the child may catch it before it is sleep
 sleep 10 & kill $!; wait $! 2>/dev/null; echo "killed: $?"
 sh -c 'kill -KILL $$'; echo "child: $?"
 { echo to stdout; echo to stderr >&2; } 2>&1 | sort

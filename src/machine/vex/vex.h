@@ -41,6 +41,7 @@ struct vex_shadow {
     uint32_t done;                /* slow flavour: accesses that this instruction has done */
     uint32_t has_snapshot;        /* `snapshot` holds the registers at this instruction's start */
     uint64_t stack;               /* host stack pointer to leave with */
+    uint64_t *log;                /* where the next record begins (vex_log.c) */
 };
 
 /* Why cpu_run's loop got control back (rax, rdx of vex_enter). */
@@ -111,7 +112,9 @@ enum vex_site_kind {
 /* What a block has retired when it is left at a site. */
 struct vex_amounts {
     uint16_t insns, loads, stores;
-    uint16_t clock; /* inline TLB lookups */
+    uint16_t clock;  /* inline TLB lookups */
+    uint16_t ops;    /* of the block's operations, for the log */
+    uint16_t checks; /* addresses in its record */
 };
 
 /* A site is a place where a block is left. */
@@ -134,6 +137,8 @@ struct vex_site {
             uint16_t behind;  /* distance from the access to the last byte that is checked */
             uint16_t span;    /* bytes checked */
             uint16_t lookups; /* clock advance in the block before this access */
+            uint16_t ops;     /* operations of the block before this access, */
+            uint16_t checks;  /*   and addresses in its record */
             uint8_t last_reg; /* host register with the address of that last byte */
             uint8_t access;   /* enum mmu_access of the access */
         };
@@ -160,9 +165,10 @@ struct vex_block {
     uint32_t incoming; /* first of the jump sites linked here */
     uint32_t next;     /* in the hash */
     uint8_t flavour;
-    uint8_t heat; /* times that a jump back came here (vex_loop.c) */
-    bool splits;  /* FAST: its accesses do not share checks */
-    bool retired; /* no longer in the hash; nothing leads here */
+    uint8_t heat;       /* times that a jump back came here (vex_loop.c) */
+    bool splits;        /* FAST: its accesses do not share checks */
+    bool retired;       /* no longer in the hash; nothing leads here */
+    struct cpu_op *ops; /* what it does, if that is logged (vex_log.c) */
 };
 
 enum { VEX_PATH_MAX = 6 };
@@ -257,6 +263,18 @@ struct vex_meter {
     uint64_t total;                  /* instructions since the engine was made */
 };
 
+/* Bytes of a record with so many addresses. */
+#define VEX_LOG_RECORD_LEN(addresses) (8u * (1u + (addresses)))
+
+/* Of what is executed; vex_log.c. */
+struct vex_log {
+    uint64_t *words; /* [VEX_LOG_WORDS], lazily backed; NULL: there is no log */
+    uint64_t *notes; /* by site: its taker's; lazily backed */
+    size_t notes_len;
+    uint64_t *fetch; /* of the instruction that is told access by access; NULL: taken already */
+    uint64_t *keep;  /* what follows is undone if that instruction is */
+};
+
 struct cpu_engine {
     struct machine *machine;
     struct cpu_options options;
@@ -266,6 +284,7 @@ struct cpu_engine {
     struct vex_cache cache;
     struct vex_pages pages;
     struct vex_meter meter;
+    struct vex_log log;
     struct vex_translation *translation; /* under way */
     struct cpu *running;                 /* inside cpu_run */
     struct mmu_root root;
@@ -366,6 +385,27 @@ enum { VEX_PAGE_ENTRY_LEN = 64 };
  * vex_string_kind(), which reads at most 15 bytes; -1: it is none. */
 int vex_string_kind(const uint8_t *bytes, unsigned *len);
 void vex_string(struct cpu *cpu, uint64_t kind, uint64_t pc);
+
+/* vex_log.c: records of what is executed; no effect if there is no log */
+int vex_log_create(struct cpu_engine *engine);
+void vex_log_destroy(struct cpu_engine *engine);
+void vex_log_begin_run(struct cpu *cpu);
+void vex_log_hand_over(struct cpu *cpu);
+/* The same if there is much of it. */
+void vex_log_hand_over_much(struct cpu *cpu);
+/* A block was left at a site by other ways than its exits' code. */
+void vex_log_site(struct cpu *cpu, const struct vex_site *site);
+/* The same, at a site of kind MISS whose access faults. => nothing is logged at the site again */
+void vex_log_attempt(struct cpu *cpu, const struct vex_site *site);
+void vex_log_fault(struct cpu *cpu); /* cpu->why ended the run */
+/* One access, or `count` in a row on one page, of an instruction that is done step by step: its
+ * fetch comes first. */
+void vex_log_access(struct cpu *cpu, vaddr_t va, unsigned len, uint64_t count,
+                    enum mmu_access access, enum mmu_access lookup);
+/* `count` times a load from one page and a store to another. */
+void vex_log_moves(struct cpu *cpu, vaddr_t from, vaddr_t to, uint64_t count);
+void vex_log_keep(struct cpu *cpu); /* what was told of that instruction so far has happened */
+void vex_log_undo(struct cpu *cpu); /* the rest has not */
 
 /* vex_cpuid.c: helpers called by translated code */
 void vex_cpuid(struct cpu *cpu);

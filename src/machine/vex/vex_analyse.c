@@ -134,6 +134,13 @@ static bool writes_state_early(const struct vex_pass *p, const struct vex_insn *
 
 /* ---- instructions ---- */
 
+/* String instructions with a prefix begin a block of their own (vex_string.c). */
+static bool is_repeated_string(const struct vex_translation *t, const struct vex_insn *insn)
+{
+    unsigned len;
+    return vex_string_kind(t->bytes + (insn->pc & PAGE_MASK), &len) >= 0;
+}
+
 static void judge(struct vex_pass *p, struct vex_insn *insn)
 {
     unsigned loads = 0;
@@ -153,6 +160,7 @@ static void judge(struct vex_pass *p, struct vex_insn *insn)
     }
     insn->snapshot = writes_state_early(p, insn);
     insn->slow |= insn->snapshot || loads > LOADS_MAX;
+    insn->slow |= p->t->engine->options.log && is_repeated_string(p->t, insn);
 }
 
 static void find_insns(struct vex_pass *p)
@@ -185,13 +193,6 @@ static void find_insns(struct vex_pass *p)
 static bool reaches_next_page(const struct vex_translation *t, const struct vex_insn *insn)
 {
     return (insn->pc & PAGE_MASK) + insn->len > PAGE_SIZE;
-}
-
-/* String instructions with a prefix begin a block of their own (vex_string.c). */
-static bool is_repeated_string(const struct vex_translation *t, const struct vex_insn *insn)
-{
-    unsigned len;
-    return vex_string_kind(t->bytes + (insn->pc & PAGE_MASK), &len) >= 0;
 }
 
 static void cut(struct vex_pass *p)

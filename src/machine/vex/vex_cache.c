@@ -111,6 +111,9 @@ void vex_cache_destroy(struct vex_cache *cache)
 {
     if (cache->arena)
         munmap(cache->arena, cache->arena_len);
+    for (unsigned s = 0; cache->blocks && s < cache->nsectors; s++)
+        for (uint32_t i = 0; i < cache->sectors[s].nblocks; i++)
+            free(cache->blocks[cache->sectors[s].first_block + i].ops);
     lazy_destroy(cache->blocks, cache->blocks_len);
     lazy_destroy(cache->sites, cache->sites_len);
     lazy_destroy(cache->owners, cache->owners_len);
@@ -270,6 +273,8 @@ static void remove_block(struct vex_cache *cache, uint32_t number)
     block->page->nblocks--;
     if (block->last != block->page)
         block->last->nblocks--;
+    free(block->ops);
+    block->ops = NULL;
 }
 
 /* No jump must match an empty entry. One for pc 0 would: its slot 0 gets a pc that belongs in
@@ -283,6 +288,8 @@ void vex_indirect_clear(struct cpu_engine *engine)
 static void empty(struct cpu_engine *engine, struct vex_sector *sector)
 {
     struct vex_cache *cache = &engine->cache;
+    if (engine->running)
+        vex_log_hand_over(engine->running); /* it names the sites that go */
     for (uint32_t i = 0; i < sector->nblocks; i++)
         remove_block(cache, sector->first_block + i);
     sector->nblocks = sector->nsites = 0;

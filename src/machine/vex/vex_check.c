@@ -119,6 +119,8 @@ static void new_miss_site(struct vex_pass *p, const struct vex_group *group,
     site->behind = (uint16_t)(group->high - 1 - a->key.disp);
     site->span = (uint16_t)(group->high - group->low);
     site->lookups = p->now.clock;
+    site->ops = p->now.ops;
+    site->checks = p->now.checks;
     site->access = a->intent;
     site->writes = group->writes;
     site->open = any_open(p);
@@ -152,6 +154,7 @@ static void emit_check(struct vex_pass *p, struct vex_group *group, const struct
         vex_value(p, Ity_I64, IRExpr_Load(Iend_LE, Ity_I64, front_field(p, group, field)));
     new_miss_site(p, group, a);
     vex_emit_exit(p, vex_binop(p, Ity_I1, Iop_CmpNE64, page, tag));
+    vex_log_check(p, group, last_byte);
     IRExpr *addend = vex_value(
         p, Ity_I64,
         IRExpr_Load(Iend_LE, Ity_I64, front_field(p, group, offsetof(struct tlb_front, addend))));
@@ -166,6 +169,7 @@ IRExpr *vex_check(struct vex_pass *p, IRExpr *addr, unsigned len)
     if (!group->checked)
         emit_check(p, group, a, addr);
     p->access++;
+    vex_log_op(p, a);
     p->now.clock++;
     group->stamp = p->now.clock;
     return vex_add(p, IRExpr_RdTmp(group->host_last), a->key.disp - (group->high - 1));

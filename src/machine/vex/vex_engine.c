@@ -52,6 +52,8 @@ int cpu_engine_create(struct machine *machine, const struct cpu_options *options
     if (!error)
         error = vex_cache_create(&engine->cache, options->code_cache_len);
     if (!error)
+        error = vex_log_create(engine);
+    if (!error)
         error = vex_pages_create(&engine->pages, machine->ram->nframes);
     if (!error)
         error = tlb_create(&machine->tlb_spec, machine->ram, engine->front, engine->ifront,
@@ -68,6 +70,7 @@ void cpu_engine_destroy(struct machine *machine)
         return;
     tlb_destroy(machine->tlb);
     vex_pages_destroy(&engine->pages, machine->ram->nframes);
+    vex_log_destroy(engine);
     vex_cache_destroy(&engine->cache);
     if (engine->tables)
         munmap(engine->tables, engine->tables_len);
@@ -153,6 +156,7 @@ static _Noreturn void escape(struct cpu *cpu, struct cpu_exit why)
     cpu->engine->meter.fetches++;
     why.pc = vaddr(cpu->guest.guest_RIP);
     cpu->why = why;
+    vex_log_undo(cpu);
     if (cpu->shadow.has_snapshot) {
         uint64_t clock = cpu->meter.clock;
         int32_t budget = cpu->meter.budget;
@@ -375,6 +379,7 @@ static bool events(struct cpu *cpu, struct vex_next *next, uint64_t budget)
 {
     struct cpu_engine *engine = cpu->engine;
     drain(cpu);
+    vex_log_hand_over_much(cpu);
     if (engine->code_stored) {
         engine->code_stored = false;
         next->page = NULL;
@@ -427,6 +432,7 @@ static void begin(struct cpu *cpu, struct mmu_root root, uint64_t budget)
     cpu->meter.budget = engine->meter.slice = 0;
     cpu->meter.accesses = 0;
     cpu->shadow.straddles = 0;
+    vex_log_begin_run(cpu);
     __atomic_store_n(&engine->running, cpu, __ATOMIC_RELAXED);
     allot(cpu, budget);
 }
@@ -452,6 +458,8 @@ void cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, struct cpu_
     set_x87_control(X87_CONTROL_HOST);
     __atomic_store_n(&cpu->engine->running, NULL, __ATOMIC_RELAXED);
     drain(cpu);
+    vex_log_fault(cpu);
+    vex_log_hand_over(cpu);
     tlb_set_clock(cpu->engine->machine->tlb, NULL);
     *why = cpu->why;
 }

@@ -40,6 +40,7 @@ static void find(struct cpu *cpu, uint64_t va, uint64_t spec, enum mmu_access do
     out->head = PAGE_SIZE - (unsigned)(va & PAGE_MASK);
     if (options->trace)
         options->trace(options->trace_context, vaddr(va), out->len, does, access);
+    vex_log_access(cpu, vaddr(va), out->len, 1, does, access);
     look_up(cpu, vaddr(va), access, &out->first);
     if (out->head < out->len)
         look_up(cpu, vaddr(va + out->head), access, &out->second);
@@ -202,5 +203,7 @@ void vex_snapshot(struct cpu *cpu)
 void vex_trace_fetch(struct cpu *cpu, uint64_t pc, uint64_t len)
 {
     const struct cpu_options *options = &cpu->engine->options;
-    options->trace(options->trace_context, vaddr(pc), (unsigned)len, MMU_FETCH, MMU_FETCH);
+    if (options->trace)
+        options->trace(options->trace_context, vaddr(pc), (unsigned)len, MMU_FETCH, MMU_FETCH);
+    vex_log_access(cpu, vaddr(pc), (unsigned)len, 1, MMU_FETCH, MMU_FETCH);
 }

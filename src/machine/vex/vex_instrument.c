@@ -299,6 +299,8 @@ static void insn(struct vex_pass *p, const struct vex_insn *insn, bool slow)
     p->delayed = LibVEX_Alloc(sizeof(*p->delayed) * (size_t)(insn->end - insn->first));
     if (slow)
         vex_slow_begin(p);
+    else
+        vex_log_insn(p);
     for (int i = insn->first; i < insn->end; i++) {
         IRStmt *s = p->in->stmts[i];
         bool is_put = s->tag == Ist_Put || s->tag == Ist_PutI;
@@ -425,7 +427,7 @@ IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
     vex_drop_dead_puts(in, (t->page->vpn + 1) << PAGE_SHIFT);
     p->in = in = vex_forward_xmm(vex_forward_regs(in));
     p->out = deepCopyIRSBExceptStmts(in);
-    t->nsites = 0;
+    t->nsites = t->nops = 0;
     t->indirect = VEX_NONE;
     t->len = 0;
     vex_analyse(p);
@@ -438,6 +440,8 @@ IRSB *vex_instrument(void *translation, IRSB *in, const VexGuestLayout *layout,
     bool slow = t->flavour == VEX_SLOW || (p->ninsns && p->insns[0].slow);
     if (t->second)
         check_second_page(p);
+    if (!slow)
+        vex_log_begin_block(p);
     if (p->naccesses && !slow)
         p->clock = vex_temp(p, Ity_I64, IRExpr_Get(VEX_OFF_CLOCK, Ity_I64));
     for (int i = 0; i < first; i++)

@@ -17,6 +17,7 @@ enum {
     VEX_CODE_SLACK = 16, /* bytes behind the page that a decoder may read */
     VEX_LOADED_WIDE = UINT8_MAX,
     VEX_GROUP_SPAN = 256, /* bytes that one check may cover */
+    VEX_OPS_PER_BLOCK = 1024,
 };
 
 /* Constants in generated code by which vex_patch.c finds its exits; no address is one. */
@@ -40,6 +41,8 @@ struct vex_translation {
     const uint8_t *bytes;        /* the page's, and VEX_CODE_SLACK more */
     struct vex_site sites[VEX_SITES_PER_BLOCK];
     uint32_t nsites;
+    struct cpu_op ops[VEX_OPS_PER_BLOCK]; /* if there is a log */
+    unsigned nops;
     uint32_t indirect; /* index of its indirect site, or VEX_NONE */
     unsigned len;      /* guest bytes translated */
     bool uses_simd;    /* values of it may be in SIMD registers */
@@ -86,6 +89,7 @@ struct vex_group {
     IRTemp slot;      /* offset of the front slot */
     IRTemp host_last; /* host address of the last byte covered */
     uint16_t stamp;   /* clock advance still to be written to the slot; 0: none */
+    uint16_t logged;  /* which of the record's addresses is its */
 };
 
 struct vex_pass {
@@ -108,6 +112,7 @@ struct vex_pass {
     uint16_t clock_ahead;
     IRStmt **delayed;
     int ndelayed;
+    IRTemp log; /* where the block's record begins */
 };
 
 /* ---- building IR ---- */
@@ -188,6 +193,13 @@ void vex_group_accesses(struct vex_pass *p);
 /* Translates the address of the next access; result: where on the host. */
 IRExpr *vex_check(struct vex_pass *p, IRExpr *addr, unsigned len);
 void vex_write_stamps(struct vex_pass *p); /* that are still to be written */
+
+/* vex_log.c: the record of a block; no effect if there is no log. */
+void vex_log_begin_block(struct vex_pass *p);
+void vex_log_insn(struct vex_pass *p);
+void vex_log_check(struct vex_pass *p, struct vex_group *group, IRExpr *last_byte);
+void vex_log_op(struct vex_pass *p, const struct vex_access *access);
+struct cpu_op *vex_log_ops(const struct vex_translation *t); /* x_malloc'd; NULL: none */
 
 /* vex_slow.c: the slow flavour of one instruction. */
 void vex_slow_begin(struct vex_pass *p);

@@ -23,6 +23,7 @@
 #define VEX_OFF_STRADDLES (VEX_STATE_LEN + 48)
 #define VEX_OFF_DONE (VEX_STATE_LEN + 56)
 #define VEX_OFF_STACK (VEX_STATE_LEN + 64)
+#define VEX_OFF_LOG (VEX_STATE_LEN + 72)
 
 #define VEX_LEAVE_EXIT 1     /* from a block's exit; value: return address in its site */
 #define VEX_LEAVE_INDIRECT 2 /* from an indirect jump; the state's RIP is where to */

@@ -36,6 +36,7 @@ static uint64_t go_on(struct cpu *cpu, const struct vex_site *site, enum vex_fla
     const struct vex_block *block = &cpu->engine->cache.blocks[site->block];
     if (block->last != block->page)
         cpu->shadow.straddles--; /* the instruction will count again */
+    vex_log_site(cpu, site);
     settle(cpu, site);
     cpu->elsewhere = (struct vex_next){.pc = site->pc,
                                        .flavour = flavour,
@@ -67,6 +68,7 @@ static bool disturbs(const struct cpu_engine *engine, const struct vex_site *sit
 static uint64_t fault(struct cpu *cpu, const struct vex_site *site, vaddr_t va, uint32_t error)
 {
     cpu->engine->meter.lookups += site->lookups - site->amounts.clock + 1;
+    vex_log_attempt(cpu, site);
     return end(cpu, site,
                (struct cpu_exit){
                    .kind = CPU_EXIT_FAULT, .addr = va, .error = error, .pc = vaddr(site->pc)});
@@ -110,10 +112,12 @@ uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
         cpu->meter.clock = start + site->amounts.clock;
         return go_on(cpu, site, straddles ? after_crossing(cpu, site) : VEX_SLOW);
     }
-    if (!mmu_is_canonical(engine->root.levels, va))
+    if (!mmu_is_canonical(engine->root.levels, va)) {
+        vex_log_site(cpu, site);
         return end(cpu, site,
                    (struct cpu_exit){
                        .kind = CPU_EXIT_TRAP, .vector = CPU_VECTOR_GP, .pc = vaddr(site->pc)});
+    }
     uint64_t page = vaddr_page(va).v;
     if (disturbs(engine, site, va, start)) {
         cpu->meter.clock = start + site->amounts.clock;

@@ -115,6 +115,26 @@ static void meter(struct writer *w, struct vex_amounts a)
 
 /* ---- exits ---- */
 
+static bool is_logged(const struct vex_translation *t, const struct vex_site *site)
+{
+    return t->engine->options.log && site->amounts.ops > 0;
+}
+
+/* mov log, %r11; movq $number, (%r11); add $len, log: what vex_log_site() does */
+static void log_site(struct writer *w, const struct vex_translation *t, const struct vex_site *site,
+                     uint32_t number)
+{
+    if (!is_logged(t, site))
+        return;
+    CODE(w, 0x4c, 0x8b, 0x9d);
+    imm32(w, VEX_OFF_LOG);
+    CODE(w, 0x49, 0xc7, 0x03);
+    imm32(w, number);
+    CODE(w, 0x48, 0x81, 0x85);
+    imm32(w, VEX_OFF_LOG);
+    imm32(w, VEX_LOG_RECORD_LEN(site->amounts.checks));
+}
+
 static void jump(struct writer *w, struct vex_site *site, const struct vex_doors *doors)
 {
     meter(w, site->amounts);
@@ -265,9 +285,9 @@ static const uint8_t *find_magic(const uint8_t *from, const uint8_t *end, uint64
     return memmem(from, (size_t)(end - from), movabs_r11, sizeof(movabs_r11));
 }
 
-static bool fits_in_place(struct vex_amounts a)
+static bool fits_in_place(const struct vex_translation *t, const struct vex_site *site)
 {
-    return is_small(a.clock) && is_small(a.insns);
+    return is_small(site->amounts.clock) && is_small(site->amounts.insns) && !is_logged(t, site);
 }
 
 /* One exit of 27 bytes; `out` is where code may go that does not fit. */
@@ -288,11 +308,12 @@ static void patch_direct(struct vex_translation *t, uint8_t *exit, struct writer
              exit + DIRECT_LEN);
         break;
     default:
-        if (!fits_in_place(site->amounts)) {
+        if (!fits_in_place(t, site)) {
             CODE(&w, 0xe9);
             imm32(&w, distance(w.at, (uint64_t)(uintptr_t)out->at));
         }
-        struct writer *to = fits_in_place(site->amounts) ? &w : out;
+        struct writer *to = fits_in_place(t, site) ? &w : out;
+        log_site(to, t, site, first_site + index);
         if (site->kind == VEX_SITE_JUMP)
             jump(to, site, doors);
         else
@@ -302,7 +323,8 @@ static void patch_direct(struct vex_translation *t, uint8_t *exit, struct writer
     CHECK(w.at <= exit + DIRECT_LEN);
 }
 
-static void patch_indirect(struct vex_translation *t, uint8_t *exit, struct writer *out)
+static void patch_indirect(struct vex_translation *t, uint8_t *exit, struct writer *out,
+                           uint32_t first_site)
 {
     CHECK(t->indirect != VEX_NONE);
     const uint8_t *store = exit - STORE_RIP_LEN;
@@ -311,6 +333,7 @@ static void patch_indirect(struct vex_translation *t, uint8_t *exit, struct writ
     struct writer w = {exit};
     CODE(&w, 0xe9);
     imm32(&w, distance(w.at, (uint64_t)(uintptr_t)out->at));
+    log_site(out, t, &t->sites[t->indirect], first_site + t->indirect);
     indirect(out, &t->sites[t->indirect], t->engine, reg);
 }
 
@@ -325,7 +348,7 @@ uint32_t vex_patch_block(struct vex_translation *t, uint8_t *code, uint32_t len,
     }
     at = find_magic(code, end, VEX_MAGIC_INDIRECT);
     if (at)
-        patch_indirect(t, (uint8_t *)at, &out);
+        patch_indirect(t, (uint8_t *)at, &out, first_site);
     CHECK(!find_magic(code, end, VEX_MAGIC_ASSISTED));
     return (uint32_t)(uintptr_t)out.at;
 }

@@ -29,7 +29,7 @@ void vex_slow_begin(struct vex_pass *p)
 {
     vex_emit(p, IRStmt_Put(VEX_OFF_RIP, vex_u64(p->insn->pc)));
     vex_emit(p, IRStmt_Put(VEX_OFF_DONE, vex_u64(0)));
-    if (p->t->engine->options.trace)
+    if (p->t->engine->options.trace || p->t->engine->options.log)
         call(p, "vex_trace_fetch", (void *)vex_trace_fetch,
              mkIRExprVec_3(IRExpr_GSPTR(), vex_u64(p->insn->pc), vex_u64(p->insn->len)), NULL);
     if (p->insn->snapshot)

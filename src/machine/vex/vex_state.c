@@ -22,6 +22,7 @@ _Static_assert(offsetof(struct cpu, shadow.expected) == VEX_OFF_EXPECTED, "");
 _Static_assert(offsetof(struct cpu, shadow.straddles) == VEX_OFF_STRADDLES, "");
 _Static_assert(offsetof(struct cpu, shadow.done) == VEX_OFF_DONE, "");
 _Static_assert(offsetof(struct cpu, shadow.stack) == VEX_OFF_STACK, "");
+_Static_assert(offsetof(struct cpu, shadow.log) == VEX_OFF_LOG, "");
 _Static_assert(sizeof(struct vex_shadow) <= 2 * VEX_STATE_LEN, "");
 _Static_assert(offsetof(struct cpu, spill) == 3 * VEX_STATE_LEN, "");
 

@@ -144,6 +144,7 @@ static void across(const struct string *s, uint64_t va, enum mmu_access access, 
 static void single(const struct string *s, uint64_t va, enum mmu_access access, uint8_t *value)
 {
     trace(s, va, access);
+    vex_log_access(s->cpu, vaddr(va), s->size, 1, access, access);
     if (!on_page(s, va)) {
         across(s, va, access, value);
         return;
@@ -171,6 +172,7 @@ static void advance(const struct string *s, uint64_t n, unsigned loads, unsigned
         g->guest_RDI += distance;
     s->cpu->engine->meter.loads += n * loads;
     s->cpu->engine->meter.stores += n * stores;
+    vex_log_keep(s->cpu);
 }
 
 /* The further n - 1 elements' lookups of an operand on one page. */
@@ -218,6 +220,7 @@ static void stos(const struct string *s)
         trace(s, to.va, to.access);
         open_operand(s, &to);
         look_up_rest(s, &to, n);
+        vex_log_access(s->cpu, vaddr(to.va), 1, n, to.access, to.access);
         fill(s, to.host, n);
         advance(s, n, 0, 1);
         watch_code(s, to.pfn);
@@ -292,6 +295,7 @@ static void movs_pages(const struct string *s, uint64_t n)
         tlb_data_again(tlb, vaddr(to.va), n - 1);
         s->cpu->engine->meter.lookups += 2 * ((int64_t)n - 1);
     }
+    vex_log_moves(s->cpu, vaddr(from.va), vaddr(to.va), n);
     move(s, &from, &to, n);
     advance(s, n, 1, 1);
     watch_code(s, to.pfn);

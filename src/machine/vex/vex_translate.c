@@ -251,7 +251,10 @@ static struct vex_block *install(struct vex_translation *t, struct vex_sector *s
                               .nsites = t->nsites,
                               .incoming = VEX_NONE,
                               .flavour = (uint8_t)t->flavour,
-                              .splits = t->splits};
+                              .splits = t->splits,
+                              .ops = vex_log_ops(t)};
+    if (block.ops)
+        memset(&t->engine->log.notes[first_site], 0, t->nsites * sizeof(*t->engine->log.notes));
     cache->translations[t->flavour]++;
     return vex_cache_add(cache, &block);
 }
