@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "api/config.h"
 #include "api/error.h"
@@ -42,17 +43,42 @@ static const enum mmu_access accesses[] = {
 
 /* ---- references ---- */
 
+static int open_trace(const struct pw_config *config, struct source *source, struct pw_error *error)
+{
+    char why[TRACE_WHY_LEN];
+    if (trace_open(source->path, config->format, &source->trace, why) < 0)
+        return error_set(error, EINVAL, "%.200s: %s", source->path, why);
+    trace_set_window(source->trace, config->from, config->to);
+    return 0;
+}
+
+static bool can_read_again(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Reads the trace for what is to come, then from its beginning. */
+static int look_ahead(const struct pw_config *config, struct source *source, struct pw_error *error)
+{
+    char why[TRACE_WHY_LEN];
+    bool keep = !can_read_again(source->path);
+    if (future_create(source->trace, keep, &source->future, why) < 0)
+        return error_set(error, EINVAL, "%.200s: %s", source->path, why);
+    if (keep)
+        return 0;
+    trace_close(source->trace);
+    source->trace = NULL;
+    return open_trace(config, source, error);
+}
+
 static int open_source(const struct pw_config *config, const struct policy_ops *ops,
                        const char *path, struct source *source, struct pw_error *error)
 {
-    char why[TRACE_WHY_LEN];
     source->path = path;
-    if (trace_open(path, config->format, &source->trace, why) < 0)
-        return error_set(error, EINVAL, "%.200s: %s", path, why);
-    trace_set_window(source->trace, config->from, config->to);
-    if (ops->needs_future && future_create(source->trace, &source->future, why) < 0)
-        return error_set(error, EINVAL, "%.200s: %s", path, why);
-    return 0;
+    if (open_trace(config, source, error) < 0)
+        return -1;
+    return ops->needs_future ? look_ahead(config, source, error) : 0;
 }
 
 static void close_source(struct source *source)
@@ -64,12 +90,15 @@ static void close_source(struct source *source)
 /* Result: how many; 0 at the end; -1 and *error. */
 static int read_source(struct source *source, struct pw_error *error)
 {
-    int n = source->future ? future_read(source->future, source->refs, source->next_uses, BATCH)
-                           : trace_read(source->trace, source->refs, BATCH);
+    char why[TRACE_WHY_LEN];
+    if (source->future) {
+        int n =
+            future_read(source->future, source->trace, source->refs, source->next_uses, BATCH, why);
+        return n >= 0 ? n : error_set(error, EIO, "%.200s: %s", source->path, why);
+    }
+    int n = trace_read(source->trace, source->refs, BATCH);
     if (n >= 0)
         return n;
-    if (source->future)
-        return error_set(error, EIO, "%.200s: its temporary copy cannot be read", source->path);
     return error_set(error, EINVAL, "%.200s: %s", source->path, trace_why(source->trace));
 }
 

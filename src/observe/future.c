@@ -17,7 +17,7 @@
 enum { BATCH = 1024 };
 
 struct future {
-    FILE *spool;
+    FILE *spool;    /* NULL: the trace is read again */
     uint32_t *next; /* by number - 1; 0: never */
     uint64_t count, room, done;
 };
@@ -55,6 +55,8 @@ static int append(struct future *future, struct hashmap *last, const struct trac
         future->next[future->count++] = 0;
         *seen = future->count;
     }
+    if (!future->spool)
+        return 0;
     return fwrite(refs, sizeof(*refs), (size_t)n, future->spool) == (size_t)n ? 0 : -errno;
 }
 
@@ -69,7 +71,8 @@ static int read_all(struct future *future, struct trace *trace, char why[TRACE_W
     hashmap_destroy(&last);
     if (error == -EOVERFLOW)
         snprintf(why, TRACE_WHY_LEN, "it is too long for a policy that needs the future");
-    else if (error || fflush(future->spool) || fseek(future->spool, 0, SEEK_SET))
+    else if (error ||
+             (future->spool && (fflush(future->spool) || fseek(future->spool, 0, SEEK_SET))))
         snprintf(why, TRACE_WHY_LEN, "cannot write a temporary file: %s", strerror(errno));
     else if (n < 0)
         snprintf(why, TRACE_WHY_LEN, "%s", trace_why(trace));
@@ -78,11 +81,11 @@ static int read_all(struct future *future, struct trace *trace, char why[TRACE_W
     return -1;
 }
 
-int future_create(struct trace *trace, struct future **out, char why[TRACE_WHY_LEN])
+int future_create(struct trace *trace, bool keep, struct future **out, char why[TRACE_WHY_LEN])
 {
     struct future *future = x_calloc(1, sizeof(*future));
-    future->spool = open_spool();
-    if (!future->spool) {
+    future->spool = keep ? open_spool() : NULL;
+    if (keep && !future->spool) {
         snprintf(why, TRACE_WHY_LEN, "cannot make a temporary file: %s", strerror(errno));
         free(future);
         return -1;
@@ -99,19 +102,42 @@ void future_destroy(struct future *future)
 {
     if (!future)
         return;
-    fclose(future->spool);
+    if (future->spool)
+        fclose(future->spool);
     free(future->next);
     free(future);
 }
 
-int future_read(struct future *future, struct trace_ref *refs, uint64_t *next_uses, size_t max)
+static int read_kept(struct future *future, struct trace_ref *refs, size_t max,
+                     char why[TRACE_WHY_LEN])
 {
     size_t n = fread(refs, sizeof(*refs), max, future->spool);
-    if (n == 0)
-        return ferror(future->spool) ? -1 : 0;
-    for (size_t i = 0; i < n; i++) {
+    if (n > 0 || !ferror(future->spool))
+        return (int)n;
+    snprintf(why, TRACE_WHY_LEN, "its temporary copy cannot be read");
+    return -1;
+}
+
+static int read_again(const struct future *future, struct trace *again, struct trace_ref *refs,
+                      size_t max, char why[TRACE_WHY_LEN])
+{
+    int n = trace_read(again, refs, max);
+    if (n < 0)
+        snprintf(why, TRACE_WHY_LEN, "%s", trace_why(again));
+    if (n < 0 || future->done + (uint64_t)n <= future->count)
+        return n;
+    snprintf(why, TRACE_WHY_LEN, "it has grown while it was read");
+    return -1;
+}
+
+int future_read(struct future *future, struct trace *again, struct trace_ref *refs,
+                uint64_t *next_uses, size_t max, char why[TRACE_WHY_LEN])
+{
+    int n = future->spool ? read_kept(future, refs, max, why)
+                          : read_again(future, again, refs, max, why);
+    for (int i = 0; i < n; i++) {
         uint32_t next = future->next[future->done++];
         next_uses[i] = next ? next : FUTURE_NEVER;
     }
-    return (int)n;
+    return n;
 }
