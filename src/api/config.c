@@ -257,33 +257,39 @@ static int read_hugepages(struct pw_config *config, const char *value, struct re
     return 0;
 }
 
+/* The number of a name that an option may have, kept as its value; -1: it is none of them. */
+static int read_name(const char *const *names, int n, const char *value, struct reading *reading)
+{
+    for (int i = 0; i < n; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            snprintf(reading->text, TEXT_MAX, "%s", value);
+            return i;
+        }
+    }
+    return -1;
+}
+
 static int read_readahead(struct pw_config *config, const char *value, struct reading *reading)
 {
     static const char *const names[] = {[READAHEAD_NONE] = "none",
                                         [READAHEAD_CLUSTER] = "cluster",
                                         [READAHEAD_ADAPTIVE] = "adaptive"};
-    for (int kind = READAHEAD_NONE; kind <= READAHEAD_ADAPTIVE; kind++) {
-        if (strcmp(value, names[kind]) == 0) {
-            config->readahead = (enum readahead_kind)kind;
-            snprintf(reading->text, TEXT_MAX, "%s", value);
-            return 0;
-        }
-    }
-    return refuse(reading, "'%.80s' is not none, cluster or adaptive", value);
+    int kind = read_name(names, READAHEAD_ADAPTIVE + 1, value, reading);
+    if (kind < 0)
+        return refuse(reading, "'%.80s' is not none, cluster or adaptive", value);
+    config->readahead = (enum readahead_kind)kind;
+    return 0;
 }
 
 static int read_overcommit(struct pw_config *config, const char *value, struct reading *reading)
 {
     static const char *const names[] = {
         [COMMIT_HEURISTIC] = "heuristic", [COMMIT_ALWAYS] = "always", [COMMIT_NEVER] = "never"};
-    for (int mode = COMMIT_HEURISTIC; mode <= COMMIT_NEVER; mode++) {
-        if (strcmp(value, names[mode]) == 0) {
-            config->overcommit = (enum commit_mode)mode;
-            snprintf(reading->text, TEXT_MAX, "%s", value);
-            return 0;
-        }
-    }
-    return refuse(reading, "'%.80s' is not heuristic, always or never", value);
+    int mode = read_name(names, COMMIT_NEVER + 1, value, reading);
+    if (mode < 0)
+        return refuse(reading, "'%.80s' is not heuristic, always or never", value);
+    config->overcommit = (enum commit_mode)mode;
+    return 0;
 }
 
 static int read_engine(struct pw_config *config, const char *value, struct reading *reading)
