@@ -13,6 +13,7 @@
  *   R2  no node is empty; height is 0 exactly when root is NULL
  *   R3  the tree is as low as its largest index allows: a root above level 0 uses a slot beyond 0
  *   R4  count is the number of values
+ *   R5  leaf is NULL, or the node of level 0 that holds the indexes of leaf_number
  */
 #include "base/radix.h"
 
@@ -47,6 +48,31 @@ static bool is_beyond(uint64_t index, unsigned height)
     return height < HEIGHT_MAX && index >> (height * BITS) != 0;
 }
 
+/* The node of the index if it is the one that was changed last. */
+static struct radix_node *near(const struct radix *radix, uint64_t index)
+{
+    return index / SLOTS == radix->leaf_number ? radix->leaf : NULL;
+}
+
+static void remember(struct radix *radix, struct radix_node *node, uint64_t index)
+{
+    radix->leaf = node;
+    radix->leaf_number = index / SLOTS;
+}
+
+/* The node of level 0 for the index; NULL: there is none. */
+static struct radix_node *find_leaf(const struct radix *radix, uint64_t index)
+{
+    struct radix_node *node = near(radix, index);
+
+    if (node)
+        return node;
+    node = is_beyond(index, radix->height) ? NULL : radix->root;
+    for (unsigned level = radix->height - 1; node && level > 0; level--)
+        node = node->slots[slot_of(index, level)].node;
+    return node;
+}
+
 void radix_create(struct radix *out)
 {
     *out = (struct radix){0};
@@ -68,16 +94,9 @@ void radix_destroy(struct radix *radix)
 
 uint64_t radix_get(const struct radix *radix, uint64_t index)
 {
-    const struct radix_node *node = radix->root;
+    const struct radix_node *node = find_leaf(radix, index);
 
-    if (!node || is_beyond(index, radix->height))
-        return 0;
-    for (unsigned level = radix->height - 1; level > 0; level--) {
-        node = node->slots[slot_of(index, level)].node;
-        if (!node)
-            return 0;
-    }
-    return node->slots[slot_of(index, 0)].value;
+    return node ? node->slots[slot_of(index, 0)].value : 0;
 }
 
 /* Puts new roots on top until the index fits. */
@@ -99,7 +118,8 @@ static void grow(struct radix *radix, uint64_t index)
     }
 }
 
-static void store(struct radix *radix, uint64_t index, uint64_t value)
+/* The node of level 0 for the index, made if need be. */
+static struct radix_node *make_leaf(struct radix *radix, uint64_t index)
 {
     grow(radix, index);
 
@@ -114,8 +134,24 @@ static void store(struct radix *radix, uint64_t index, uint64_t value)
         }
         node = node->slots[slot].node;
     }
-    node->used |= UINT64_C(1) << slot_of(index, 0);
+    return node;
+}
+
+/* Result: whether the index held a value. */
+static bool store(struct radix *radix, uint64_t index, uint64_t value)
+{
+    struct radix_node *node = near(radix, index);
+    uint64_t bit = UINT64_C(1) << slot_of(index, 0);
+
+    if (!node)
+        node = make_leaf(radix, index);
+    remember(radix, node, index);
+
+    bool was = node->used & bit;
+
+    node->used |= bit;
     node->slots[slot_of(index, 0)].value = value;
+    return was;
 }
 
 /* Takes roots off that lead to nothing but their slot 0 (R3). */
@@ -130,8 +166,8 @@ static void shrink(struct radix *radix)
     }
 }
 
-/* => the index holds a value */
-static void erase(struct radix *radix, uint64_t index)
+/* Takes the slot of each level out, from level 0 up, as long as that leaves a node empty. */
+static void take_out(struct radix *radix, uint64_t index)
 {
     struct radix_node *path[HEIGHT_MAX];
     unsigned level = radix->height - 1;
@@ -140,34 +176,45 @@ static void erase(struct radix *radix, uint64_t index)
     for (; level > 0; level--)
         path[level - 1] = path[level]->slots[slot_of(index, level)].node;
 
-    for (;; level++) {
+    for (; level < radix->height; level++) {
         unsigned slot = slot_of(index, level);
 
-        if (level == 0)
-            path[0]->slots[slot].value = 0;
-        else
+        if (level > 0)
             path[level]->slots[slot].node = NULL;
         path[level]->used &= ~(UINT64_C(1) << slot);
         if (path[level]->used) {
             shrink(radix);
             return;
         }
+        if (path[level] == radix->leaf)
+            radix->leaf = NULL;
         free(path[level]);
-        if (level + 1 == radix->height)
-            break;
     }
     radix->root = NULL;
     radix->height = 0;
 }
 
+/* Result: whether the index held a value. */
+static bool erase(struct radix *radix, uint64_t index)
+{
+    struct radix_node *node = find_leaf(radix, index);
+    uint64_t bit = UINT64_C(1) << slot_of(index, 0);
+
+    if (!node || !(node->used & bit))
+        return false;
+    node->slots[slot_of(index, 0)].value = 0;
+    remember(radix, node, index);
+    if (node->used == bit)
+        take_out(radix, index);
+    else
+        node->used &= ~bit;
+    return true;
+}
+
 void radix_set(struct radix *radix, uint64_t index, uint64_t value)
 {
-    bool was = radix_get(radix, index) != 0;
+    bool was = value ? store(radix, index, value) : erase(radix, index);
 
-    if (value)
-        store(radix, index, value);
-    else if (was)
-        erase(radix, index);
     radix->count += (value != 0);
     radix->count -= was;
 }
@@ -197,11 +244,15 @@ static bool next_below(const struct radix_node *node, unsigned level, uint64_t *
 
 bool radix_next(const struct radix *radix, uint64_t *index, uint64_t end, uint64_t *value)
 {
+    const struct radix_node *node = near(radix, *index);
     uint64_t at = *index, found;
 
     if (at >= end || !radix->root || is_beyond(at, radix->height))
         return false;
-    if (!next_below(radix->root, radix->height - 1, &at, &found) || at >= end)
+    if (!(node && next_below(node, 0, &at, &found)) &&
+        !next_below(radix->root, radix->height - 1, &at, &found))
+        return false;
+    if (at >= end)
         return false;
     *index = at;
     *value = found;
@@ -225,13 +276,25 @@ static bool node_is_valid(const struct radix_node *node, unsigned level, uint64_
     return true;
 }
 
+/* R5 */
+static bool leaf_is_valid(const struct radix *radix)
+{
+    const struct radix_node *node = radix->root;
+
+    if (!radix->leaf)
+        return true;
+    for (unsigned level = radix->height - 1; node && level > 0; level--)
+        node = node->slots[slot_of(radix->leaf_number * SLOTS, level)].node;
+    return node == radix->leaf && !is_beyond(radix->leaf_number * SLOTS, radix->height);
+}
+
 bool radix_is_valid(const struct radix *radix)
 {
     uint64_t count = 0;
 
     if (!radix->root)
-        return radix->height == 0 && radix->count == 0;
-    if (radix->height == 0 || radix->height > HEIGHT_MAX)
+        return radix->height == 0 && radix->count == 0 && !radix->leaf;
+    if (radix->height == 0 || radix->height > HEIGHT_MAX || !leaf_is_valid(radix))
         return false;
     if (radix->height > 1 && radix->root->used == 1)
         return false;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A sparse array: 64-bit indexes to 64-bit values, 0 meaning empty. A radix tree of 64-way nodes
- * that is only as tall as its largest index needs.
+ * that is only as tall as its largest index needs. Neighbours of what was changed last are found
+ * without a descent.
  */
 #ifndef BASE_RADIX_H
 #define BASE_RADIX_H
@@ -13,8 +14,10 @@ struct radix_node;
 
 struct radix {
     struct radix_node *root;
-    unsigned height; /* levels; 0: empty */
-    uint64_t count;  /* values that are not 0 */
+    unsigned height;         /* levels; 0: empty */
+    uint64_t count;          /* values that are not 0 */
+    struct radix_node *leaf; /* the node of level 0 that was changed last; NULL: it is gone */
+    uint64_t leaf_number;    /* which indexes it holds, divided by their number */
 };
 
 void radix_create(struct radix *out);
