@@ -21,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <xxhash.h>
+#include <xxh_x86dispatch.h> /* xxhash with the widest vectors of this processor */
 
 #include "base/check.h"
 #include "base/lazy.h"
