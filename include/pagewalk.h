@@ -93,6 +93,10 @@ struct pw_choice_info {
  * last. */
 bool pw_choice(const char *kind, size_t i, struct pw_choice_info *out);
 
+/* TLB reach: the bytes of data that the first or second level (1, 2) of the configured TLB has
+ * entries for, in pages of 4 KiB, 2 MiB or 1 GiB (page_bytes). 0: no such level or page. */
+uint64_t pw_tlb_reach(const struct pw_config *config, int level, uint64_t page_bytes);
+
 /* ---- system ---- */
 
 struct pw_system;

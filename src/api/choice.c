@@ -61,6 +61,28 @@ static void put_level(struct text *text, const char *name, const struct tlb_spec
             shape_large(spec, kind, TLB_2M, middle), shape_large(spec, kind, TLB_1G, large));
 }
 
+static const char *size_text(uint64_t bytes, char out[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    double size = (double)bytes;
+    for (; size >= 1024 && unit < 4; unit++)
+        size /= 1024;
+    snprintf(out, 32, "%.4g %s", size, units[unit]);
+    return out;
+}
+
+static void put_reach(struct text *text, const char *name, const struct tlb_spec *spec,
+                      enum tlb_level_kind kind)
+{
+    char small[32], middle[32], large[32];
+    if (spec->level[kind].entries)
+        put(text, "%-8s %-17s %-17s %s\n", name,
+            size_text(tlb_spec_reach(spec, kind, TLB_4K), small),
+            size_text(tlb_spec_reach(spec, kind, TLB_2M), middle),
+            size_text(tlb_spec_reach(spec, kind, TLB_1G), large));
+}
+
 static void put_walk_caches(struct text *text, const struct tlb_spec *spec)
 {
     static const char *const names[] = {"", "", "pd", "pdpt", "pml4", "pml5"};
@@ -88,6 +110,8 @@ static bool tlb_choice(size_t i, struct pw_choice_info *out)
     put_level(&rows, "L1 code", spec, TLB_L1I);
     put_level(&rows, spec->level[TLB_L2I].entries ? "L2 data" : "L2", spec, TLB_L2);
     put_level(&rows, "L2 code", spec, TLB_L2I);
+    put_reach(&rows, "L1 reach", spec, TLB_L1D);
+    put_reach(&rows, "L2 reach", spec, TLB_L2);
     put_walk_caches(&rows, spec);
     snprintf(out->name, sizeof(out->name), "%.63s", spec->name);
     snprintf(out->summary, sizeof(out->summary), "%u and %u entries in L1, %u in L2",

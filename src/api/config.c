@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/xalloc.h"
 #include "kernel/replay.h"
+#include "machine/pte.h"
 #include "machine/ram.h"
 #include "observe/trace.h"
 
@@ -695,4 +696,15 @@ const char *pw_config_get(const struct pw_config *config, const char *name)
 {
     int i = option_index(name);
     return i < 0 ? NULL : config->texts[i]; /* NULL too if it is not for this use */
+}
+
+uint64_t pw_tlb_reach(const struct pw_config *config, int level, uint64_t page_bytes)
+{
+    enum tlb_level_kind kind = level == 1 ? TLB_L1D : TLB_L2;
+    if (level != 1 && level != 2)
+        return 0;
+    for (unsigned size = 0; size < TLB_SIZES; size++)
+        if (page_bytes == pte_level_len(size + 1))
+            return tlb_spec_reach(&config->tlb, kind, (enum tlb_size)size);
+    return 0;
 }

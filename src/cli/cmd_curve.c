@@ -67,8 +67,7 @@ static int write_all(const struct options *options, const struct curve_view *vie
         write_text(options, "output", "-", view, print_coloured);
     status |= write_json(options, view);
     status |= write_text(options, "csv", options->csv_path, view, curve_csv);
-    status |=
-        write_text(options, "working-set", options->working_set_path, view, curve_working_set);
+    status |= write_text(options, "working-set", options->working_set_path, view, curve_set_csv);
     status |= write_text(options, "svg", options->svg_path, view, curve_svg);
     return status ? EXIT_PAGEWALK : 0;
 }

@@ -58,11 +58,15 @@ void curve_regions_table(FILE *out, const struct curve_view *view);
 /* With the ranges of pages. */
 json_t *curve_regions_json(const struct curve_view *view);
 
+/* The working set; false or NULL: it was not watched. */
+bool curve_set_text(const struct curve_view *view, char *buf, size_t len);
+json_t *curve_set_json(const struct curve_view *view);
+void curve_set_csv(FILE *out, const struct curve_view *view);
+
 void curve_plot(FILE *out, const struct curve_view *view);
 
 void curve_table(FILE *out, const struct curve_view *view, bool colour);
 void curve_csv(FILE *out, const struct curve_view *view);
-void curve_working_set(FILE *out, const struct curve_view *view); /* CSV */
 void curve_svg(FILE *out, const struct curve_view *view);
 /* malloc'd; NULL: out of memory. */
 char *curve_json(const struct curve_view *view);

@@ -46,14 +46,6 @@ void curve_csv(FILE *out, const struct curve_view *view)
     }
 }
 
-void curve_working_set(FILE *out, const struct curve_view *view)
-{
-    struct pw_working_set set;
-    fputs("instructions,working_set_bytes\n", out);
-    for (size_t i = 0; pw_curve_working_set(view->curve, i, &set); i++)
-        fprintf(out, "%" PRIu64 ",%" PRIu64 "\n", set.instructions, set.pages * page_bytes);
-}
-
 static json_t *integer(uint64_t value)
 {
     return json_integer((json_int_t)value);
@@ -129,6 +121,9 @@ char *curve_json(const struct curve_view *view)
     struct pw_curve_part part;
     if (pw_curve_part(view->curve, 0, &part))
         json_object_set_new(root, "regions", curve_regions_json(view));
+    json_t *set = curve_set_json(view);
+    if (set)
+        json_object_set_new(root, "working_set", set);
     return json_text(root);
 }
 

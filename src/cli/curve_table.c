@@ -67,25 +67,6 @@ static void put_row(FILE *out, const struct curve_view *view, size_t row)
     fputc('\n', out);
 }
 
-static void describe_working_set(const struct curve_view *view, char *text, size_t len)
-{
-    char mean[HUMAN_LEN], most[HUMAN_LEN], tau[HUMAN_LEN];
-    struct pw_working_set set;
-    uint64_t sum = 0, peak = 0, instructions = 0;
-    size_t n = 0;
-    text[0] = '\0';
-    for (; pw_curve_working_set(view->curve, n, &set); n++) {
-        sum += set.pages;
-        peak = set.pages > peak ? set.pages : peak;
-    }
-    if (n == 0)
-        return;
-    pw_parse_size(pw_config_get(view->options->config, "tau"), &instructions);
-    snprintf(text, len, "The working set of %s instructions is %s on average, %s at most.",
-             human_count(instructions, tau), human_size(sum / n * 4096, mean),
-             human_size(peak * 4096, most));
-}
-
 static bool is_switched_on(const struct curve_view *view, const char *option)
 {
     return strcmp(pw_config_get(view->options->config, option), "yes") == 0;
@@ -122,6 +103,12 @@ static void describe_exactness(const struct curve_view *view, char *text, size_t
                  is_of_every_access(view) ? "" : " but for the ages of code pages");
 }
 
+static void put_paragraph(FILE *out, const char *text)
+{
+    fputs("  ", out);
+    human_wrap(out, 2, 2, text);
+}
+
 void curve_table(FILE *out, const struct curve_view *view, bool colour)
 {
     char text[500], exact[160], size[HUMAN_LEN], instruction[HUMAN_LEN], minor[HUMAN_LEN],
@@ -137,13 +124,9 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
         curve_reuse_table(out, view);
     if (is_switched_on(view, "regions"))
         curve_regions_table(out, view);
-    fputs("  ", out);
-    human_wrap(out, 2, 2, curve_advice(view, text, sizeof(text)));
-    describe_working_set(view, text, sizeof(text));
-    if (*text) {
-        fputs("  ", out);
-        human_wrap(out, 2, 2, text);
-    }
+    put_paragraph(out, curve_advice(view, text, sizeof(text)));
+    if (curve_set_text(view, text, sizeof(text)))
+        put_paragraph(out, text);
     describe_exactness(view, exact, sizeof(exact));
     snprintf(text, sizeof(text),
              "All pages are %s. Faults are %s, first touches included; times are modelled: "
@@ -152,6 +135,5 @@ void curve_table(FILE *out, const struct curve_view *view, bool colour)
              human_time(view->cost.ns[COST_INSTRUCTION] / 1e9, instruction),
              human_time(view->cost.ns[COST_MINOR] / 1e9, minor),
              human_time((view->cost.ns[COST_MINOR] + view->cost.ns[COST_READ]) / 1e9, major));
-    fputs("  ", out);
-    human_wrap(out, 2, 2, text);
+    put_paragraph(out, text);
 }

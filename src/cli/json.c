@@ -80,6 +80,13 @@ static json_t *is_yes(const struct pw_config *config, const char *name)
     return json_boolean(strcmp(pw_config_get(config, name), "yes") == 0);
 }
 
+/* Of data in the smallest pages. */
+static json_t *reach_object(const struct pw_config *config)
+{
+    return json_pack("{s:o,s:o}", "l1_bytes", integer(pw_tlb_reach(config, 1, 4096)), "l2_bytes",
+                     integer(pw_tlb_reach(config, 2, 4096)));
+}
+
 static json_t *config_object(const struct pw_config *config)
 {
     json_t *object = json_object();
@@ -102,6 +109,7 @@ static json_t *config_object(const struct pw_config *config)
         json_object_set_new(object, "swap_bytes", integer(swap_bytes(swap)));
     json_object_set_new(object, "policy", json_text_of(pw_config_get(config, "policy")));
     json_object_set_new(object, "tlb", json_text_of(pw_config_get(config, "tlb")));
+    json_object_set_new(object, "tlb_reach", reach_object(config));
     if (levels)
         json_object_set_new(object, "levels", integer(swap_bytes(levels)));
     if (root) {

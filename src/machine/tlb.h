@@ -158,6 +158,10 @@ const struct tlb_preset *tlb_presets(size_t *count);
  */
 int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why);
 
+/* The bytes that a level has entries for if all its entries are of pages of that size; 0: there is
+ * no such level. */
+uint64_t tlb_spec_reach(const struct tlb_spec *spec, enum tlb_level_kind kind, enum tlb_size page);
+
 struct tlb; /* tlb.c */
 
 /*

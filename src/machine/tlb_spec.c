@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "machine/pte.h"
 #include "machine/tlb.h"
 
 /* What a walk cache of a few dozen directories and fewer of what is above them would be. */
@@ -437,4 +438,14 @@ int tlb_spec_parse(const char *text, struct tlb_spec *out, const char **why)
     write_name(&r.spec);
     *out = r.spec;
     return 0;
+}
+
+uint64_t tlb_spec_reach(const struct tlb_spec *spec, enum tlb_level_kind kind, enum tlb_size page)
+{
+    unsigned piece = page, entries = spec->level[kind].entries;
+    while (spec->split[kind][piece])
+        piece--;
+    if (entries && spec->own[kind][piece].entries)
+        entries = spec->own[kind][piece].entries;
+    return (uint64_t)entries << pte_level_shift(piece + 1);
 }

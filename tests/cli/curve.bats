@@ -54,10 +54,22 @@ PY
     [ "$(awk 'length > 80' stderr)" = "" ]
     python3 -c 'import xml.dom.minidom as m; assert m.parse("picture.svg").getElementsByTagName("path")'
     [[ $err == *"The working set of 10,000,000 instructions is"* ]]
+    [[ $err == *"The TLB reaches 6 MiB, its first level 256 KiB; 0 % of the time"* ]]
     grep -v I trace >data
-    pagewalk curve -q --tau 1K --working-set set.csv --trace data
+    pagewalk curve -q --tau 1K --tlb l1d=4:4,l1i=4:4,l2=219:3 --working-set set.csv --json set.json \
+        --trace data
     [ "$(sed -n 1p set.csv)" = instructions,working_set_bytes ]
     [ "$(wc -l <set.csv)" -gt 10 ]
+    python3 - <<'PY'
+import csv, json
+sizes = [int(row["working_set_bytes"]) for row in csv.DictReader(open("set.csv"))]
+told = json.load(open("set.json"))["working_set"]
+assert told["tlb_reach_l1_bytes"] == 4 << 12 and told["tlb_reach_bytes"] == 219 << 12
+assert told["tau"] == 1000 and told["most_bytes"] == max(sizes)
+assert abs(told["mean_bytes"] - sum(sizes) / len(sizes)) < 1
+assert told["beyond_reach"] == sum(s > 219 << 12 for s in sizes) / len(sizes)
+assert 0 < told["beyond_reach"] < 1, told
+PY
     fails_tau=$(pagewalk curve --tau 1X --trace trace; cat stderr)
     [[ $fails_tau == *"--tau: '1X' is not a number of instructions"* ]]
     pagewalk curve -o table --policies lru,clock --trace trace

@@ -63,6 +63,7 @@ assert report["command"] == ["sh", "-c", "exit 9"]
 assert report["config"] == {"engine": "vex", "ram_bytes": 32 << 20, "page_bytes": 4096, "page_size": "4096",
     "large_pages": False,
     "swap_bytes": 64 << 20, "policy": "clock", "tlb": "skylake", "levels": 4,
+    "tlb_reach": {"l1_bytes": 64 << 12, "l2_bytes": 1536 << 12},
     "root": "/", "read_only": False, "no_net": False}, report["config"]
 assert report["exit"] == {"status": 9, "signal": 0}
 counters = report["counters"]

@@ -290,13 +290,28 @@ static void test_damaged_texts(void **state)
     }
 }
 
+static void test_reach(void **state)
+{
+    const uint64_t kib = 1 << 10, mib = 1 << 20, gib = 1 << 30;
+    struct tlb_spec spec = parse("l1d=64:4,l1d-2m=32:4,l1d-1g=split,l1i=8:8,l2=96:6");
+
+    assert_int_equal(tlb_spec_reach(&spec, TLB_L1D, TLB_4K), 256 * kib);
+    assert_int_equal(tlb_spec_reach(&spec, TLB_L1D, TLB_2M), 64 * mib);
+    assert_int_equal(tlb_spec_reach(&spec, TLB_L1D, TLB_1G), 64 * mib); /* as 2 MiB pages */
+    assert_int_equal(tlb_spec_reach(&spec, TLB_L2, TLB_1G), 96 * gib);
+    spec = parse("l1d=48:48,l1d-2m=split,l1d-1g=split,l1i=8:8");
+    assert_int_equal(tlb_spec_reach(&spec, TLB_L1D, TLB_1G), 192 * kib);
+    assert_int_equal(tlb_spec_reach(&spec, TLB_L2, TLB_4K), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policies),    cmocka_unit_test(test_large_pages),
-        cmocka_unit_test(test_presets),     cmocka_unit_test(test_presets_are_as_published),
-        cmocka_unit_test(test_specs),       cmocka_unit_test(test_walk_caches),
-        cmocka_unit_test(test_wrong_specs), cmocka_unit_test(test_damaged_texts),
+        cmocka_unit_test(test_policies),      cmocka_unit_test(test_large_pages),
+        cmocka_unit_test(test_presets),       cmocka_unit_test(test_presets_are_as_published),
+        cmocka_unit_test(test_reach),         cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_walk_caches),   cmocka_unit_test(test_wrong_specs),
+        cmocka_unit_test(test_damaged_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
