@@ -72,6 +72,13 @@ enum large_mode { LARGE_NEVER, LARGE_MADVISE, LARGE_ALWAYS, LARGE_WHOLE };
 
 enum readahead_kind { READAHEAD_NONE, READAHEAD_CLUSTER, READAHEAD_ADAPTIVE };
 
+/* Frames that are not evicted, see reclaim_keep(). */
+struct kept {
+    pfn_t frames[16]; /* the last ones; PFN_NONE: none */
+    unsigned next;    /* where the next one goes */
+    bool any;
+};
+
 struct kernel {
     struct machine *machine;
     struct frame_table frames;
@@ -101,6 +108,7 @@ struct kernel {
     pfn_t squeeze_hand;  /* where swap_squeeze() goes on */
     pfn_t tables_hand;   /* where the search for tables of zeros goes on (reclaim.c) */
     struct system_counters gauges;
+    struct kept kept;
     struct kernel_rescue rescue; /* make_room NULL: there is none */
     /* Set when something went wrong that a message must name (damaged slot, I/O error); the run
      * loop prints and clears it. Empty string: nothing. */

@@ -83,6 +83,34 @@ static const uint8_t *frame_bytes(const struct kernel *kernel, const struct fram
     return ram_frame(kernel->machine->ram, frame_pfn(&kernel->frames, frame));
 }
 
+/* ---- what is kept ---- */
+
+static const unsigned kept_max = sizeof(((struct kept *)0)->frames) / sizeof(pfn_t);
+
+void reclaim_keep(struct space *space, vaddr_t va)
+{
+    struct kept *kept = &space->kernel->kept;
+    uint64_t entry = pagetable_entry(space->kernel, &space->table, va);
+    kept->frames[kept->next] = pte_is_present(entry) ? pte_pfn(entry) : PFN_NONE;
+    kept->next = (kept->next + 1) % kept_max;
+    kept->any = true;
+}
+
+void reclaim_keep_none(struct kernel *kernel)
+{
+    kernel->kept = (struct kept){.any = false};
+}
+
+/* Is one of the frames kept? */
+static bool is_kept(const struct kernel *kernel, pfn_t first, unsigned count)
+{
+    const struct kept *kept = &kernel->kept;
+    for (unsigned i = 0; kept->any && i < kept_max; i++)
+        if (kept->frames[i] != PFN_NONE && kept->frames[i] - first < count)
+            return true;
+    return false;
+}
+
 /* ---- collecting ---- */
 
 static bool needs_slot(const struct frame *frame)
@@ -128,6 +156,8 @@ static struct frame *whole_page(struct kernel *kernel, struct frame *frame, stru
         return NULL;
     map->va.v &= ~((uint64_t)FRAME_BLOCK * PAGE_SIZE - 1);
     struct frame *first = frame - frame_pfn(&kernel->frames, frame) % FRAME_BLOCK;
+    if (is_kept(kernel, frame_pfn(&kernel->frames, first), FRAME_BLOCK))
+        return NULL;
     for (unsigned i = 0; i < FRAME_BLOCK; i++)
         if (first[i].nmaps != 1 || frame_anon(&first[i])->refs != 1 ||
             !policy_contains(&kernel->policy, frame_pfn(&kernel->frames, &first[i])))
@@ -180,6 +210,8 @@ static void collect(struct batch *batch, unsigned want, uint64_t *attempts)
         if (pfn == PFN_NONE)
             return;
         struct frame *frame = frame_get(&kernel->frames, pfn);
+        if (is_kept(kernel, pfn, 1))
+            continue;
         if (!consider_whole(batch, frame))
             consider(batch, frame);
     }

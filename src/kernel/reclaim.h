@@ -34,6 +34,14 @@ void frame_unreserve(struct kernel *kernel);
  */
 bool reclaim_frame(struct kernel *kernel, struct frame *frame);
 
+/*
+ * The frame that va is mapped to is not evicted until reclaim_keep_none(), nor are the 15 that were
+ * kept before it. For an instruction that needs a few pages at once: a policy may choose each of
+ * them as the victim for another, and it would never be done.
+ */
+void reclaim_keep(struct space *space, vaddr_t va);
+void reclaim_keep_none(struct kernel *kernel);
+
 /* Would evicting the page write it? => it is evictable */
 bool reclaim_costs_write(const struct kernel *kernel, const struct frame *frame);
 

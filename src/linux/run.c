@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "kernel/collapse.h"
 #include "kernel/fault.h"
+#include "kernel/reclaim.h"
 #include "linux/hostsig.h"
 #include "linux/process.h"
 #include "linux/schedule.h"
@@ -22,7 +23,9 @@
 #include "machine/machine.h"
 #include "machine/pte.h"
 
-enum { FAULTS_IN_ROW_MAX = 1000 }; /* of one instruction, before it is given up */
+/* Page faults that an instruction has without help: its code and two operands, each across a
+ * border, are six pages. */
+enum { FAULTS_ALONE = 8 };
 
 /* ---- page faults ---- */
 
@@ -33,13 +36,31 @@ static enum mmu_access access_of(uint32_t error)
     return error & PF_WRITE ? MMU_STORE : MMU_LOAD;
 }
 
+/* An instruction needs a few pages at once. A policy that evicts one of them for each other one
+ * that it brings in would keep it from ever being done. */
+static void count_in_row(struct task *task, vaddr_t va)
+{
+    if (++task->faults_in_row > FAULTS_ALONE)
+        reclaim_keep(task->process->space, va);
+}
+
+/* The next page fault will be another instruction's. */
+static void end_row(struct task *task)
+{
+    if (task->faults_in_row > FAULTS_ALONE)
+        reclaim_keep_none(task->process->system->kernel);
+    task->faults_in_row = 0;
+}
+
 static void handle_fault(struct task *task, const struct cpu_exit *why)
 {
     enum fault_result result = fault_handle(task->process->space, why->addr, access_of(why->error));
-    if (result == FAULT_DONE)
+    if (result == FAULT_DONE) {
+        count_in_row(task, why->addr);
         return;
+    }
+    end_row(task);
     if (result == FAULT_WANTED) {
-        task->faults_in_row = 0; /* it waits for others, however often */
         userfault_stop_program(task, why->addr, access_of(why->error) == MMU_STORE);
         return;
     }
@@ -119,14 +140,6 @@ static uint64_t until_timer(const struct linux_system *system, uint64_t budget)
     return next > now ? next - now : 1;
 }
 
-/* An instruction needs a few pages at once. A policy that evicts one of them for each other one
- * that it brings in keeps it from ever being done. */
-static void watch_progress(struct task *task, uint64_t ran, const struct cpu_exit *why)
-{
-    bool stands = ran == 0 && why->kind == CPU_EXIT_FAULT;
-    task->faults_in_row = stands ? task->faults_in_row + 1 : 0;
-}
-
 /* What a system call takes of a turn, in instructions: a task that does little else would keep the
  * others waiting for a long time. */
 enum { CALL_COST = 1000 };
@@ -141,7 +154,8 @@ static uint64_t run_once(struct task *task, uint64_t budget)
     uint64_t ran = task->process->counters.instructions - before;
     task->instructions += ran;
     clock_ran(system, ran);
-    watch_progress(task, ran, &why);
+    if (ran > 0 || why.kind != CPU_EXIT_FAULT)
+        end_row(task);
     handle_exit(task, &why);
     before_return(task);
     return ran + (why.kind == CPU_EXIT_SYSCALL ? CALL_COST : 0);
@@ -160,8 +174,7 @@ static uint64_t turn_len(const struct linux_system *system)
 
 static bool can_go_on(const struct task *task)
 {
-    return !task->exiting && !task->fiber && !task->yields && !task_is_stopped(task) &&
-           task->faults_in_row <= FAULTS_IN_ROW_MAX;
+    return !task->exiting && !task->fiber && !task->yields && !task_is_stopped(task);
 }
 
 static void run_slice(struct linux_system *system, struct task *task)
@@ -177,6 +190,7 @@ static void run_slice(struct linux_system *system, struct task *task)
         uint64_t ran = run_once(task, left);
         left -= ran < left ? ran : left;
     }
+    end_row(task);
     collapse_tick(system->kernel, task->instructions - before);
     system->machine->now = &system->machine->idle;
 }
@@ -213,18 +227,12 @@ static void end_slice(struct linux_system *system)
 
 /* A replacement policy of the user's may do what it may not, or no good at all; what is counted
  * then means nothing. Result: 0, or -EPROTO and system->message. */
-static int check_policy(struct linux_system *system, const struct task *task)
+static int check_policy(struct linux_system *system)
 {
     const char *failure = policy_failure(&system->kernel->policy);
-    if (failure)
-        snprintf(system->message, sizeof(system->message), "%s", failure);
-    else if (task->faults_in_row > FAULTS_IN_ROW_MAX)
-        snprintf(system->message, sizeof(system->message),
-                 "policy %.200s: an instruction at 0x%" PRIx64 " had %u page faults in a row: the "
-                 "pages that it needs at once are evicted for each other",
-                 system->kernel->policy.ops->name, cpu_pc(task->cpu), task->faults_in_row);
-    else
+    if (!failure)
         return 0;
+    snprintf(system->message, sizeof(system->message), "%s", failure);
     return -EPROTO;
 }
 
@@ -236,7 +244,7 @@ int linux_run(struct linux_system *system)
         struct task *task = sched_next(system);
         run_slice(system, task);
         end_slice(system);
-        error = check_policy(system, task);
+        error = check_policy(system);
         sched_put(task);
         process_reap(system);
     }

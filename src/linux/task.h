@@ -207,7 +207,7 @@ struct task {
     bool exiting;            /* is taken off as soon as it is off the CPU */
     bool yields;             /* gives the rest of its turn to others */
     uint64_t instructions;   /* run so far */
-    unsigned faults_in_row;  /* page faults since one was retired */
+    unsigned faults_in_row;  /* page faults served since one was retired */
     uint64_t utime_ns, stime_ns;
     struct fiber *fiber;      /* the call it waits in; NULL: none */
     struct task_wait *wait;   /* what that waits for (schedule.h) */

@@ -60,6 +60,13 @@ int main(int argc, char **argv)
         signal(SIGSEGV, never_runs);
         __asm__ volatile("mov $64, %rsp; push %rax");
     }
+    if (strcmp(how, "no-handler") ==
+        0) { /* the handler's own page is what is not there, again and again */
+        struct sigaction action = {.sa_handler = (void (*)(int))0x10000, .sa_flags = SA_NODEFER};
+
+        sigaction(SIGSEGV, &action, NULL);
+        *(volatile int *)16 = 1;
+    }
     printf("it did not end\n");
     return 1;
 }
