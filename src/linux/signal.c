@@ -395,18 +395,25 @@ static int fpe_code_of(struct task *task, enum cpu_vector vector)
     return fpe_code(vector == CPU_VECTOR_MF ? status & ~(unsigned)control : mxcsr & ~(mxcsr >> 7));
 }
 
+/* si_code of a debug exception; one that nobody asked for is an int1. */
+static int debug_code(uint32_t status)
+{
+    if (status & CPU_DEBUG_STEP)
+        return TRAP_TRACE;
+    return status ? TRAP_HWBKPT : TRAP_BRKPT;
+}
+
 void signal_force_trap(struct task *task, const struct cpu_exit *why)
 {
-    struct cpu_regs regs;
-    cpu_get_regs(task->cpu, &regs);
     task->fault.trapno = why->vector;
     task->fault.error = 0;
     switch (why->vector) {
     case CPU_VECTOR_DE:
         signal_force_fault(task, SIGFPE, FPE_INTDIV, why->pc.v);
         break;
-    case CPU_VECTOR_DB: /* single step if TF is set, else int1 */
-        signal_force_fault(task, SIGTRAP, regs.rflags & 0x100 ? TRAP_TRACE : TRAP_BRKPT, regs.rip);
+    case CPU_VECTOR_DB:
+        tracee_note_debug(task, why->error);
+        signal_force_fault(task, SIGTRAP, debug_code(why->error), cpu_pc(task->cpu));
         break;
     case CPU_VECTOR_BP:
         force_from_kernel(task, SIGTRAP);
@@ -483,6 +490,7 @@ static void enter_handler(struct task *task, int signal, const struct signal_inf
     state->has_saved_mask = false;
     sigbits_t own = action.flags & SA_NODEFER ? 0 : sigbit(signal);
     signal_set_mask(task, state->mask | action.mask | own);
+    tracee_enter_handler(task);
 }
 
 static void act(struct task *task, int signal, const struct signal_info *info)

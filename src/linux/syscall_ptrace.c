@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * ptrace(2): who may trace whom, and the requests on a tracee: its memory, registers, signals, and
- * how it goes on. The stops are tracee.c's. Single steps are refused: the engine runs whole blocks
- * of instructions.
+ * how it goes on. The stops are tracee.c's.
  */
 #include <elf.h>
 #include <errno.h>
@@ -28,13 +27,15 @@ enum {
     USER_CS = 0x33,
     USER_SS = 0x2b,
     USER_LEN = 912,        /* struct user, */
-    USER_DEBUG_REGS = 848, /* and the last in it, eight words */
+    USER_DEBUG_REGS = 848, /* and the last in it, eight words: */
+    DR_STATUS = 6,
+    DR_CONTROL = 7,
     OPTIONS_KNOWN = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE |
                     PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL,
 };
 
-/* What may be changed of rflags: AC RF NT OF DF SF ZF AF PF CF; not TF, see above. */
+/* What may be changed of rflags: AC RF NT OF DF SF ZF AF PF CF; not TF, which VEX does not know. */
 #define RFLAGS_SETTABLE ((uint64_t)0x54cd5)
 
 /* The kernel's struct user_regs_struct, which struct user begins with (<sys/user.h>). */
@@ -168,7 +169,59 @@ static int set_registers(struct task *target, const struct guest_user_regs *from
     return 0;
 }
 
-/* Of struct user, general registers count; the debug registers are there, and 0. */
+/* ---- debug registers ---- */
+
+/* Bits that are 1 in DR6, or become 0 as breakpoints are hit; and those that are not in DR7. */
+#define DR_STATUS_FLIPPED ((uint64_t)0xffff0ff0)
+#define DR_CONTROL_RESERVED ((uint64_t)0xffffffff0000fc00)
+
+static uint64_t get_debug(const struct tracee *tracee, uint64_t n)
+{
+    if (n < CPU_DEBUG_ADDRESSES)
+        return tracee->debug.addr[n];
+    if (n == DR_STATUS)
+        return tracee->debug_status ^ DR_STATUS_FLIPPED;
+    return n == DR_CONTROL ? tracee->debug.control : 0;
+}
+
+/* Is each breakpoint of DR7 one that Linux grants: on execution (length 1), or on data, aligned? */
+static bool is_granted(const struct cpu_debug *debug)
+{
+    enum { EXECUTE = 0, IO = 2 };
+    static const uint8_t lens[4] = {1, 2, 8, 4};
+    for (unsigned i = 0; i < CPU_DEBUG_ADDRESSES; i++) {
+        unsigned type = debug->control >> (16 + 4 * i) & 3,
+                 len = debug->control >> (18 + 4 * i) & 3;
+        bool is_bad =
+            type == IO || (type == EXECUTE && len != 0) || debug->addr[i] & (lens[len] - 1u);
+        if (debug->control >> 2 * i & 3 && is_bad)
+            return false;
+    }
+    return true;
+}
+
+static int set_debug(struct tracee *tracee, uint64_t n, uint64_t value)
+{
+    struct cpu_debug wanted = tracee->debug;
+    if (n == DR_STATUS) {
+        tracee->debug_status = value ^ DR_STATUS_FLIPPED;
+        return 0;
+    }
+    if (n < CPU_DEBUG_ADDRESSES)
+        wanted.addr[n] = value;
+    else if (n == DR_CONTROL)
+        wanted.control = value & ~DR_CONTROL_RESERVED;
+    else
+        return -EIO;
+    if (n < CPU_DEBUG_ADDRESSES && value >= SPACE_END)
+        return -EINVAL;
+    if (!is_granted(&wanted))
+        return -EINVAL;
+    tracee->debug = wanted;
+    return 0;
+}
+
+/* Of struct user, general and debug registers count. */
 static int64_t peek_user(struct task *task, const struct task *target, const uint64_t args[6])
 {
     struct guest_user_regs regs;
@@ -176,6 +229,8 @@ static int64_t peek_user(struct task *task, const struct task *target, const uin
     if (args[2] % sizeof word || args[2] > USER_LEN - sizeof word)
         return -EIO;
     get_registers(target, &regs);
+    if (args[2] >= USER_DEBUG_REGS)
+        word = get_debug(target->tracee, (args[2] - USER_DEBUG_REGS) / sizeof word);
     if (args[2] < sizeof regs)
         memcpy(&word, (const uint8_t *)&regs + args[2], sizeof word);
     return user_write(task, args[3], &word, sizeof word);
@@ -187,7 +242,7 @@ static int64_t poke_user(struct task *target, const uint64_t args[6])
     if (args[2] % sizeof args[3] || args[2] > USER_LEN - sizeof args[3])
         return -EIO;
     if (args[2] >= USER_DEBUG_REGS)
-        return args[3] ? -EINVAL : 0; /* no breakpoints in hardware */
+        return set_debug(target->tracee, (args[2] - USER_DEBUG_REGS) / sizeof args[3], args[3]);
     if (args[2] >= sizeof regs)
         return -EIO;
     get_registers(target, &regs);
@@ -370,6 +425,7 @@ static int64_t go_on(struct tracee *tracee, int request, uint64_t signal)
     if (signal > SIGNALS)
         return -EIO;
     tracee->wants_calls = request == PTRACE_SYSCALL;
+    tracee->debug.steps = request == PTRACE_SINGLESTEP;
     tracee_resume(tracee, (int)signal);
     return 0;
 }
@@ -413,6 +469,7 @@ static int64_t use(struct task *task, struct task *target, const uint64_t args[6
         return poke(target, args);
     case PTRACE_CONT:
     case PTRACE_SYSCALL:
+    case PTRACE_SINGLESTEP:
         return go_on(tracee, (int)args[0], args[3]);
     case PTRACE_DETACH:
         if (args[3] > SIGNALS)

@@ -54,6 +54,7 @@ static void free_tracee(struct tracee *tracee)
     while (*at != tracee)
         at = &(*at)->next;
     *at = tracee->next;
+    cpu_set_debug(tracee->task->cpu, &(struct cpu_debug){0});
     tracee->task->tracee = NULL;
     free(tracee);
 }
@@ -163,13 +164,35 @@ bool tracee_stop_if_asked(struct task *task)
     return true;
 }
 
+void tracee_set_debug(struct tracee *tracee)
+{
+    cpu_set_debug(tracee->task->cpu, &tracee->debug);
+}
+
+void tracee_enter_handler(struct task *task)
+{
+    struct tracee *tracee = task->tracee;
+    if (!tracee || !tracee->debug.steps)
+        return;
+    tracee->debug.steps = false;
+    set_info(tracee, SIGTRAP, SIGTRAP);
+    begin_stop(tracee, TRACEE_AT_HANDLER, SIGTRAP);
+}
+
+static bool is_in_call(const struct tracee *tracee)
+{
+    return tracee->stop == TRACEE_AT_ENTRY || tracee->stop == TRACEE_AT_EXIT ||
+           tracee->stop == TRACEE_AT_EVENT;
+}
+
 static void let_run(struct tracee *tracee)
 {
     struct task *task = tracee->task;
-    bool is_in_call = tracee->stop != TRACEE_AT_SIGNAL && tracee->stop != TRACEE_AT_GROUP_STOP;
+    bool was_in_call = is_in_call(tracee);
     tracee->stop = TRACEE_RUNS;
     tracee->is_untold = tracee->is_listening = false;
-    if (is_in_call)
+    tracee_set_debug(tracee);
+    if (was_in_call)
         sched_wake(task);
     else
         sched_resume_task(task);
@@ -207,7 +230,7 @@ void tracee_resume(struct tracee *tracee, int signal)
         if (info.si_signo != signal)
             set_info(tracee, signal, SI_USER);
         tracee->signal = signal;
-    } else if (signal && tracee->stop != TRACEE_AT_GROUP_STOP && tracee->stop != TRACEE_AT_EVENT) {
+    } else if (signal && (tracee->stop == TRACEE_AT_ENTRY || tracee->stop == TRACEE_AT_EXIT)) {
         send_plain(tracee->task, signal, tracee->tracer->pid);
     }
     let_run(tracee);
@@ -286,7 +309,11 @@ bool tracee_enter_call(struct task *task, uint64_t *number)
 void tracee_leave_call(struct task *task)
 {
     const struct tracee *tracee = task->tracee;
-    if (tracee && tracee->wants_calls && !signal_is_killed(task))
+    if (!tracee || signal_is_killed(task))
+        return;
+    if (tracee->debug.steps)
+        signal_force_fault(task, SIGTRAP, TRAP_BRKPT, cpu_pc(task->cpu));
+    else if (tracee->wants_calls)
         stop_in_call(task, TRACEE_AT_EXIT, call_status(tracee), call_status(tracee));
 }
 
@@ -334,10 +361,12 @@ static void forget_end(struct process *process)
 
 void tracee_exec(struct task *task, int old_tid)
 {
-    const struct tracee *tracee = task->tracee;
+    struct tracee *tracee = task->tracee;
     forget_end(task->process);
     if (!tracee)
         return;
+    tracee->debug = (struct cpu_debug){.steps = tracee->debug.steps};
+    tracee_set_debug(tracee);
     if (tracee->options & PTRACE_O_TRACEEXEC)
         tracee_event(task, PTRACE_EVENT_EXEC, (uint64_t)old_tid);
     else if (!tracee->is_seized)

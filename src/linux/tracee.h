@@ -23,6 +23,7 @@ enum tracee_stop {
     TRACEE_AT_EXIT,   /* of a system call */
     TRACEE_AT_EVENT,  /* PTRACE_EVENT_* */
     TRACEE_AT_GROUP_STOP,
+    TRACEE_AT_HANDLER, /* a signal's has been entered instead of a step */
 };
 
 struct tracee {
@@ -31,10 +32,12 @@ struct tracee {
     struct tracee *next; /* of the tracer's */
     uint32_t options;    /* PTRACE_O_* */
     bool is_seized;
-    bool wants_calls;  /* PTRACE_SYSCALL: stops at entries and exits of calls */
-    bool must_stop;    /* as soon as it is on its way back to its program */
-    bool is_listening; /* PTRACE_LISTEN: stays until SIGCONT */
-    int group_signal;  /* must_stop: of this signal; 0: because it was asked to */
+    bool wants_calls;       /* PTRACE_SYSCALL: stops at entries and exits of calls */
+    struct cpu_debug debug; /* PTRACE_SINGLESTEP, and the debug registers */
+    uint64_t debug_status;  /* DR6: what the last debug exception came from */
+    bool must_stop;         /* as soon as it is on its way back to its program */
+    bool is_listening;      /* PTRACE_LISTEN: stays until SIGCONT */
+    int group_signal;       /* must_stop: of this signal; 0: because it was asked to */
     enum tracee_stop stop;
     int status;              /* of the stop: signal, and event << 8 */
     bool is_untold;          /* wait(2) has not told of it */
@@ -80,6 +83,16 @@ bool tracee_is_parents(const struct process *process);
 bool tracee_stop_if_asked(struct task *task);
 /* A signal is about to be acted on: the tracer decides. */
 void tracee_stop_for_signal(struct task *task, int signal, const struct signal_info *info);
+/* The CPU stops for what `debug` says from now on. */
+void tracee_set_debug(struct tracee *tracee);
+/* A debug exception. */
+static inline void tracee_note_debug(const struct task *task, uint64_t status)
+{
+    if (task->tracee)
+        task->tracee->debug_status = status;
+}
+/* A signal's handler is about to run: a tracer that makes single steps hears of that. */
+void tracee_enter_handler(struct task *task);
 /* The signal that the tracer let through. Result: its number and *info, or 0. */
 int tracee_take_signal(struct task *task, struct signal_info *info);
 /* Is there something to do on the way back, or to interrupt a call for? */

@@ -41,7 +41,7 @@ enum cpu_exit_kind {
 
 enum cpu_vector {
     CPU_VECTOR_DE = 0,  /* divide error */
-    CPU_VECTOR_DB = 1,  /* single step, int1 */
+    CPU_VECTOR_DB = 1,  /* single step, debug registers, int1 */
     CPU_VECTOR_BP = 3,  /* int3; rip is behind it */
     CPU_VECTOR_UD = 6,  /* undefined or undecodable instruction */
     CPU_VECTOR_GP = 13, /* privileged instruction, non-canonical address, misaligned SSE operand */
@@ -54,8 +54,21 @@ struct cpu_exit {
     enum cpu_exit_kind kind;
     enum cpu_vector vector;
     vaddr_t addr;   /* FAULT: CR2 */
-    uint32_t error; /* FAULT: PF_* */
+    uint32_t error; /* FAULT: PF_*; TRAP by DB: what did it, as in DR6 (0: int1) */
     vaddr_t pc;     /* address of the instruction that caused it */
+};
+
+/* Debug registers: see there in Intel SDM vol. 3B. Breakpoints on ports do nothing. */
+enum {
+    CPU_DEBUG_ADDRESSES = 4,
+    CPU_DEBUG_ENABLED = 0xff,  /* in DR7: two bits for each address */
+    CPU_DEBUG_STEP = 1u << 14, /* in DR6; bits 0 to 3: the addresses */
+};
+
+struct cpu_debug {
+    uint64_t addr[CPU_DEBUG_ADDRESSES];
+    uint64_t control; /* DR7 */
+    bool steps;       /* CPU_VECTOR_DB after each instruction */
 };
 
 enum cpu_engine_kind { CPU_ENGINE_VEX };
@@ -123,13 +136,16 @@ void cpu_engine_destroy(struct machine *machine);
 
 /* A task's registers, as at exec: all zero, FPU in its initial state. Errors: -ENOMEM. */
 int cpu_create(struct machine *machine, struct cpu **out);
-/* A copy, as fork and clone make. */
+/* A copy, as fork and clone make; debug registers are not copied. */
 int cpu_clone(struct cpu *cpu, struct cpu **out);
 void cpu_destroy(struct cpu *cpu);
 
 void cpu_reset(struct cpu *cpu); /* to the state of cpu_create(), for exec */
 void cpu_get_regs(const struct cpu *cpu, struct cpu_regs *regs);
 void cpu_set_regs(struct cpu *cpu, const struct cpu_regs *regs);
+/* What its later runs stop for; a CPU that is new or was reset stops for nothing. While there is
+ * something, it runs one instruction at a time. */
+void cpu_set_debug(struct cpu *cpu, const struct cpu_debug *debug);
 void cpu_get_xsave(const struct cpu *cpu, uint8_t area[CPU_XSAVE_LEN]);
 /* `len` is CPU_FXSAVE_LEN (no AVX state: upper halves become 0) or CPU_XSAVE_LEN. Any bytes are
  * safe: reserved fields are ignored. */

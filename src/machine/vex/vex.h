@@ -94,6 +94,11 @@ struct cpu {
     uint8_t bounce[CPU_FXSAVE_LEN] __attribute__((aligned(32))); /* a helper's operand */
     struct tlb_hit bounce_to[2];                                 /* the pages it goes back to */
     unsigned bounce_head, bounce_len; /* bytes for the first page, and in all; 0: not in use */
+
+    struct cpu_debug debug;
+    uint32_t debug_hits; /* by the instruction under way, as in DR6 */
+    bool resumes;        /* rflags.RF: the next instruction is not stopped at */
+    bool repeats;        /* the string instruction under way has done one element of several */
 } __attribute__((aligned(64)));
 
 /* ---- translated code ---- */
@@ -381,10 +386,20 @@ uint32_t vex_patch_page_entry(struct cpu_engine *engine, uint8_t *at, const stru
                               uint32_t number, const struct vex_page *page);
 enum { VEX_PAGE_ENTRY_LEN = 64 };
 
-/* vex_string.c: a repeated string instruction, all of it at once. `kind` is from
+/* vex_string.c: a repeated string instruction, all of it at once, or an element of it while the
+ * CPU stops for single steps or debug registers. `kind` is from
  * vex_string_kind(), which reads at most 15 bytes; -1: it is none. */
 int vex_string_kind(const uint8_t *bytes, unsigned *len);
 void vex_string(struct cpu *cpu, uint64_t kind, uint64_t pc);
+
+/* vex_debug.c: single steps and debug registers */
+bool vex_debug_is_on(const struct cpu *cpu);
+/* An access that the instruction under way makes. */
+void vex_debug_access(struct cpu *cpu, uint64_t va, uint64_t len, enum mmu_access access);
+/* Before the instruction at pc, and behind one, with pc that of the next. Result: whether to go on;
+ * else cpu->why is set. */
+bool vex_debug_before(struct cpu *cpu, uint64_t pc);
+bool vex_debug_behind(struct cpu *cpu, uint64_t pc);
 
 /* vex_log.c: records of what is executed; no effect if there is no log */
 int vex_log_create(struct cpu_engine *engine);

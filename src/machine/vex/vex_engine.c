@@ -128,6 +128,7 @@ uint64_t cpu_instructions(const struct machine *machine)
 static void allot(struct cpu *cpu, uint64_t left)
 {
     struct vex_meter *m = &cpu->engine->meter;
+    left = vex_debug_is_on(cpu) ? 1 : left;
     int32_t slice = left < SLICE ? (int32_t)left - 1 : SLICE - 1;
     __atomic_fetch_add(&cpu->meter.budget, slice - m->slice, __ATOMIC_RELAXED);
     m->slice = slice;
@@ -189,6 +190,7 @@ static bool at_syscall(struct cpu *cpu, const struct vex_site *site)
     enum { SYSCALL_LEN = 2 };
     cpu->guest.guest_RIP = site->pc;
     cpu->guest.guest_RCX = site->pc;
+    cpu->resumes = false;
     struct cpu_regs regs;
     cpu_get_regs(cpu, &regs);
     cpu->guest.guest_R11 = regs.rflags;
@@ -412,6 +414,24 @@ static bool step(struct cpu *cpu, struct vex_next *next, uint64_t budget)
     return after(cpu, vex_enter(cpu, block->code), next);
 }
 
+/* One instruction, with debug registers or single steps in use. It may take several attempts. */
+static bool step_watched(struct cpu *cpu, struct vex_next *next, uint64_t budget)
+{
+    uint64_t pc = next->pc, before = vex_instructions(cpu);
+    if (!vex_debug_before(cpu, pc))
+        return false;
+    next->flavour = VEX_SLOW;
+    next->from = VEX_NONE; /* no jump leads here by itself */
+    next->indirect = false;
+    if (!step(cpu, next, budget))
+        return false;
+    if (vex_instructions(cpu) == before)
+        return true;
+    if (cpu->repeats)
+        *next = (struct vex_next){.pc = pc, .from = VEX_NONE, .entered = VEX_NONE};
+    return vex_debug_behind(cpu, next->pc);
+}
+
 static void begin(struct cpu *cpu, struct mmu_root root, uint64_t budget)
 {
     struct cpu_engine *engine = cpu->engine;
@@ -453,7 +473,8 @@ void cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, struct cpu_
     if (__atomic_load_n(&cpu->engine->kicked, __ATOMIC_RELAXED))
         vex_raise(cpu);
     set_x87_control(X87_CONTROL_VEX);
-    while (step(cpu, &next, budget))
+    bool is_watched = vex_debug_is_on(cpu);
+    while (is_watched ? step_watched(cpu, &next, budget) : step(cpu, &next, budget))
         ;
     set_x87_control(X87_CONTROL_HOST);
     __atomic_store_n(&cpu->engine->running, NULL, __ATOMIC_RELAXED);

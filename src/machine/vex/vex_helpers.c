@@ -41,6 +41,7 @@ static void find(struct cpu *cpu, uint64_t va, uint64_t spec, enum mmu_access do
     if (options->trace)
         options->trace(options->trace_context, vaddr(va), out->len, does, access);
     vex_log_access(cpu, vaddr(va), out->len, 1, does, access);
+    vex_debug_access(cpu, va, out->len, does);
     look_up(cpu, vaddr(va), access, &out->first);
     if (out->head < out->len)
         look_up(cpu, vaddr(va + out->head), access, &out->second);

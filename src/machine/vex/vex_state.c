@@ -28,6 +28,7 @@ _Static_assert(offsetof(struct cpu, spill) == 3 * VEX_STATE_LEN, "");
 
 enum {
     RFLAGS_FIXED = 0x202, /* bit 1, and the interrupt flag */
+    RFLAGS_RF = 1 << 16,
     XSAVE_HEADER = CPU_FXSAVE_LEN,
     XSAVE_YMM = 512 + 64,
     XMM_LEN = 16,
@@ -58,6 +59,7 @@ int cpu_clone(struct cpu *cpu, struct cpu **out)
     if (!copy)
         return -ENOMEM;
     *copy = *cpu;
+    copy->debug = (struct cpu_debug){0};
     *out = copy;
     return 0;
 }
@@ -74,6 +76,8 @@ void cpu_reset(struct cpu *cpu)
     cpu->meter.clock = 0;
     cpu->meter.budget = 0;
     cpu->meter.accesses = 0;
+    cpu->debug = (struct cpu_debug){0};
+    cpu->resumes = false;
 }
 
 void cpu_get_regs(const struct cpu *cpu, struct cpu_regs *regs)
@@ -97,7 +101,7 @@ void cpu_get_regs(const struct cpu *cpu, struct cpu_regs *regs)
         .r14 = g->guest_R14,
         .r15 = g->guest_R15,
         .rip = g->guest_RIP,
-        .rflags = LibVEX_GuestAMD64_get_rflags(g) | RFLAGS_FIXED,
+        .rflags = LibVEX_GuestAMD64_get_rflags(g) | RFLAGS_FIXED | (cpu->resumes ? RFLAGS_RF : 0),
         .fs_base = g->guest_FS_CONST,
         .gs_base = g->guest_GS_CONST,
     };
@@ -126,6 +130,7 @@ void cpu_set_regs(struct cpu *cpu, const struct cpu_regs *regs)
     g->guest_FS_CONST = regs->fs_base;
     g->guest_GS_CONST = regs->gs_base;
     LibVEX_GuestAMD64_put_rflags(regs->rflags, g);
+    cpu->resumes = regs->rflags & RFLAGS_RF;
 }
 
 /* ---- x87, SSE, AVX ---- */

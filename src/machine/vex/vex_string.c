@@ -145,6 +145,7 @@ static void single(const struct string *s, uint64_t va, enum mmu_access access, 
 {
     trace(s, va, access);
     vex_log_access(s->cpu, vaddr(va), s->size, 1, access, access);
+    vex_debug_access(s->cpu, va, s->size, access);
     if (!on_page(s, va)) {
         across(s, va, access, value);
         return;
@@ -218,6 +219,7 @@ static void stos(const struct string *s)
         }
         struct operand to = {.va = g->guest_RDI, .access = MMU_STORE};
         trace(s, to.va, to.access);
+        vex_debug_access(s->cpu, to.va, s->size, to.access);
         open_operand(s, &to);
         look_up_rest(s, &to, n);
         vex_log_access(s->cpu, vaddr(to.va), 1, n, to.access, to.access);
@@ -335,7 +337,8 @@ static void compare(const struct string *s, uint64_t a, uint64_t b)
     g->guest_CC_NDEP = 0;
 }
 
-static void cmps_scas(const struct string *s)
+/* Result: whether a comparison ended it. */
+static bool cmps_scas(const struct string *s)
 {
     VexGuestAMD64State *g = &s->cpu->guest;
     while (g->guest_RCX) {
@@ -348,8 +351,39 @@ static void cmps_scas(const struct string *s)
         advance(s, 1, s->op == CMPS ? 2 : 1, 0);
         compare(s, a, b);
         if ((a == b) == s->repne)
-            return;
+            return true;
     }
+    return false;
+}
+
+/* Result: as of cmps_scas(). */
+static bool all_elements(const struct string *s)
+{
+    switch (s->op) {
+    case MOVS:
+        movs(s);
+        return false;
+    case STOS:
+        stos(s);
+        return false;
+    case LODS:
+        lods(s);
+        return false;
+    default:
+        return cmps_scas(s);
+    }
+}
+
+/* A fault gives the count back as it was. */
+static void one_element(const struct string *s)
+{
+    VexGuestAMD64State *g = &s->cpu->guest;
+    uint64_t rest = g->guest_RCX - 1;
+    vex_snapshot(s->cpu);
+    g->guest_RCX = 1;
+    bool is_over = all_elements(s);
+    g->guest_RCX = rest;
+    s->cpu->repeats = rest > 0 && !is_over;
 }
 
 void vex_string(struct cpu *cpu, uint64_t kind, uint64_t pc)
@@ -365,18 +399,8 @@ void vex_string(struct cpu *cpu, uint64_t kind, uint64_t pc)
     g->guest_RIP = pc;
     cpu->shadow.done = 0;
     cpu->shadow.has_snapshot = 0;
-    switch (s.op) {
-    case MOVS:
-        movs(&s);
-        break;
-    case STOS:
-        stos(&s);
-        break;
-    case LODS:
-        lods(&s);
-        break;
-    default:
-        cmps_scas(&s);
-        break;
-    }
+    if (vex_debug_is_on(cpu) && g->guest_RCX)
+        one_element(&s);
+    else
+        all_elements(&s);
 }

@@ -91,7 +91,8 @@ void __wrap_tlb_flush_space(struct tlb *tlb, uint16_t asid)
         naive_invalidate_space(naive, asid);
 }
 
-/* A fetch that faults, or an instruction that cannot be decoded, is not told by the engine. */
+/* A fetch that faults, or an instruction that cannot be decoded, is not told by the engine. (Behind
+ * a debug exception there is none.) */
 static void note_exit(const struct cpu_exit *why)
 {
     bool told = last_fetch == why->pc.v;
@@ -99,7 +100,7 @@ static void note_exit(const struct cpu_exit *why)
         if (why->addr.v / PAGE_SIZE != why->pc.v / PAGE_SIZE)
             look_up(why->pc.v, MMU_FETCH);
         look_up(why->addr.v, MMU_FETCH);
-    } else if (why->kind == CPU_EXIT_TRAP && !told &&
+    } else if (why->kind == CPU_EXIT_TRAP && why->vector != CPU_VECTOR_DB && !told &&
                mmu_is_canonical(naive->root.levels, why->pc)) {
         look_up(why->pc.v, MMU_FETCH);
     }

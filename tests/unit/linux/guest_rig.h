@@ -117,6 +117,10 @@ void cpu_set_gs_base(struct cpu *cpu, uint64_t base)
     cpu->regs.gs_base = base;
 }
 
+void cpu_set_debug(struct cpu *cpu, const struct cpu_debug *debug)
+{
+}
+
 void cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, struct cpu_exit *why)
 {
     abort();

@@ -93,6 +93,54 @@ static void calls_and_the_stack_work(void **state)
     assert_int_equal(b->counters.tlb_l1d_hits + b->counters.tlb_l1d_misses, 5);
 }
 
+/* ---- debug registers ---- */
+
+GUEST(fill, "mov $3, %ecx\n"
+            "mov $7, %eax\n"
+            "lea -64(%rsp), %rdi\n"
+            "rep stosl\n"
+            "mov -64(%rsp), %rdx\n"
+            "syscall\n");
+
+static void a_step_is_an_instruction_or_an_element(void **state)
+{
+    static const uint8_t lens[] = {5, 10, 15, 15, 15, 17, 22};
+    struct bench *b = *state;
+    LOAD(b, fill);
+    cpu_set_debug(b->cpu, &(struct cpu_debug){.steps = true});
+    for (unsigned i = 0; i < sizeof lens; i++) {
+        struct cpu_exit why = bench_run(b);
+        assert_int_equal(why.kind, CPU_EXIT_TRAP);
+        assert_int_equal(why.vector, CPU_VECTOR_DB);
+        assert_int_equal(why.error, CPU_DEBUG_STEP);
+        assert_int_equal(bench_regs(b).rip, CODE + lens[i]);
+        assert_int_equal(b->counters.instructions, i + 1);
+    }
+    assert_int_equal(bench_run(b).kind, CPU_EXIT_SYSCALL);
+}
+
+/* DR0: stores to the second element; DR1: accesses to the first; DR2: execution of the load. */
+static void debug_registers_stop(void **state)
+{
+    struct bench *b = *state;
+    LOAD(b, fill);
+    uint64_t at = bench_regs(b).rsp - 64;
+    struct cpu_debug debug = {.addr = {at + 4, at, CODE + 17},
+                              .control = 0x15 | 0xdull << 16 | 0xfull << 20};
+    static const uint8_t hits[] = {2, 1, 4, 2};
+    static const uint8_t at_code[] = {15, 15, 17, 22};
+    cpu_set_debug(b->cpu, &debug);
+    for (unsigned i = 0; i < sizeof hits; i++) {
+        struct cpu_exit why = bench_run(b);
+        assert_int_equal(why.vector, CPU_VECTOR_DB);
+        assert_int_equal(why.error, hits[i]);
+        assert_int_equal(bench_regs(b).rip, CODE + at_code[i]);
+    }
+    assert_int_equal(bench_run(b).kind, CPU_EXIT_SYSCALL);
+    assert_int_equal(b->counters.stores, 3);
+    assert_int_equal(b->counters.loads, 1);
+}
+
 int main(void)
 {
 #define TEST_ALL(f)                                                                                \
@@ -102,6 +150,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_ALL(a_loop_ends_in_a_system_call),
         TEST_ALL(calls_and_the_stack_work),
+        TEST_ALL(a_step_is_an_instruction_or_an_element),
+        TEST_ALL(debug_registers_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
