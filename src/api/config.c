@@ -217,6 +217,18 @@ static int read_levels(struct pw_config *config, const char *value, struct readi
     return 0;
 }
 
+/* Of a replay 1 GiB too; what leaves the choice to a run leaves it to the trace. */
+static bool read_replay_page_size(struct pw_config *config, const char *value,
+                                  struct reading *reading)
+{
+    bool is_1g = strcmp(value, "1G") == 0 || strcmp(value, "1g") == 0;
+    bool is_2m = strcmp(value, "2M") == 0 || strcmp(value, "2m") == 0;
+    config->page_shift = is_1g ? 30 : is_2m ? 21 : PAGE_SHIFT;
+    if (is_1g)
+        snprintf(reading->text, TEXT_MAX, "1G");
+    return is_1g;
+}
+
 /* The sizes of 4 KiB have one canonical text. */
 static int read_page_size(struct pw_config *config, const char *value, struct reading *reading)
 {
@@ -227,6 +239,8 @@ static int read_page_size(struct pw_config *config, const char *value, struct re
                  {"4096", "4096", LARGE_NEVER}, {"madvise", "madvise", LARGE_MADVISE},
                  {"thp", "thp", LARGE_ALWAYS},  {"2M", "2M", LARGE_WHOLE},
                  {"2m", "2M", LARGE_WHOLE}};
+    if (config->use == PW_REPLAY && read_replay_page_size(config, value, reading))
+        return 0;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         if (strcmp(value, sizes[i].value) == 0) {
             config->large = sizes[i].large;
@@ -556,8 +570,9 @@ static const struct option options[] = {
     {{"page-size", "4K|2M|thp|madvise", "4K",
       "Page size; 2M: private memory is in pages of 2 MiB where it is long enough, brought in and "
       "evicted whole; thp: the first store to 2 MiB makes a large page, if RAM has room, and "
-      "smaller pages are put together later; madvise: as thp, where the program asks for it.",
-      PROGRAMS},
+      "smaller pages are put together later; madvise: as thp, where the program asks for it. A "
+      "replay has all of the trace in pages of 2M or 1G; else as the trace says.",
+      ANY},
      read_page_size},
     {{"hugepages", "N|2M:N", "0",
       "Set N pages of 2 MiB aside for MAP_HUGETLB; they are never swapped, nor used otherwise.",

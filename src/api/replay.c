@@ -63,7 +63,8 @@ static int look_ahead(const struct pw_config *config, struct source *source, str
 {
     char why[TRACE_WHY_LEN];
     bool keep = !can_read_again(source->path);
-    if (future_create(source->trace, keep, &source->future, why) < 0)
+    unsigned page_shift = config->page_shift ? config->page_shift : PAGE_SHIFT;
+    if (future_create(source->trace, page_shift, keep, &source->future, why) < 0)
         return error_set(error, EINVAL, "%.200s: %s", source->path, why);
     if (keep)
         return 0;
@@ -116,6 +117,7 @@ static int create_machine(const struct pw_config *config, const struct policy_op
 {
     struct replay_options options = {.nframes = nframes,
                                      .tlb = config->tlb,
+                                     .page_shift = config->page_shift,
                                      .policy = ops,
                                      .seed = config->seed,
                                      .is_told_of_flushes = is_recorded(source)};
@@ -191,14 +193,27 @@ static int use_all(struct source *source, struct replay *const *machines, size_t
 
 /* ---- one machine ---- */
 
+/* Result: 0 and *error: not one. */
+static uint64_t count_frames(const struct pw_config *config, struct pw_error *error)
+{
+    uint64_t nframes = config->ram_len >> (config->page_shift ? config->page_shift : PAGE_SHIFT);
+    if (nframes == 0)
+        error_set(error, EINVAL, "ram: %llu KiB is less than one page of %s",
+                  (unsigned long long)(config->ram_len >> 10), pw_config_get(config, "page-size"));
+    return nframes;
+}
+
 int pw_replay_run(const struct pw_config *config, const char *trace, struct pw_replay **out,
                   struct pw_error *error)
 {
     CHECK(config->use == PW_REPLAY);
+    uint64_t nframes = count_frames(config, error);
+    if (nframes == 0)
+        return -1;
     struct pw_replay *replay = x_calloc(1, sizeof(*replay));
     if (open_source(config, config->policy, trace, &replay->source, error) < 0 ||
-        create_machine(config, config->policy, config->ram_len >> PAGE_SHIFT, &replay->source,
-                       &replay->machine, error) < 0 ||
+        create_machine(config, config->policy, nframes, &replay->source, &replay->machine, error) <
+            0 ||
         use_all(&replay->source, &replay->machine, 1, error) < 0) {
         pw_replay_destroy(replay);
         return -1;

@@ -4,68 +4,19 @@
  * that faults, the page is given a frame, for which the policy may have to name a victim, and the
  * lookup is made again.
  *
- *   pfn   0    1 .. nframes           nframes + 1 ..
- *         -    pages of the trace     page tables, taken in order and never given back
- *
  * What a run's page tables and TLB went through beyond that comes as events: flushes, and pages
  * that become read-only, so that the next store to them faults although they are there.
- *
- * Invariants: Y1  frames 1 .. fresh - 1 that are not on the free list hold a page each, are in the
- *                 policy, and their entry maps them; no other entry is present
  */
 #include "kernel/replay.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/check.h"
-#include "base/hashmap.h"
 #include "base/lazy.h"
 #include "base/xalloc.h"
-#include "machine/pte.h"
+#include "kernel/replay_parts.h"
 
-enum { SPACES = 1 << 16 };
 #define TABLES_MAX ((uint64_t)1 << 24) /* 64 GiB of page tables: 2^33 pages at best */
-#define NO_PAGE TLB_TAG_NONE
-/* In an entry: its page was evicted; it may not be stored to without a fault. */
-#define WAS_EVICTED PTE_SW0
-#define IS_READ_ONLY PTE_SW1
-
-/* What a frame holds. */
-struct tenant {
-    uint64_t used;    /* clock of the last use */
-    uint64_t cleared; /* clock at which the policy last cleared its accessed bit */
-    uint64_t next_use;
-    uint64_t *entry;
-    vaddr_t page;
-    uint16_t space;
-    pfn_t next_free; /* if it holds nothing */
-};
-
-struct replay {
-    uint64_t clock; /* counts references */
-    struct tenant *tenants;
-    struct tlb *tlb;
-    struct ram *ram;
-    uint64_t tlb_clock;
-    uint64_t code_page; /* the one that is executed, NO_PAGE: none or it was evicted */
-    pfn_t code_pfn;
-    struct mmu_root root;
-    uint64_t nframes, ntables;
-    uint64_t nresident, most_resident;
-    uint64_t npages, most_pages; /* that exist, here or evicted */
-    pfn_t fresh, free_head;      /* frames from `fresh` on were never used */
-    uint64_t lookups, fetches;   /* of data and code pages, those that faulted not included */
-    bool is_told;                /* as in the options: is_told_of_flushes */
-    pfn_t *roots;                /* by space */
-    struct hashmap read_only;    /* identities of pages that are to be so, but have no tables yet */
-    struct policy policy;
-    struct counters counters;
-    struct counters *now; /* points to `counters`: what the TLB wants */
-    struct tlb_front front[TLB_FRONT_SLOTS];
-    struct tlb_ifront ifront[TLB_IFRONT_SLOTS];
-    pfn_t ifront_pfn[TLB_IFRONT_SLOTS];
-};
 
 /* ---- what the policy may ask ---- */
 
@@ -93,7 +44,14 @@ static uint64_t env_next_use(void *ctx, pfn_t pfn)
 static bool env_is_dirty(void *ctx, pfn_t pfn)
 {
     const struct replay *replay = ctx;
-    return *replay->tenants[pfn].entry & PTE_D;
+    const struct alias *pages = &replay->pages;
+    uint32_t at = pages->things[replay->tenants[pfn].thing].names;
+    bool dirty = false;
+    for (; at && !dirty; at = pages->names[at].next) {
+        const uint64_t *entry = pages->names[at].own;
+        dirty = entry && (*entry & PTE_D);
+    }
+    return dirty;
 }
 
 /* ---- making and unmaking ---- */
@@ -117,36 +75,62 @@ static int create_policy(struct replay *replay, const struct replay_options *opt
     return policy_create(options->policy, &env, &replay->policy);
 }
 
-static uint64_t ram_frames(uint64_t nframes)
+static size_t entries_len(const struct replay *replay)
 {
-    uint64_t most = nframes + 1 + TABLES_MAX;
-    return most < RAM_FRAMES_MAX ? most : RAM_FRAMES_MAX;
+    return (size_t)(replay->first_large - replay->first_table) * sizeof(*replay->entries);
+}
+
+/* See replay_parts.h. */
+static int create_ram(struct replay *replay)
+{
+    uint64_t pages_end = (replay->nframes + 1) << replay->unit_shift;
+    if (pages_end + TABLES_MAX > RAM_FRAMES_MAX)
+        return -EINVAL;
+    replay->first_table = replay->fresh_table = (pfn_t)pages_end;
+    replay->first_large = (pfn_t)(pages_end + TABLES_MAX);
+    replay->entries = lazy_create(entries_len(replay));
+    return replay->entries ? ram_create(replay->first_large, &replay->ram) : -ENOMEM;
 }
 
 static int create_parts(struct replay *replay, const struct replay_options *options)
 {
     replay->tenants = lazy_create(tenants_len(replay));
-    replay->roots = lazy_create(SPACES * sizeof(*replay->roots));
+    replay->roots = lazy_create(REPLAY_SPACES * sizeof(*replay->roots));
     if (!replay->tenants || !replay->roots)
         return -ENOMEM;
-    int error = ram_create(ram_frames(replay->nframes), &replay->ram);
+    int error = create_ram(replay);
     if (!error)
         error = tlb_create(&options->tlb, replay->ram, replay->front, replay->ifront, &replay->now,
                            &replay->tlb);
-    return error ? error : create_policy(replay, options);
+    if (error)
+        return error;
+    if (replay->unit_shift)
+        tlb_expect_large(replay->tlb);
+    return create_policy(replay, options);
+}
+
+static bool is_page_shift(unsigned shift)
+{
+    return shift == PAGE_SHIFT || shift == pte_level_shift(PTE_LEVEL_2M) ||
+           shift == pte_level_shift(PTE_LEVEL_1G);
 }
 
 int replay_create(const struct replay_options *options, struct replay **out)
 {
-    if (options->nframes < 1 || options->nframes > REPLAY_FRAMES_MAX)
+    unsigned shift = options->page_shift ? options->page_shift : PAGE_SHIFT;
+    if (!is_page_shift(shift) || options->nframes < 1 ||
+        options->nframes > REPLAY_FRAMES_MAX >> (shift - PAGE_SHIFT))
         return -EINVAL;
     struct replay *replay = x_calloc(1, sizeof(*replay));
     replay->nframes = options->nframes;
+    replay->unit_shift = shift - PAGE_SHIFT;
+    replay->unit_level = PTE_LEVEL_4K + replay->unit_shift / 9;
     replay->is_told = options->is_told_of_flushes;
     replay->now = &replay->counters;
-    replay->code_page = NO_PAGE;
+    replay->code_page = REPLAY_NO_PAGE;
     replay->fresh = 1;
     hashmap_create(&replay->read_only);
+    alias_create(&replay->pages);
     int error = create_parts(replay, options);
     if (error) {
         replay_destroy(replay);
@@ -164,114 +148,42 @@ void replay_destroy(struct replay *replay)
     if (replay->policy.ops)
         policy_destroy(&replay->policy);
     hashmap_destroy(&replay->read_only);
+    alias_destroy(&replay->pages);
     tlb_destroy(replay->tlb);
     ram_destroy(replay->ram);
     lazy_destroy(replay->tenants, tenants_len(replay));
-    lazy_destroy(replay->roots, SPACES * sizeof(*replay->roots));
+    lazy_destroy(replay->roots, REPLAY_SPACES * sizeof(*replay->roots));
+    lazy_destroy(replay->entries, entries_len(replay));
     free(replay);
-}
-
-/* ---- page tables ---- */
-
-static pfn_t take_table(struct replay *replay)
-{
-    uint64_t pfn = replay->nframes + 1 + replay->ntables;
-    if (pfn >= replay->ram->nframes)
-        return PFN_NONE;
-    replay->ntables++;
-    return (pfn_t)pfn;
-}
-
-static bool enter_space(struct replay *replay, uint16_t space)
-{
-    pfn_t *root = &replay->roots[space];
-    if (*root == PFN_NONE)
-        *root = take_table(replay);
-    if (*root == PFN_NONE)
-        return false;
-    replay->root = (struct mmu_root){.table = *root, .levels = PTE_LEVELS_4, .asid = space};
-    replay->code_page = NO_PAGE;
-    tlb_switch(replay->tlb, replay->root);
-    return true;
-}
-
-/* The last-level entry of an address in the current space, its tables made if need be; NULL: there
- * is no room for them. */
-static uint64_t *entry_of(struct replay *replay, vaddr_t va)
-{
-    uint64_t *entry = NULL;
-    pfn_t table = replay->root.table;
-    for (unsigned level = replay->root.levels;; level--) {
-        entry = (uint64_t *)(void *)ram_frame(replay->ram, table) + pte_index(va, level);
-        if (level == PTE_LEVEL_4K)
-            return entry;
-        if (!pte_is_present(*entry)) {
-            table = take_table(replay);
-            if (table == PFN_NONE)
-                return NULL;
-            *entry = pte_make(table, PTE_P | PTE_W | PTE_U);
-        }
-        table = pte_pfn(*entry);
-    }
 }
 
 /* ---- faults ---- */
 
-/* Result: the frame that is free now. */
-static pfn_t evict(struct replay *replay)
+static bool enter_space(struct replay *replay, uint16_t space)
 {
-    pfn_t pfn = policy_victim(&replay->policy);
-    policy_remove(&replay->policy, pfn, POLICY_EVICTED);
-    struct tenant *tenant = &replay->tenants[pfn];
-    if (*tenant->entry & PTE_D)
-        replay->counters.pages_out++;
-    replay->counters.reclaims++;
-    *tenant->entry = WAS_EVICTED | (*tenant->entry & IS_READ_ONLY);
-    tlb_flush_page(replay->tlb, tenant->space, tenant->page);
-    if (pfn == replay->code_pfn)
-        replay->code_page = NO_PAGE;
-    return pfn;
+    pfn_t root = replay_root(replay, space);
+    if (root == PFN_NONE)
+        return false;
+    replay->root = (struct mmu_root){.table = root, .levels = PTE_LEVELS_4, .asid = space};
+    replay->code_page = REPLAY_NO_PAGE;
+    tlb_switch(replay->tlb, replay->root);
+    return true;
 }
 
 static void count_fault(struct replay *replay, bool is_major)
 {
     replay->counters.faults++;
-    if (is_major) {
-        replay->counters.faults_major++;
-        replay->counters.pages_in++;
-    } else {
-        replay->counters.faults_minor++;
-        if (++replay->npages > replay->most_pages)
-            replay->most_pages = replay->npages;
-    }
-}
-
-/* A frame that holds nothing, or no longer. */
-static pfn_t take_frame(struct replay *replay)
-{
-    pfn_t pfn = replay->free_head;
-    if (replay->nresident == replay->nframes)
-        return evict(replay);
-    if (++replay->nresident > replay->most_resident)
-        replay->most_resident = replay->nresident;
-    if (pfn == PFN_NONE)
-        return replay->fresh++;
-    replay->free_head = replay->tenants[pfn].next_free;
-    return pfn;
-}
-
-static uint64_t page_identity(uint16_t space, vaddr_t va)
-{
-    const unsigned page_bits = 47; /* a page number of 36 bits, and its sign */
-    return (uint64_t)space << page_bits | (vaddr_vpn(va) & (((uint64_t)1 << page_bits) - 1));
+    replay->counters.faults_major += is_major;
+    replay->counters.faults_minor += !is_major;
+    replay->counters.pages_in += is_major;
 }
 
 /* The page is there, but was read-only. Such a fault depends on no RAM size or policy: it is
  * counted apart. */
-static void allow_stores(struct replay *replay, uint64_t *entry)
+static void allow_stores(struct replay *replay, uint32_t number)
 {
     replay->counters.faults_cow++;
-    *entry = (*entry | PTE_W) & ~IS_READ_ONLY;
+    replay_set_read_only(replay, number, false);
 }
 
 /* What the processor asks for: the right to store, of a load whose instruction will. */
@@ -280,45 +192,38 @@ static enum mmu_access lookup_of(const struct replay_ref *ref)
     return ref->updates ? MMU_STORE : ref->access;
 }
 
-/* Whether it was said of a page that had no tables. */
-static bool begins_read_only(struct replay *replay, const struct replay_ref *ref)
-{
-    return replay->read_only.count > 0 &&
-           hashmap_remove(&replay->read_only, page_identity(ref->space, ref->va));
-}
-
 static bool fault(struct replay *replay, const struct replay_ref *ref)
 {
-    uint64_t *entry = entry_of(replay, ref->va);
-    if (!entry)
-        return false;
-    if (pte_is_present(*entry)) {
-        allow_stores(replay, entry);
+    uint64_t name = replay_name(replay, ref->space, ref->va);
+    uint32_t number = alias_find(&replay->pages, name);
+    if (number && alias_name(&replay->pages, number)->own) {
+        allow_stores(replay, number);
         return true;
     }
-    count_fault(replay, *entry & WAS_EVICTED);
-    bool is_read_only = (*entry & IS_READ_ONLY) | begins_read_only(replay, ref);
-    bool stays = is_read_only && lookup_of(ref) != MMU_STORE;
-    pfn_t pfn = take_frame(replay);
-    *entry = pte_make(pfn, PTE_P | PTE_U | (stays ? IS_READ_ONLY : PTE_W));
-    replay->tenants[pfn] = (struct tenant){.used = replay->clock,
-                                           .next_use = ref->next_use,
-                                           .entry = entry,
-                                           .page = vaddr_page(ref->va),
-                                           .space = ref->space};
-    policy_insert(&replay->policy, pfn, page_identity(ref->space, ref->va));
-    return true;
+    bool was_evicted = number && alias_thing(&replay->pages, number)->own == PFN_NONE;
+    if (!number)
+        number = replay_name_page(replay, name, 0);
+    if (lookup_of(ref) == MMU_STORE)
+        replay_set_read_only(replay, number, false);
+    count_fault(replay, was_evicted);
+    return replay_bring_in(replay, number, ref->next_use) != PFN_NONE;
 }
 
 /* ---- references ---- */
 
-static void used(struct replay *replay, pfn_t pfn, const struct replay_ref *ref)
+/* Of a place in simulated RAM. */
+static pfn_t frame_of(const struct replay *replay, pfn_t place)
 {
-    struct tenant *tenant = &replay->tenants[pfn];
+    return place >> replay->unit_shift;
+}
+
+static void used(struct replay *replay, pfn_t frame, const struct replay_ref *ref)
+{
+    struct tenant *tenant = &replay->tenants[frame];
     tenant->used = replay->clock;
     if (replay->policy.ops->needs_future) {
         tenant->next_use = ref->next_use;
-        policy_use(&replay->policy, pfn);
+        policy_use(&replay->policy, frame);
     }
 }
 
@@ -329,7 +234,7 @@ static void fetch_again(struct replay *replay)
     if (replay->fetches == 0)
         return;
     replay->fetches++;
-    replay->code_page = NO_PAGE;
+    replay->code_page = REPLAY_NO_PAGE;
 }
 
 /* The front array has failed. Result: the frame, or PFN_NONE: no room. */
@@ -343,7 +248,7 @@ static pfn_t look_up_data(struct replay *replay, const struct replay_ref *ref)
     }
     if (ref->count > 1)
         tlb_data_again(replay->tlb, ref->va, ref->count - 1);
-    return hit.pfn;
+    return frame_of(replay, hit.pfn);
 }
 
 static pfn_t use_data(struct replay *replay, const struct replay_ref *ref)
@@ -354,7 +259,8 @@ static pfn_t use_data(struct replay *replay, const struct replay_ref *ref)
         return look_up_data(replay, ref);
     replay->tlb_clock += ref->count;
     slot->stamp = replay->tlb_clock;
-    return (pfn_t)((slot->addend + page - (uint64_t)(uintptr_t)replay->ram->bytes) >> PAGE_SHIFT);
+    uint64_t place = slot->addend + page - (uint64_t)(uintptr_t)replay->ram->bytes;
+    return frame_of(replay, (pfn_t)(place >> PAGE_SHIFT));
 }
 
 static pfn_t look_up_code(struct replay *replay, const struct replay_ref *ref)
@@ -367,7 +273,7 @@ static pfn_t look_up_code(struct replay *replay, const struct replay_ref *ref)
         replay->fetches += ref->rest; /* the first page is fetched from again */
     }
     replay->ifront[slot].tag = vaddr_page(ref->va).v;
-    return replay->ifront_pfn[slot] = hit.pfn;
+    return replay->ifront_frame[slot] = frame_of(replay, hit.pfn);
 }
 
 /* A copy by the kernel, which walks the tables itself. */
@@ -378,7 +284,7 @@ static pfn_t use_by_kernel(struct replay *replay, const struct replay_ref *ref)
         if (!fault(replay, ref))
             return PFN_NONE;
     }
-    return paddr_pfn(leaf.pa);
+    return frame_of(replay, paddr_pfn(leaf.pa));
 }
 
 /* The TLB is asked when the CPU enters a page. */
@@ -386,15 +292,15 @@ static pfn_t use_code(struct replay *replay, const struct replay_ref *ref)
 {
     uint64_t page = vaddr_page(ref->va).v;
     if (replay->code_page == page)
-        return replay->code_pfn;
+        return replay->code_frame;
     unsigned slot = tlb_front_slot(ref->va);
-    pfn_t pfn = replay->ifront_pfn[slot];
+    pfn_t frame = replay->ifront_frame[slot];
     if (replay->ifront[slot].tag == page)
         replay->ifront[slot].stamp = ++replay->tlb_clock;
     else
-        pfn = look_up_code(replay, ref);
+        frame = look_up_code(replay, ref);
     replay->code_page = page;
-    return replay->code_pfn = pfn;
+    return replay->code_frame = frame;
 }
 
 static void count_accesses(struct counters *counters, const struct replay_ref *ref)
@@ -420,12 +326,12 @@ bool replay_use(struct replay *replay, const struct replay_ref *ref)
     if (!is_in_space(replay, ref->space) && !enter_space(replay, ref->space))
         return false;
     bool is_fetch = ref->access == MMU_FETCH;
-    pfn_t pfn = ref->by_kernel ? use_by_kernel(replay, ref)
-                : is_fetch     ? use_code(replay, ref)
-                               : use_data(replay, ref);
-    if (pfn == PFN_NONE)
+    pfn_t frame = ref->by_kernel ? use_by_kernel(replay, ref)
+                  : is_fetch     ? use_code(replay, ref)
+                                 : use_data(replay, ref);
+    if (frame == PFN_NONE)
         return false;
-    used(replay, pfn, ref);
+    used(replay, frame, ref);
     if (ref->by_kernel)
         return true;
     *(is_fetch ? &replay->fetches : &replay->lookups) += ref->count;
@@ -435,68 +341,22 @@ bool replay_use(struct replay *replay, const struct replay_ref *ref)
 
 /* ---- pages that end ---- */
 
-/* One who is told of flushes counts only those. */
-static void flush_gone(struct replay *replay, const struct tenant *tenant)
+static void forget_each(void *context, uint32_t number)
 {
-    struct counters before = replay->counters;
-    tlb_flush_page(replay->tlb, tenant->space, tenant->page);
-    if (!replay->is_told)
-        return;
-    replay->counters.tlb_flushes = before.tlb_flushes;
-    replay->counters.tlb_flushes_page = before.tlb_flushes_page;
+    replay_forget(context, number);
 }
 
-static void free_frame(struct replay *replay, pfn_t pfn)
-{
-    struct tenant *tenant = &replay->tenants[pfn];
-    policy_remove(&replay->policy, pfn, POLICY_GONE);
-    flush_gone(replay, tenant);
-    if (pfn == replay->code_pfn)
-        replay->code_page = NO_PAGE;
-    *tenant = (struct tenant){.next_free = replay->free_head};
-    replay->free_head = pfn;
-    replay->nresident--;
-}
-
-/* Of one last-level table. */
-static void drop_entries(struct replay *replay, uint64_t *entries, unsigned first, unsigned end)
-{
-    for (unsigned i = first; i < end; i++) {
-        bool is_here = pte_is_present(entries[i]);
-        if (is_here)
-            free_frame(replay, pte_pfn(entries[i]));
-        replay->npages -= is_here || (entries[i] & WAS_EVICTED);
-        entries[i] = 0;
-    }
-}
-
-/* Below one table, whose first byte is at `base`. */
-static void drop_below(struct replay *replay, pfn_t table, unsigned level, uint64_t base,
-                       uint64_t start, uint64_t end)
-{
-    uint64_t *entries = (uint64_t *)(void *)ram_frame(replay->ram, table);
-    unsigned shift = pte_level_shift(level);
-    unsigned first = start > base ? (unsigned)((start - base) >> shift) : 0;
-    uint64_t last = (end - 1 - base) >> shift;
-    unsigned limit = last < PTE_PER_TABLE ? (unsigned)last + 1 : PTE_PER_TABLE;
-    if (level == PTE_LEVEL_4K) {
-        drop_entries(replay, entries, first, limit);
-        return;
-    }
-    for (unsigned i = first; i < limit; i++)
-        if (pte_is_present(entries[i]))
-            drop_below(replay, pte_pfn(entries[i]), level - 1, base + ((uint64_t)i << shift), start,
-                       end);
-}
-
+/* Of larger pages those that end wholly. */
 void replay_drop(struct replay *replay, uint16_t space, vaddr_t va, uint64_t npages)
 {
-    const uint64_t mask = ((uint64_t)1 << pte_level_shift(PTE_LEVELS_4 + 1)) - 1;
-    uint64_t start = vaddr_page(va).v & mask; /* as the walker sees it: without the sign */
+    uint64_t unit = (uint64_t)1 << replay->unit_shift;
+    uint64_t first = ((va.v >> PAGE_SHIFT) + unit - 1) >> replay->unit_shift;
+    uint64_t end = ((va.v >> PAGE_SHIFT) + npages) >> replay->unit_shift;
     replay->clock++;
-    if (replay->roots[space] != PFN_NONE)
-        drop_below(replay, replay->roots[space], PTE_LEVELS_4, 0, start,
-                   start + (npages << PAGE_SHIFT));
+    if (first < end)
+        alias_each(&replay->pages,
+                   replay_name(replay, space, vaddr(first << replay_page_shift(replay))),
+                   end - first, forget_each, replay);
 }
 
 /* ---- what a run's page tables and TLB went through ---- */
@@ -506,7 +366,7 @@ void replay_flush(struct replay *replay, uint16_t space, vaddr_t va)
     tlb_flush_page(replay->tlb, space, va);
     replay->counters.tlb_shootdowns += space != replay->root.asid;
     if (space == replay->root.asid && vaddr_page(va).v == replay->code_page)
-        replay->code_page = NO_PAGE;
+        replay->code_page = REPLAY_NO_PAGE;
 }
 
 void replay_flush_space(struct replay *replay, uint16_t space)
@@ -514,30 +374,20 @@ void replay_flush_space(struct replay *replay, uint16_t space)
     tlb_flush_space(replay->tlb, space);
     replay->counters.tlb_shootdowns += space != replay->root.asid;
     if (space == replay->root.asid)
-        replay->code_page = NO_PAGE;
+        replay->code_page = REPLAY_NO_PAGE;
 }
 
-/* The last-level entry, if there is one. */
-static uint64_t *find_entry(const struct replay *replay, uint16_t space, vaddr_t va)
-{
-    pfn_t table = replay->roots[space];
-    for (unsigned level = PTE_LEVELS_4; table != PFN_NONE; level--) {
-        uint64_t *entry = (uint64_t *)(void *)ram_frame(replay->ram, table) + pte_index(va, level);
-        if (level == PTE_LEVEL_4K)
-            return entry;
-        table = pte_is_present(*entry) ? pte_pfn(*entry) : PFN_NONE;
-    }
-    return NULL;
-}
-
-/* Tables are made when the page is used, not before. */
+/* A larger page is not, because a part of it is. */
 void replay_read_only(struct replay *replay, uint16_t space, vaddr_t va)
 {
-    uint64_t *entry = find_entry(replay, space, va);
-    if (entry)
-        *entry = (*entry & ~PTE_W) | IS_READ_ONLY;
+    if (replay->unit_shift)
+        return;
+    uint64_t name = replay_name(replay, space, va);
+    uint32_t number = alias_find(&replay->pages, name);
+    if (number)
+        replay_set_read_only(replay, number, true);
     else
-        *hashmap_at(&replay->read_only, page_identity(space, va)) = 1;
+        *hashmap_at(&replay->read_only, name) = 1;
 }
 
 bool replay_denied(struct replay *replay, uint16_t space, vaddr_t va)
@@ -545,14 +395,15 @@ bool replay_denied(struct replay *replay, uint16_t space, vaddr_t va)
     struct tlb_hit hit;
     if (!is_in_space(replay, space) && !enter_space(replay, space))
         return false;
-    uint64_t *entry = find_entry(replay, space, va);
-    if (!entry || !pte_is_present(*entry) || (*entry & PTE_W))
+    uint32_t number = alias_find(&replay->pages, replay_name(replay, space, va));
+    const uint64_t *entry = number ? alias_name(&replay->pages, number)->own : NULL;
+    if (!entry || (*entry & PTE_W))
         return true;
     if (tlb_data(replay->tlb, va, MMU_STORE, &hit)) {
         replay->lookups++;
         return true;
     }
-    allow_stores(replay, entry);
+    allow_stores(replay, number);
     fetch_again(replay);
     return true;
 }
@@ -566,10 +417,10 @@ void replay_count(const struct replay *replay, struct counters *counters,
     *counters = replay->counters;
     counters->tlb_l1d_hits = replay->lookups + served->data_faults - counters->tlb_l1d_misses;
     counters->tlb_l1i_hits = replay->fetches + served->fetch_faults - counters->tlb_l1i_misses;
-    *gauges = (struct system_counters){.frames_total = replay->nframes,
-                                       .frames_peak = replay->most_resident,
-                                       .pages_peak = replay->most_pages,
-                                       .tables_peak = replay->ntables};
+    *gauges = (struct system_counters){.frames_total = replay->nframes << replay->unit_shift,
+                                       .frames_peak = replay->most_resident << replay->unit_shift,
+                                       .pages_peak = replay->most_pages << replay->unit_shift,
+                                       .tables_peak = replay->most_tables};
 }
 
 const char *replay_failure(const struct replay *replay)
@@ -577,24 +428,31 @@ const char *replay_failure(const struct replay *replay)
     return policy_failure(&replay->policy);
 }
 
-static bool tenant_is_valid(const struct replay *replay, pfn_t pfn)
+static bool tenant_is_valid(const struct replay *replay, pfn_t frame)
 {
-    const struct tenant *tenant = &replay->tenants[pfn];
-    return policy_contains(&replay->policy, pfn) && pte_is_present(*tenant->entry) &&
-           pte_pfn(*tenant->entry) == pfn && tenant->used <= replay->clock;
+    const struct tenant *tenant = &replay->tenants[frame];
+    const struct alias *pages = &replay->pages;
+    if (!policy_contains(&replay->policy, frame) || pages->things[tenant->thing].own != frame ||
+        tenant->used > replay->clock)
+        return false; /* Y1 */
+    for (uint32_t at = pages->things[tenant->thing].names; at; at = pages->names[at].next) {
+        const uint64_t *entry = pages->names[at].own;
+        if (entry && (!pte_is_present(*entry) || frame_of(replay, pte_pfn(*entry)) != frame))
+            return false; /* Y2 */
+    }
+    return true;
 }
 
 bool replay_is_valid(const struct replay *replay)
 {
     uint64_t nresident = 0;
-    for (pfn_t pfn = 1; pfn < replay->fresh; pfn++) {
-        bool is_free = !replay->tenants[pfn].entry;
-        if (!is_free && !tenant_is_valid(replay, pfn))
-            return false; /* Y1 */
+    for (pfn_t frame = 1; frame < replay->fresh; frame++) {
+        bool is_free = !replay->tenants[frame].thing;
+        if (!is_free && !tenant_is_valid(replay, frame))
+            return false;
         nresident += !is_free;
     }
-    if (nresident != replay->nresident)
-        return false;
-    return replay->policy.ninserted == replay->nresident && policy_is_valid(&replay->policy) &&
+    return nresident == replay->nresident && alias_is_valid(&replay->pages) &&
+           replay->policy.ninserted == replay->nresident && policy_is_valid(&replay->policy) &&
            tlb_is_valid(replay->tlb);
 }

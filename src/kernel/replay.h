@@ -9,6 +9,9 @@
  * an eviction a major one; a page that was stored to since it came in is written when it is
  * evicted. The accessed bit and the time of the last use, which policies ask for, are kept here by
  * reference and exactly; those of the page tables are the walker's.
+ *
+ * Pages may all be of 2 MiB or 1 GiB instead: then whatever lies in one is one page, which has one
+ * entry in the TLB, takes so much RAM, and comes and goes as a whole.
  */
 #ifndef KERNEL_REPLAY_H
 #define KERNEL_REPLAY_H
@@ -19,10 +22,11 @@
 #include "machine/tlb.h"
 
 struct replay_options {
-    uint64_t nframes; /* at least 1, at most REPLAY_FRAMES_MAX */
+    uint64_t nframes; /* pages of that size, at least 1; REPLAY_FRAMES_MAX of 4 KiB at most */
     struct tlb_spec tlb;
     const struct policy_ops *policy;
     uint64_t seed;           /* of random choices */
+    unsigned page_shift;     /* of all pages: 0 or 12, 21, 30 */
     bool is_told_of_flushes; /* pages that end, else, count as flushed */
 };
 
@@ -42,7 +46,7 @@ struct replay_ref {
 
 struct replay;
 
-/* Errors: -EINVAL (nframes, TLB), -ENOMEM. */
+/* Errors: -EINVAL (nframes, page_shift, TLB), -ENOMEM. */
 int replay_create(const struct replay_options *options, struct replay **out);
 void replay_destroy(struct replay *replay);
 

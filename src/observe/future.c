@@ -20,6 +20,7 @@ struct future {
     FILE *spool;    /* NULL: the trace is read again */
     uint32_t *next; /* by number - 1; 0: never */
     uint64_t count, room, done;
+    unsigned shift; /* 4 KiB in a page, as a power of 2 */
 };
 
 static FILE *open_spool(void)
@@ -34,6 +35,13 @@ static void forget(void *context, uint64_t last_use)
 {
 }
 
+static void drop(const struct future *future, struct hashmap *last, const struct trace_ref *gone)
+{
+    struct trace_ref pages = *gone;
+    if (pagekey_enlarge(&pages, future->shift))
+        pagekey_remove_range(last, pagekey(&pages), pages.count, forget, NULL);
+}
+
 static int append(struct future *future, struct hashmap *last, const struct trace_ref *refs, int n)
 {
     if (future->count + (uint64_t)n >= UINT32_MAX)
@@ -44,12 +52,14 @@ static int append(struct future *future, struct hashmap *last, const struct trac
     }
     for (int i = 0; i < n; i++) {
         if (refs[i].kind == TRACE_GONE)
-            pagekey_remove_range(last, pagekey(&refs[i]), refs[i].count, forget, NULL);
+            drop(future, last, &refs[i]);
         if (!trace_is_reference(&refs[i])) {
             future->next[future->count++] = 0;
             continue;
         }
-        uint64_t *seen = hashmap_at(last, pagekey(&refs[i]));
+        struct trace_ref ref = refs[i];
+        pagekey_enlarge(&ref, future->shift);
+        uint64_t *seen = hashmap_at(last, pagekey(&ref));
         if (*seen)
             future->next[*seen - 1] = (uint32_t)(future->count + 1);
         future->next[future->count++] = 0;
@@ -81,9 +91,11 @@ static int read_all(struct future *future, struct trace *trace, char why[TRACE_W
     return -1;
 }
 
-int future_create(struct trace *trace, bool keep, struct future **out, char why[TRACE_WHY_LEN])
+int future_create(struct trace *trace, unsigned page_shift, bool keep, struct future **out,
+                  char why[TRACE_WHY_LEN])
 {
     struct future *future = x_calloc(1, sizeof(*future));
+    future->shift = page_shift - TRACE_PAGE_SHIFT;
     future->spool = keep ? open_spool() : NULL;
     if (keep && !future->spool) {
         snprintf(why, TRACE_WHY_LEN, "cannot make a temporary file: %s", strerror(errno));

@@ -14,7 +14,8 @@ struct future;
 #define FUTURE_NEVER UINT64_MAX
 
 /* Reads the whole trace; `keep`: it cannot be read again. Result: 0 and *out; -1 and `why`. */
-int future_create(struct trace *trace, bool keep, struct future **out, char why[TRACE_WHY_LEN]);
+int future_create(struct trace *trace, unsigned page_shift, bool keep, struct future **out,
+                  char why[TRACE_WHY_LEN]);
 void future_destroy(struct future *future);
 
 /* The next references, and for each the number of the one that uses its page next (the first of the

@@ -116,6 +116,26 @@ says() {
     [[ $err == *"--format: not an option of this command"* ]]
 }
 
+@test "a trace in pages of 2 MiB and 1 GiB" {
+    seq 0 65536 1073741823 >trace # each 64 KiB of a GiB
+    for size in 4K:16384:4M 2M:512:512M 1G:1:1G; do
+        IFS=: read -r page faults ram <<<"$size"
+        pagewalk replay -q --page-size "$page" --ram 1G --json report trace
+        [ "$(counter report faults)" = "$faults" ]
+        [ "$(counter report walks)" = $((2 * faults)) ] || [ "$page" = 4K ]
+    done
+    pagewalk replay -q --page-size 2M --ram 8M --policy opt --json report trace
+    [ "$(counter report faults)" = 512 ]
+    seq 0 2097152 20971519 >ten
+    cat ten ten ten >thirty
+    pagewalk replay -q --page-size 2M --ram 18M --policy lru --json report thirty
+    [ "$(counter report faults)" = 30 ]
+    pagewalk replay -q --page-size 2M --ram 18M --policy opt --json report thirty
+    [ "$(counter report faults)" = "$(faults opt 9 {0..9} {0..9} {0..9})" ]
+    says "ram: 1024 KiB is less than one page of 2M" --page-size 2M --ram 1M trace
+    says "pages of '3M'" --page-size 3M trace
+}
+
 @test "PAGEWALK_OPTS may hold options of run" {
     echo 4096 >good
     PAGEWALK_OPTS="--swap none --ram 8K" pagewalk replay --json - good

@@ -11,14 +11,21 @@
 
 #include <cmocka.h>
 
-static struct replay *create(const char *policy, uint64_t nframes, const char *tlb)
+static struct replay *create_of(const char *policy, uint64_t nframes, const char *tlb,
+                                unsigned page_shift)
 {
-    struct replay_options options = {.nframes = nframes, .policy = policy_find(policy), .seed = 1};
+    struct replay_options options = {
+        .nframes = nframes, .policy = policy_find(policy), .seed = 1, .page_shift = page_shift};
     struct replay *replay = NULL;
     const char *why;
     assert_int_equal(tlb_spec_parse(tlb, &options.tlb, &why), 0);
     assert_int_equal(replay_create(&options, &replay), 0);
     return replay;
+}
+
+static struct replay *create(const char *policy, uint64_t nframes, const char *tlb)
+{
+    return create_of(policy, nframes, tlb, 0);
 }
 
 static void use(struct replay *replay, uint64_t page, enum mmu_access access, uint32_t count)
@@ -173,6 +180,56 @@ static void uniform_references_have_closed_forms(void **state)
     }
 }
 
+/* Pages of 2 MiB and 1 GiB: what lies in one is one page, for RAM, TLB and walks. */
+static void larger_pages_are_one_page_each(void **state)
+{
+    static const unsigned shifts[] = {21, 30};
+    for (unsigned s = 0; s < 2; s++) {
+        struct replay *replay =
+            create_of("lru", 2, "l1d=4:4,l1d-2m=2:2,l1d-1g=2:2,l1i=4:4", shifts[s]);
+        struct counters c;
+        struct system_counters gauges;
+        uint64_t unit = (uint64_t)1 << (shifts[s] - PAGE_SHIFT);
+        for (uint64_t page = 0; page < 2 * unit; page += unit / 64)
+            use(replay, page, MMU_STORE, 1);
+        c = count(replay);
+        assert_int_equal(c.faults, 2);
+        assert_int_equal(c.tlb_l1d_misses, 4); /* each fault twice */
+        assert_int_equal(c.walks, 4);
+        use(replay, 5 * unit + 3, MMU_LOAD, 1); /* evicts the first, which is written */
+        use(replay, unit - 1, MMU_FETCH, 1);    /* and that comes back, and evicts the second */
+        c = count(replay);
+        assert_int_equal(c.faults_major, 1);
+        assert_int_equal(c.pages_out, 2);
+        replay_count(replay, &c, &gauges);
+        assert_int_equal(gauges.frames_total, 2 * unit);
+        assert_int_equal(gauges.pages_peak, 3 * unit);
+        assert_int_equal(gauges.tables_peak, shifts[s] == 30 ? 2 : 3);
+        replay_drop(replay, 0, vaddr(PAGE_SIZE), unit - 1); /* not all of it */
+        use(replay, 0, MMU_LOAD, 1);
+        assert_int_equal(count(replay).faults, 4);
+        replay_drop(replay, 0, vaddr(0), unit);
+        use(replay, 0, MMU_LOAD, 1);
+        assert_int_equal(count(replay).faults_minor, 4);
+        replay_destroy(replay);
+    }
+}
+
+/* Tables whose last page is evicted are given back, and made again. */
+static void empty_tables_are_given_back(void **state)
+{
+    struct replay *replay = create("fifo", 1, "tiny");
+    struct counters c;
+    struct system_counters gauges;
+    for (uint64_t i = 0; i < 1000; i++)
+        use(replay, i % 10 << 27, MMU_LOAD, 1);
+    c = count(replay);
+    replay_count(replay, &c, &gauges);
+    assert_int_equal(c.faults, 1000);
+    assert_in_range(gauges.tables_peak, 4, 7);
+    replay_destroy(replay);
+}
+
 static void absurd_sizes_are_refused(void **state)
 {
     struct replay_options options = {.policy = policy_find("fifo")};
@@ -181,6 +238,9 @@ static void absurd_sizes_are_refused(void **state)
     assert_int_equal(tlb_spec_parse("tiny", &options.tlb, &why), 0);
     assert_int_equal(replay_create(&options, &replay), -EINVAL);
     options.nframes = REPLAY_FRAMES_MAX + 1;
+    assert_int_equal(replay_create(&options, &replay), -EINVAL);
+    options.nframes = 1;
+    options.page_shift = 13;
     assert_int_equal(replay_create(&options, &replay), -EINVAL);
 }
 
@@ -194,6 +254,8 @@ int main(void)
         cmocka_unit_test(pages_that_end_free_their_frames),
         cmocka_unit_test(cycles_beyond_ram_always_fault),
         cmocka_unit_test(uniform_references_have_closed_forms),
+        cmocka_unit_test(larger_pages_are_one_page_each),
+        cmocka_unit_test(empty_tables_are_given_back),
         cmocka_unit_test(absurd_sizes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
