@@ -73,9 +73,9 @@ struct pw_policy {
     /* It does no longer. => it is in */
     void (*remove)(void *self, uint32_t frame, enum pw_policy_reason why);
     /* The frame whose page is to go next. It is in until remove(); if that does not come before
-     * the next call, the page could not be evicted, and another one should be named. (Pages that one
-     * instruction needs at once are not, once it has had several page faults in a row.) Never 0. Not
-     * called while nothing is in. */
+     * the next call, the page could not be evicted, and another one should be named. (Pages that
+     * one instruction needs at once are not, once it has had several page faults in a row.) Never
+     * 0. Not called while nothing is in. */
     uint32_t (*victim)(void *self);
     /* With PW_POLICY_NEEDS_FUTURE: the page was used again. Else may be NULL. */
     void (*use)(void *self, uint32_t frame);
