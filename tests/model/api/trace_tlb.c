@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The TLB counts of whole programs: trace_tlb [-t] RAM PROGRAM [ARG...] -- SPEC... runs the
- * program for each SPEC
+ * The TLB counts of whole programs: trace_tlb RAM PROGRAM [ARG...] -- SPEC... runs the program for
+ * each SPEC
  *
  *   inline   as the command does, with checks in translated code
  *   traced   with every access told to the naive machine (tests/model/machine/naive.h), which walks
  *            the same tables and hears of every invalidation and switch
  *
- * and wants the TLB counters of both runs and those of the naive machine to be equal. With -t
- * before RAM there is only the traced run: a turn of a thread ends where a block of translated code
- * does, and traced blocks are shorter, so the two runs of a program with threads differ. A SPEC
- * that begins with thp: or 2M: is run with that page size. The last line is "N passed, N failed".
+ * and wants the TLB counters of both runs and those of the naive machine to be equal. A turn of a
+ * task ends where a block of translated code does, and traced blocks are of one instruction: so the
+ * inline run writes down how long each turn was, and the traced run keeps to that. A SPEC that
+ * begins with thp: or 2M: is run with that page size. The last line is "N passed, N failed".
  *
  * What the engine does not say itself is caught on its way through the linker's --wrap.
  */
@@ -28,10 +28,36 @@
 
 extern char **environ;
 
+/* ---- turns, of the inline run ---- */
+
+struct turn {
+    uint64_t instructions;
+    enum cpu_exit_kind kind;
+};
+
+static FILE *turns;
+
+static void turn_note(uint64_t instructions, enum cpu_exit_kind kind)
+{
+    struct turn turn = {instructions, kind};
+    CHECK(fwrite(&turn, sizeof(turn), 1, turns) == 1);
+}
+
+/* What the traced run may execute in the next turn. One that ended before its budget was used up
+ * does so again. */
+static uint64_t turn_budget(uint64_t budget)
+{
+    struct turn turn;
+    if (fread(&turn, sizeof(turn), 1, turns) != 1)
+        return budget; /* the counters will differ */
+    return turn.instructions + (turn.kind != CPU_EXIT_QUANTUM);
+}
+
 /* ---- the naive machine hears what happens ---- */
 
 static struct naive *naive; /* NULL: this run is not traced */
 static uint64_t last_fetch; /* address of the last instruction that was told */
+static struct machine *machine;
 
 static void look_up(uint64_t va, enum mmu_access access)
 {
@@ -67,14 +93,16 @@ void __wrap_cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, stru
 int __wrap_machine_create(const struct machine_options *options, struct machine **out)
 {
     struct machine_options traced = *options;
-    if (!naive)
-        return __real_machine_create(options, out);
     traced.cpu.check_each_access = true;
     traced.cpu.trace = trace;
-    int error = __real_machine_create(&traced, out);
-    naive_configure(naive, &options->tlb);
-    naive->ram = error ? NULL : (*out)->ram;
-    return error;
+    int error = __real_machine_create(naive ? &traced : options, out);
+    CHECK(error == 0);
+    machine = *out;
+    if (naive) {
+        naive_configure(naive, &options->tlb);
+        naive->ram = machine->ram;
+    }
+    return 0;
 }
 
 void __wrap_tlb_flush_page(struct tlb *tlb, uint16_t asid, vaddr_t va)
@@ -106,14 +134,23 @@ static void note_exit(const struct cpu_exit *why)
     }
 }
 
+static void run_traced(struct cpu *cpu, struct mmu_root root, uint64_t budget, struct cpu_exit *why)
+{
+    naive_switch(naive, root);
+    last_fetch = 1; /* of none: the same instruction may run again */
+    __real_cpu_run(cpu, root, turn_budget(budget), why);
+    note_exit(why);
+}
+
 void __wrap_cpu_run(struct cpu *cpu, struct mmu_root root, uint64_t budget, struct cpu_exit *why)
 {
-    if (naive)
-        naive_switch(naive, root);
-    last_fetch = 1; /* of none: the same instruction may run again */
-    __real_cpu_run(cpu, root, budget, why);
-    if (naive)
-        note_exit(why);
+    uint64_t before = cpu_instructions(machine);
+    if (naive) {
+        run_traced(cpu, root, budget, why);
+    } else {
+        __real_cpu_run(cpu, root, budget, why);
+        turn_note(cpu_instructions(machine) - before, why->kind);
+    }
 }
 
 /* ---- one run ---- */
@@ -193,6 +230,7 @@ static void run_apart(const char *ram, const char *spec, bool traced, char *cons
         dup2(null, 1);
         naive = traced ? calloc(1, sizeof(*naive)) : NULL;
         run(ram, spec, argv, out);
+        fflush(turns);
         _exit(0);
     }
     waitpid(pid, NULL, 0);
@@ -215,17 +253,18 @@ static bool compare(const char *spec, const char *run, const struct result *resu
     return same;
 }
 
-static bool check(const char *ram, const char *spec, bool only_traced, char *const argv[],
-                  struct result *results)
+static bool check(const char *ram, const char *spec, char *const argv[], struct result *results)
 {
     memset(results, 0, 2 * sizeof(*results));
+    turns = tmpfile();
+    CHECK(turns);
+    run_apart(ram, spec, false, argv, &results[0]);
+    rewind(turns);
     run_apart(ram, spec, true, argv, &results[1]);
+    fclose(turns);
     const struct counters *expected = &results[1].naive;
     bool same = compare(spec, "traced", &results[1], expected);
-    if (!only_traced) {
-        run_apart(ram, spec, false, argv, &results[0]);
-        same &= compare(spec, "inline", &results[0], expected);
-    }
+    same &= compare(spec, "inline", &results[0], expected);
     if (same)
         printf("ok     %s: %" PRIu64 " instructions, %" PRIu64 " data lookups, %" PRIu64 " walks\n",
                spec, results[1].instructions, expected->tlb_l1d_hits + expected->tlb_l1d_misses,
@@ -237,17 +276,16 @@ int main(int argc, char **argv)
 {
     struct result *results =
         mmap(NULL, 2 * sizeof(*results), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    bool only_traced = argc > 1 && strcmp(argv[1], "-t") == 0;
-    int start = 1 + only_traced, end = start + 1, passed = 0, failed = 0;
+    int end = 2, passed = 0, failed = 0;
     while (end < argc && strcmp(argv[end], "--") != 0)
         end++;
-    if (end >= argc - 1 || end < start + 2 || results == MAP_FAILED) {
-        fprintf(stderr, "use: trace_tlb [-t] RAM PROGRAM [ARG...] -- SPEC...\n");
+    if (end >= argc - 1 || end < 3 || results == MAP_FAILED) {
+        fprintf(stderr, "use: trace_tlb RAM PROGRAM [ARG...] -- SPEC...\n");
         return 2;
     }
     argv[end] = NULL;
     for (int i = end + 1; i < argc; i++) {
-        bool good = check(argv[start], argv[i], only_traced, argv + start + 1, results);
+        bool good = check(argv[1], argv[i], argv + 2, results);
         *(good ? &passed : &failed) += 1;
     }
     printf("%d passed, %d failed\n", passed, failed);
