@@ -32,14 +32,31 @@ static uint64_t host_now(clockid_t id)
     return from_timespec(&ts);
 }
 
+/* The host's CPU time that is not charged yet. The sum is true to the moment; the system's part is
+ * known to the host's last tick only, and never more than the sum. */
+static void uncharged(const struct clock *clock, uint64_t *utime_ns, uint64_t *stime_ns)
+{
+    struct rusage usage = {0};
+    uint64_t sum = host_now(CLOCK_THREAD_CPUTIME_ID) - clock->charged_ns;
+    getrusage(RUSAGE_THREAD, &usage);
+    uint64_t stime = from_timeval(&usage.ru_stime);
+    stime = stime > clock->charged_stime_ns ? stime - clock->charged_stime_ns : 0;
+    *stime_ns = stime < sum ? stime : sum;
+    *utime_ns = sum - *stime_ns;
+}
+
+static void charge(struct clock *clock, uint64_t utime_ns, uint64_t stime_ns)
+{
+    clock->charged_ns += utime_ns + stime_ns;
+    clock->charged_stime_ns += stime_ns;
+}
+
 void clock_create(bool is_virtual, struct clock *out)
 {
+    uint64_t utime, stime;
     *out = (struct clock){.is_virtual = is_virtual, .boot_ns = host_now(CLOCK_MONOTONIC)};
-    struct rusage usage;
-    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
-        out->charged_utime_ns = from_timeval(&usage.ru_utime);
-        out->charged_stime_ns = from_timeval(&usage.ru_stime);
-    }
+    uncharged(out, &utime, &stime);
+    charge(out, utime, stime);
 }
 
 bool clock_is_cpu_time(clockid_t id)
@@ -160,11 +177,10 @@ void clock_sleep_until(struct linux_system *system, uint64_t ns)
 /* Adds what is not charged yet. */
 static void add_uncharged(const struct clock *clock, uint64_t *utime_ns, uint64_t *stime_ns)
 {
-    struct rusage usage;
-    if (getrusage(RUSAGE_THREAD, &usage) < 0)
-        return;
-    *utime_ns += from_timeval(&usage.ru_utime) - clock->charged_utime_ns;
-    *stime_ns += from_timeval(&usage.ru_stime) - clock->charged_stime_ns;
+    uint64_t utime, stime;
+    uncharged(clock, &utime, &stime);
+    *utime_ns += utime;
+    *stime_ns += stime;
 }
 
 void clock_cpu_time(const struct linux_system *system, const struct process *process,
@@ -191,22 +207,22 @@ void clock_task_time(const struct linux_system *system, const struct task *task,
 
 void clock_charge(struct linux_system *system)
 {
-    struct rusage usage;
+    uint64_t utime, stime;
     struct task *task = system->current;
     struct process *process = task ? task->process : NULL;
-    if (process && system->clock.is_virtual) {
-        process->utime_ns = process->counters.instructions;
-        task->utime_ns = task->instructions;
-    }
-    if (system->clock.is_virtual || getrusage(RUSAGE_THREAD, &usage) < 0)
+    if (system->clock.is_virtual) {
+        if (process) {
+            process->utime_ns = process->counters.instructions;
+            task->utime_ns = task->instructions;
+        }
         return;
-    uint64_t utime = from_timeval(&usage.ru_utime), stime = from_timeval(&usage.ru_stime);
-    if (process) {
-        process->utime_ns += utime - system->clock.charged_utime_ns;
-        process->stime_ns += stime - system->clock.charged_stime_ns;
-        task->utime_ns += utime - system->clock.charged_utime_ns;
-        task->stime_ns += stime - system->clock.charged_stime_ns;
     }
-    system->clock.charged_utime_ns = utime;
-    system->clock.charged_stime_ns = stime;
+    uncharged(&system->clock, &utime, &stime);
+    charge(&system->clock, utime, stime);
+    if (process) {
+        process->utime_ns += utime;
+        process->stime_ns += stime;
+        task->utime_ns += utime;
+        task->stime_ns += stime;
+    }
 }

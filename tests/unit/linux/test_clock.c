@@ -115,6 +115,27 @@ static void host_cpu_time_is_charged_once(void **state)
     unmake(&w);
 }
 
+/* Between the ticks of the host as well, and however it splits the time into user's and system's. */
+static void host_cpu_time_is_true_to_the_moment(void **state)
+{
+    struct world w;
+    make(&w, false);
+    uint64_t begin = host(CLOCK_THREAD_CPUTIME_ID), charged = 0, last = 0;
+    for (int i = 0; i < 1000; i++) {
+        uint64_t before = host(CLOCK_THREAD_CPUTIME_ID);
+        uint64_t time = now(&w, CLOCK_THREAD_CPUTIME_ID);
+        assert_true(time >= before - begin && time >= last);
+        last = time;
+        if (i % 3 == 0)
+            clock_charge(&w.system);
+        assert_true(w.task.utime_ns + w.task.stime_ns >= charged);
+        charged = w.task.utime_ns + w.task.stime_ns;
+    }
+    assert_int_equal(w.process.utime_ns, w.task.utime_ns);
+    assert_int_equal(w.process.stime_ns, w.task.stime_ns);
+    unmake(&w);
+}
+
 static void deadlines_convert_between_clocks(void **state)
 {
     struct world w;
@@ -149,6 +170,7 @@ int main(void)
         cmocka_unit_test(virtual_time_is_instructions_and_sleep),
         cmocka_unit_test(cpu_clocks_speak_of_a_process_or_thread),
         cmocka_unit_test(host_cpu_time_is_charged_once),
+        cmocka_unit_test(host_cpu_time_is_true_to_the_moment),
         cmocka_unit_test(deadlines_convert_between_clocks),
         cmocka_unit_test(timespecs_are_checked),
     };
