@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ptrace: a parent that steers its children from call to call, changes their memory, registers and
- * signals, makes them stop for each instruction and at watched words, follows what they make, and
- * lets them go. */
+ * signals, makes them stop for each instruction, follows what they make, and lets them go. */
 #include <elf.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -9,7 +8,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 
-#include "process.h"
+#include "stepped.h"
 
 static int word_of_child = 1111;
 
@@ -150,79 +149,44 @@ static void breakpoint(void)
     stop_of("end", pid);
 }
 
-/* ---- single steps and debug registers ---- */
-
-extern char steps_begin[], steps_end[];
-static char moved_from[8] = "abcdefg", moved_to[8];
-static volatile long watched[4];
-
-static void catch_step(int signal)
-{
-    (void)signal;
-}
-
-/* Moves, compares, a call, a jump and a store, one after the other. */
-static __attribute__((noinline)) void stepped(void)
-{
-    const void *from = moved_from;
-    void *to = moved_to;
-    long count = 3, call = SYS_getppid;
-    __asm__ volatile(".globl steps_begin\nsteps_begin:\n\t"
-                     "rep movsb\n\t"
-                     "mov $5, %%ecx\n\t"
-                     "xor %%eax, %%eax\n\t"
-                     "mov %[from], %%rdi\n\t"
-                     "mov $'c', %%eax\n\t"
-                     "repne scasb\n\t"
-                     "xor %%ecx, %%ecx\n\t"
-                     "rep stosb\n\t"
-                     "mov %[call], %%eax\n\t"
-                     "syscall\n\t"
-                     "jmp 1f\n\t"
-                     "nop\n"
-                     "1:\taddq $1, %[word]\n\t"
-                     "cmpb $0, %[byte]\n\t"
-                     ".globl steps_end\nsteps_end:\n\t"
-                     "nop"
-                     : "+S"(from), "+D"(to), "+c"(count)
-                     : [call] "r"((int)call), [from] "r"((void *)moved_from),
-                       [word] "m"(watched[1]), [byte] "m"(((volatile char *)&watched[2])[3])
-                     : "rax", "r11", "memory", "cc");
-}
-
-static int is_stepped(void *unused)
-{
-    signal(SIGUSR1, catch_step);
-    trace_me(unused);
-    stepped();
-    stepped();
-    return (int)watched[1];
-}
+/* ---- single steps ---- */
 
 static void show_pc(pid_t pid)
 {
-    struct user_regs_struct regs;
+    struct user_regs_struct regs = {0};
     ptrace(PTRACE_GETREGS, pid, NULL, &regs);
-    long at = (long)(regs.rip - (unsigned long)steps_begin);
-    if (at >= 0 && at <= steps_end - steps_begin)
-        printf("at %ld, rcx %llu, RF %llu, ", at, at <= 2 ? regs.rcx : 0, regs.eflags >> 16 & 1);
+    long at = stepped_place(regs.rip);
+    if (at >= 0)
+        printf("at %ld, rcx %llu, ", at, at <= 2 ? regs.rcx : 0); /* RF depends on the processor */
     else
         printf("elsewhere, ");
     errno = 0;
     printf("DR6 %#lx\n", ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user, u_debugreg[6]), NULL));
 }
 
-static void set_debug(pid_t pid, int n, unsigned long value)
-{
-    TRY(ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, u_debugreg) + 8 * n, value));
-}
-
-static void go(const char *what, int request, pid_t pid, int signal)
+static int go(const char *what, int request, pid_t pid, int signal)
 {
     ptrace(request, pid, NULL, signal);
-    stop_of(what, pid);
+    int status = stop_of(what, pid);
     show_info(pid);
     show_pc(pid);
+    return status;
+}
+
+/* Steps to an instruction. Result: how many steps that took; -1: it is not reached. */
+static int step_to(pid_t pid, unsigned long pc)
+{
+    struct user_regs_struct regs = {0};
+    int status;
+    for (int steps = 0; steps < 100000; steps++) {
+        ptrace(PTRACE_GETREGS, pid, NULL, &regs);
+        if (regs.rip == pc)
+            return steps;
+        ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
+        if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+            return -1;
+    }
+    return -1;
 }
 
 static void steps(void)
@@ -230,52 +194,18 @@ static void steps(void)
     struct user_regs_struct regs;
     pid_t pid = child(is_stepped, NULL);
     stop_of("before", pid);
-    set_debug(pid, 0, (unsigned long)steps_begin);
-    set_debug(pid, 7, 1);
-    go("at its start", PTRACE_CONT, pid, 0);
-    set_debug(pid, 7, 0);
+    printf("reached: %d\n", step_to(pid, (unsigned long)steps_begin) > 0);
+    show_pc(pid);
     do {
-        go("step", PTRACE_SINGLESTEP, pid, 0);
+        if (!WIFSTOPPED(go("step", PTRACE_SINGLESTEP, pid, 0)))
+            return;
         ptrace(PTRACE_GETREGS, pid, NULL, &regs);
     } while (regs.rip != (unsigned long)steps_end);
     kill(pid, SIGUSR1);
     go("a signal instead", PTRACE_SINGLESTEP, pid, 0);
     go("its handler", PTRACE_SINGLESTEP, pid, SIGUSR1);
-    set_debug(pid, 7, 1);
-    go("its start again", PTRACE_CONT, pid, 0);
+    printf("reached again: %d\n", step_to(pid, (unsigned long)steps_begin) > 0);
     ptrace(PTRACE_DETACH, pid, NULL, NULL);
-    stop_of("end", pid);
-}
-
-enum { BREAKS_AT = 0, WRITES = 1, READS = 3, LEN_1 = 0, LEN_2 = 1, LEN_8 = 2, LEN_4 = 3 };
-
-static unsigned long watch_bits(int n, unsigned long kind, unsigned long len)
-{
-    return 1ul << (2 * n) | kind << (16 + 4 * n) | len << (18 + 4 * n);
-}
-
-static void watchpoints(void)
-{
-    pid_t pid = child(is_stepped, NULL);
-    stop_of("before", pid);
-    set_debug(pid, 0, (unsigned long)&watched[1]);
-    set_debug(pid, 1, (unsigned long)&watched[2]);
-    set_debug(pid, 2, (unsigned long)moved_to + 1);
-    set_debug(pid, 3, 3);
-    set_debug(pid, 3, ~0ul << 20);
-    set_debug(pid, 4, 3);
-    set_debug(pid, 7, watch_bits(3, WRITES, LEN_8));
-    set_debug(pid, 7, watch_bits(2, BREAKS_AT, LEN_2));
-    set_debug(pid, 7, watch_bits(2, 2, LEN_1));
-    set_debug(pid, 7,
-              watch_bits(0, WRITES, LEN_8) | watch_bits(1, READS, LEN_4) |
-                  watch_bits(2, WRITES, LEN_1));
-    printf("DR7 %#lx\n", ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user, u_debugreg[7]), NULL));
-    for (int i = 0; i < 6; i++)
-        go("watched", PTRACE_CONT, pid, 0);
-    set_debug(pid, 6, 0);
-    show_pc(pid);
-    ptrace(PTRACE_CONT, pid, NULL, NULL);
     stop_of("end", pid);
 }
 
@@ -473,7 +403,6 @@ int main(void)
     calls();
     breakpoint();
     steps();
-    watchpoints();
     signals();
     follow();
     attach();
