@@ -21,7 +21,8 @@ struct clock {
     uint64_t ran_ns;   /* virtual: instructions of all processes so far, one a nanosecond */
     uint64_t slept_ns; /* virtual: added to the instruction count */
     uint64_t boot_ns;  /* host CLOCK_MONOTONIC at creation */
-    uint64_t charged_ns, charged_stime_ns; /* host CPU time charged to processes, and the system's */
+    uint64_t charged_ns,
+        charged_stime_ns; /* host CPU time charged to processes, and the system's */
 };
 
 void clock_create(bool is_virtual, struct clock *out);

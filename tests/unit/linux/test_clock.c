@@ -115,7 +115,8 @@ static void host_cpu_time_is_charged_once(void **state)
     unmake(&w);
 }
 
-/* Between the ticks of the host as well, and however it splits the time into user's and system's. */
+/* Between the ticks of the host as well, and however it splits the time into user's and system's.
+ */
 static void host_cpu_time_is_true_to_the_moment(void **state)
 {
     struct world w;
