@@ -245,11 +245,22 @@ struct pw_attribution_row {
     const char *source;   /* path of the file that it was made from; NULL: not known */
     unsigned line;        /* 0: not known */
     const char *region;   /* what the memory accessed was: "[heap]", "[anon]", path of a file */
+    size_t stack;         /* the calls that led there; 0: none, or without "call-graph" */
     uint64_t counts[PW_ATTRIBUTED];
 };
 /* The rows in the order of their objects and addresses. Result: false beyond the last. */
 bool pw_attribution_row(const struct pw_attribution *attribution, size_t i,
                         struct pw_attribution_row *out);
+
+/* With the option "call-graph": a call that had not returned, by the function that made it. */
+struct pw_attribution_call {
+    const char *object, *function; /* as in a row */
+    size_t outer;                  /* the stack that it was made in; 0: none */
+};
+/* The innermost call of a stack; they are numbered from 1 on, outer ones first. Stacks are the same
+ * if their functions are. Result: false beyond the last. */
+bool pw_attribution_call(const struct pw_attribution *attribution, size_t stack,
+                         struct pw_attribution_call *out);
 
 /* ---- results ---- */
 

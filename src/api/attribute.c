@@ -28,6 +28,7 @@ struct attributor {
     uint32_t unmapped, unmapped_code, none;
     uint32_t program; /* of places.process */
     uint32_t site;    /* of the last event */
+    bool calls;       /* are asked for */
 };
 
 static uint32_t region_at(struct attributor *attributor, const struct space *space, vaddr_t va)
@@ -63,6 +64,27 @@ static uint32_t program_of(struct attributor *attributor, const struct process *
     return attributor->program;
 }
 
+/* The calls that the process is in. Those known from an earlier event carry their stack's number.
+ */
+static uint32_t stack_of(struct attributor *attributor, const struct process *process)
+{
+    struct cpu_call *calls;
+    const struct task *task = attributor->system->linux_system->current;
+    if (!attributor->calls || !task || task->process != process)
+        return 0;
+    size_t n = cpu_calls(task->cpu, &calls), known = n;
+    while (known > 0 && calls[known - 1].note == 0)
+        known--;
+    uint32_t stack = known ? calls[known - 1].note : 0;
+    for (size_t i = known; i < n; i++) {
+        struct attribution_key call;
+        find_code(attributor, process->space, vaddr(calls[i].back.v - 1), &call);
+        stack = calltree_get(&attributor->attribution->calls, stack, call.object, call.address);
+        calls[i].note = stack;
+    }
+    return stack;
+}
+
 /* ---- events ---- */
 
 static uint64_t *counts_of(struct attributor *attributor, const struct attribution_key *key)
@@ -71,7 +93,8 @@ static uint64_t *counts_of(struct attributor *attributor, const struct attributi
     if (attributor->site < attribution->count) { /* for speed: events come in groups */
         struct attribution_site *last = &attribution->sites[attributor->site];
         if (last->key.address == key->address && last->key.region == key->region &&
-            last->key.object == key->object && last->key.program == key->program)
+            last->key.object == key->object && last->key.program == key->program &&
+            last->key.stack == key->stack)
             return last->counts;
     }
     struct attribution_site *site = attribution_at(attribution, key);
@@ -91,6 +114,7 @@ static void tlb_event(void *context, enum tlb_event event, vaddr_t va)
     struct attribution_key key = {.program = program_of(attributor, process)};
     find_code(attributor, process->space, attributor->system->machine->pc, &key);
     key.region = region_at(attributor, process->space, va);
+    key.stack = stack_of(attributor, process);
     counts_of(attributor, &key)[events[event]]++;
 }
 
@@ -104,10 +128,12 @@ static void fault_event(void *context, const struct space *space, vaddr_t va, un
     const struct task *task = system->current;
     struct attribution_key key = {.program = program_of(attributor, process),
                                   .region = region_at(attributor, space, va)};
-    if (task && task->process == process)
+    if (task && task->process == process) {
         find_code(attributor, process->space, vaddr(cpu_pc(task->cpu)), &key);
-    else
+        key.stack = stack_of(attributor, process);
+    } else {
         key.object = attributor->none;
+    }
     uint64_t *counts = counts_of(attributor, &key);
     counts[ATTRIBUTION_FAULTS]++;
     counts[ATTRIBUTION_FAULTS_MINOR] += (kinds & KERNEL_FAULT_MAJOR) == 0 && kinds != 0;
@@ -117,12 +143,13 @@ static void fault_event(void *context, const struct space *space, vaddr_t va, un
 
 /* ---- */
 
-struct attributor *attributor_create(const struct pw_system *system)
+struct attributor *attributor_create(const struct pw_system *system, bool calls)
 {
     struct attributor *attributor = x_calloc(1, sizeof(*attributor));
     struct attribution *attribution = attribution_create();
     attributor->system = system;
     attributor->attribution = attribution;
+    attributor->calls = calls;
     attributor->unmapped = attribution_region(attribution, "[unmapped]");
     attributor->unmapped_code = attribution_object(attribution, "[unmapped]", 0, 0);
     attributor->none = attribution_object(attribution, "[exec]", 0, 0);

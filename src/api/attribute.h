@@ -3,12 +3,15 @@
 #ifndef API_ATTRIBUTE_H
 #define API_ATTRIBUTE_H
 
+#include <stdbool.h>
+
 struct attributor;
 struct attribution;
 struct pw_system;
 
-/* From now on, to the end of the system. */
-struct attributor *attributor_create(const struct pw_system *system);
+/* From now on, to the end of the system; `calls`: with the calls that led there. => the machine's
+ * CPUs tell them */
+struct attributor *attributor_create(const struct pw_system *system, bool calls);
 void attributor_destroy(struct attributor *attributor); /* NULL is fine */
 const struct attribution *attributor_result(const struct attributor *attributor);
 

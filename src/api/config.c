@@ -417,6 +417,11 @@ static int read_yes_no(const char *value, bool *on, struct reading *reading)
     return 0;
 }
 
+static int read_call_graph(struct pw_config *config, const char *value, struct reading *reading)
+{
+    return read_yes_no(value, &config->call_graph, reading);
+}
+
 static int read_strict(struct pw_config *config, const char *value, struct reading *reading)
 {
     return read_yes_no(value, &config->strict, reading);
@@ -599,6 +604,10 @@ static const struct option options[] = {
       "faults_cow, walks, tlb_l1d_misses, tlb_l1i_misses. None given: faults,walks.",
       PW_RUN | PW_RECORD},
      read_attribute},
+    {{"call-graph", NULL, "no",
+      "With --attribute, in --folded, --speedscope and --json: also which calls led there.",
+      PW_RUN | PW_RECORD},
+     read_call_graph},
     {{"root", "DIR", "/",
       "The program sees DIR as / and nothing outside it, as with chroot(8) but without root's "
       "rights; PROGRAM is looked up there too.",

@@ -32,9 +32,9 @@ struct pw_config {
     uint64_t seed;
     char *strace_path; /* NULL: no tracing; "-": standard error */
     bool strict;
-    bool attribute;  /* programs only */
-    bool regions;    /* curve only */
-    char *root_path; /* what guests see as "/"; NULL: the host's */
+    bool attribute, call_graph; /* programs only */
+    bool regions;               /* curve only */
+    char *root_path;            /* what guests see as "/"; NULL: the host's */
     bool read_only, no_net;
     bool every_access;               /* curve only */
     uint64_t tau;                    /* of the working set, instructions; curve only */

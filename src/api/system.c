@@ -94,6 +94,7 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
         .cpu = {.engine = CPU_ENGINE_VEX,
                 .code_cache_len = config->code_cache_len,
                 .reproducible = config->reproducible,
+                .calls = config->call_graph,
                 .log = recorder ? recorder_log : NULL,
                 .log_context = recorder},
     };
@@ -181,8 +182,8 @@ int pw_system_create(const struct pw_config *config, struct pw_system **out, str
                                                       .context = system->recorder,
                                                       .flushed = recorder_flushed,
                                                       .read_only = recorder_read_only};
-    if (config->attribute)
-        system->attributor = attributor_create(system);
+    if (config->attribute || config->call_graph)
+        system->attributor = attributor_create(system, config->call_graph);
     *out = system;
     return 0;
 }

@@ -26,7 +26,9 @@ static int compare_fields(const void *a, const void *b)
         order = compare_texts(x->source, y->source);
     if (order == 0)
         order = x->line < y->line ? -1 : x->line > y->line;
-    return order ? order : compare_texts(x->region, y->region);
+    if (order == 0)
+        order = compare_texts(x->region, y->region);
+    return order ? order : x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
 static void keep_fields(struct pw_attribution_row *row, unsigned by)
@@ -43,6 +45,8 @@ static void keep_fields(struct pw_attribution_row *row, unsigned by)
         row->line = 0;
     if (!(by & ATTRIBUTION_BY_REGION))
         row->region = NULL;
+    if (!(by & ATTRIBUTION_BY_CALLS))
+        row->stack = 0;
     row->address = 0;
 }
 

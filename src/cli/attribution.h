@@ -18,7 +18,8 @@ enum attribution_by {
     ATTRIBUTION_BY_FUNCTION = 4,
     ATTRIBUTION_BY_LINE = 8,
     ATTRIBUTION_BY_REGION = 16,
-    ATTRIBUTION_BY_ALL = 31,
+    ATTRIBUTION_BY_CALLS = 32,
+    ATTRIBUTION_BY_ALL = 63,
 };
 
 /* Rows whose fields are the same; others, and the address, are NULL or 0. */
@@ -46,8 +47,9 @@ const char *attribution_base_name(const char *path);
 /* The tables of the summary. */
 void attribution_table(FILE *out, const struct pw_attribution *attribution,
                        const struct pw_config *config);
-/* Folded stacks of the first event chosen, as flame graphs are made from: the frames are program,
- * object, function, line and region. */
+/* Folded stacks of the first event chosen, as flame graphs are made from. The frames are program,
+ * object, function, line and region; with the option "call-graph" program, functions from the
+ * outermost on, line and region. */
 void attribution_folded(FILE *out, const struct pw_attribution *attribution,
                         const struct pw_config *config);
 /* A file for speedscope, with a profile of each event chosen; malloc'd. NULL: out of memory. */
@@ -55,5 +57,6 @@ char *attribution_speedscope(const struct pw_attribution *attribution,
                              const struct pw_config *config, const char *title);
 /* For the report. */
 json_t *attribution_json(const struct pw_attribution *attribution);
+json_t *attribution_stacks_json(const struct pw_attribution *attribution);
 
 #endif

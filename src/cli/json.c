@@ -198,6 +198,7 @@ static json_t *modelled_object(const struct report *report)
 static json_t *run_object(const struct report *report)
 {
     struct pw_process_info first = {0};
+    struct pw_attribution_call call;
     pw_process(report->system, 0, &first);
     json_t *root = json_pack(
         "{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o}", "schema", "pagewalk.run/1", "version", pw_version(),
@@ -207,6 +208,9 @@ static json_t *run_object(const struct report *report)
     json_object_set_new(root, "modelled", modelled_object(report));
     if (report->attribution)
         json_object_set_new(root, "attribution", attribution_json(report->attribution));
+    if (report->attribution && pw_attribution_call(report->attribution, 1, &call))
+        json_object_set_new(root, "attribution_stacks",
+                            attribution_stacks_json(report->attribution));
     return root;
 }
 

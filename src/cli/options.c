@@ -382,7 +382,8 @@ int options_create(int argc, char **argv, enum pw_use use, struct options *out)
         options_destroy(&options);
         return -1;
     }
-    bool wants_stacks = options.folded_path || options.speedscope_path;
+    bool wants_stacks = options.folded_path || options.speedscope_path ||
+                        strcmp(pw_config_get(options.config, "call-graph"), "no") != 0;
     if (wants_stacks && strcmp(pw_config_get(options.config, "attribute"), "no") == 0)
         pw_config_set(options.config, "attribute", "yes", NULL);
     *out = options;

@@ -67,8 +67,10 @@ static void set_up(struct task *task, struct task *new, const struct guest_clone
     struct cpu_regs regs;
     cpu_get_regs(new->cpu, &regs);
     regs.rax = 0;
-    if (args->stack)
+    if (args->stack) {
         regs.rsp = args->stack + args->stack_size;
+        cpu_forget_calls(new->cpu);
+    }
     if (flags & CLONE_SETTLS)
         regs.fs_base = new->fs_base = args->tls;
     cpu_set_regs(new->cpu, &regs);

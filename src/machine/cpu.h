@@ -78,6 +78,7 @@ struct cpu_options {
     uint64_t code_cache_len; /* bytes of translated code kept at most; 0: default */
     bool check_each_access;  /* test mode: every access takes the slow path, no inline checks */
     bool reproducible;       /* RDTSC counts instructions */
+    bool calls;              /* cpu_calls() tells */
     /* With check_each_access: told of each access just before it is tried, instruction fetches
      * included (the whole instruction at once). `lookup` is what the TLB is asked for: MMU_STORE
      * also of a load whose instruction stores to the same place. NULL: nobody asks. */
@@ -160,6 +161,23 @@ uint64_t cpu_pc(const struct cpu *cpu);
 void cpu_set_pc(struct cpu *cpu, uint64_t rip);
 void cpu_set_fs_base(struct cpu *cpu, uint64_t base);
 void cpu_set_gs_base(struct cpu *cpu, uint64_t base);
+
+/* A call that has not returned. */
+struct cpu_call {
+    uint64_t sp;   /* where its return address lies */
+    vaddr_t back;  /* its return address */
+    uint32_t note; /* of whoever asked; 0 at first; a copy of the CPU has it too */
+};
+
+/* Of more, the outermost. */
+enum { CPU_CALLS_MAX = 1 << 12 };
+
+/* The calls that the CPU is in, outermost first; where it goes to another stack that lies higher,
+ * those on the first one are forgotten. Result: how many, 0 without the option. => until it runs
+ * again */
+size_t cpu_calls(struct cpu *cpu, struct cpu_call **out);
+/* The CPU is given another stack. */
+void cpu_forget_calls(struct cpu *cpu);
 
 /*
  * Runs the task in the address space `root` for about `budget` instructions (it ends at the first

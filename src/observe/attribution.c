@@ -36,6 +36,7 @@ struct attribution *attribution_create(void)
     names_create(&attribution->regions);
     names_create(&attribution->object_names);
     names_create(&attribution->objects_known);
+    calltree_create(&attribution->calls);
     attribution->bits = BITS_MIN;
     attribution->places = x_calloc((size_t)1 << BITS_MIN, sizeof(*attribution->places));
     attribution_program(attribution, "[other]");
@@ -52,6 +53,7 @@ void attribution_destroy(struct attribution *attribution)
     names_destroy(&attribution->regions);
     names_destroy(&attribution->object_names);
     names_destroy(&attribution->objects_known);
+    calltree_destroy(&attribution->calls);
     free(attribution->objects);
     free(attribution->sites);
     free(attribution->places);
@@ -113,6 +115,7 @@ uint32_t attribution_object(struct attribution *attribution, const char *name, u
 static uint64_t hash_of(const struct attribution_key *key)
 {
     uint64_t names = key->program ^ (uint64_t)key->object << 20 ^ (uint64_t)key->region << 40;
+    names ^= (uint64_t)key->stack << 32;
     uint64_t hash = (key->address ^ names * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
     return hash ^ hash >> 32;
 }
@@ -120,7 +123,7 @@ static uint64_t hash_of(const struct attribution_key *key)
 static bool is_same(const struct attribution_key *a, const struct attribution_key *b)
 {
     return a->address == b->address && a->program == b->program && a->object == b->object &&
-           a->region == b->region;
+           a->region == b->region && a->stack == b->stack;
 }
 
 /* Where the key's index is, or would be. */
@@ -160,7 +163,7 @@ static struct attribution_site *add(struct attribution *attribution,
 struct attribution_site *attribution_at(struct attribution *attribution,
                                         const struct attribution_key *key)
 {
-    static const struct attribution_key other = {0, OTHER, OTHER, OTHER};
+    static const struct attribution_key other = {0, OTHER, OTHER, OTHER, 0};
     uint32_t place = *place_of(attribution, key);
     if (!place && attribution->count >= ATTRIBUTION_SITES_MAX) {
         key = &other;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Where events come from: a counter of each kind for each site, which is a program, the place in
- * the code that caused the event, and the region of memory that it was about. Whoever is told of
+ * the code that caused the event, the calls that led there, if these are asked for, and the region
+ * of memory that it was about. Whoever is told of
  * an event says what these were then; nothing is looked up later.
  *
  * A guest can make any number of sites. Beyond ATTRIBUTION_SITES_MAX all new ones are one, whose
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/names.h"
+#include "observe/calltree.h"
 
 enum attribution_event {
     ATTRIBUTION_FAULTS,
@@ -34,6 +36,7 @@ enum { ATTRIBUTION_SITES_MAX = 1 << 20, ATTRIBUTION_NAMES_MAX = 1 << 16 };
 struct attribution_key {
     uint64_t address; /* of the code: in its file, or if it has none a virtual one */
     uint32_t program, object, region;
+    uint32_t stack; /* of calls, the addresses like `address`; 0: none, or not asked for */
 };
 
 struct attribution_site {
@@ -52,6 +55,7 @@ struct attribution_object {
 
 struct attribution {
     struct names programs, regions, object_names;
+    struct calltree calls;
     struct names objects_known;         /* "dev ino name" */
     struct attribution_object *objects; /* [objects_known.count], by number - 1 */
     uint32_t objects_room;

@@ -196,6 +196,14 @@ static uint32_t length_of(const char *text)
     return text ? (uint32_t)strnlen(text, TEXT_MAX - 1) : 0;
 }
 
+/* Without the version of an interface, as in malloc@@GLIBC_2.2.5. */
+static uint32_t function_length(const char *name)
+{
+    uint32_t len = length_of(name);
+    const char *version = len ? memchr(name, '@', len) : NULL;
+    return version ? (uint32_t)(version - name) : len;
+}
+
 /* NULL, or a path that is whole if its compiler said where it was. */
 static const char *source_of(Dwfl_Line *line, char path[TEXT_MAX], uint32_t *number)
 {
@@ -237,7 +245,7 @@ static void answer(const struct file *file, uint64_t offset, FILE *out)
         function = symbol ? plain_name(symbol) : section_of(file, answer.address);
         source = source_of(dwfl_module_getsrc(file->module, at), path, &answer.line);
     }
-    answer.function_len = length_of(function);
+    answer.function_len = function_length(function);
     answer.source_len = length_of(source);
     fwrite(&answer, sizeof(answer), 1, out);
     fwrite(function ? function : "", 1, answer.function_len, out);

@@ -16,6 +16,12 @@ def total(event, **fields):
     return sum(r.get(event, 0) for r in rows(**fields))
 def line_of(text, path=os.environ["ATTRIBUTE_SOURCE"]):
     return 1 + next(i for i, line in enumerate(open(path)) if text in line)
+def calls(row):
+    stack, found = row.get("stack"), []
+    while stack:
+        found.insert(0, report["attribution_stacks"][stack - 1])
+        stack = found[0].get("outer")
+    return found
 for event in EVENTS:
     assert total(event) == report["counters"][event] , event
 PY

@@ -10,9 +10,13 @@
  *   jit                 the same from code in anonymous memory
  *   unlink              removes its own program, then walks
  *   fork                a child walks too, then executes `attribute walk`
+ *   calls               walks from several functions: see there
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +105,72 @@ static void fork_and_execute(const char *self)
     waitpid(child, NULL, 0);
 }
 
+/* ---- calls ---- */
+
+#define FUNCTION __attribute__((noinline)) static
+#define NO_TAIL_CALL __asm__ volatile("")
+
+static jmp_buf back;
+static volatile char *fresh; /* pages that nobody has used */
+
+FUNCTION void use_pages(long npages)
+{
+    fill_pages(fresh, npages);
+    fresh += npages * PAGE;
+}
+
+FUNCTION void recurse(int depth)
+{
+    if (depth > 0)
+        recurse(depth - 1);
+    else
+        use_pages(11);
+    NO_TAIL_CALL;
+}
+
+FUNCTION void jump_away(void)
+{
+    use_pages(13);
+    longjmp(back, 1);
+}
+
+FUNCTION void on_signal(int signal)
+{
+    use_pages(17 + 0 * signal);
+    NO_TAIL_CALL;
+}
+
+FUNCTION void *in_thread(void *pointer)
+{
+    ((void (*)(long))pointer)(19);
+    return NULL;
+}
+
+FUNCTION void after_all(void)
+{
+    use_pages(23);
+    NO_TAIL_CALL;
+}
+
+static void make_calls(void)
+{
+    pthread_t thread;
+    fresh = pages_of(200);
+    recurse(3);
+    if (!setjmp(back))
+        jump_away();
+    signal(SIGUSR1, on_signal);
+    raise(SIGUSR1);
+    pthread_create(&thread, NULL, in_thread, (void *)(size_t)use_pages);
+    pthread_join(thread, NULL);
+    after_all();
+    if (fork() == 0) {
+        after_all();
+        _exit(0);
+    }
+    wait(NULL);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "walk") == 0)
@@ -118,6 +188,8 @@ int main(int argc, char **argv)
         unlink(argv[0]), walk(200, 2);
     else if (argc == 2 && strcmp(argv[1], "fork") == 0)
         fork_and_execute(argv[0]);
+    else if (argc == 2 && strcmp(argv[1], "calls") == 0)
+        make_calls();
     else
         return 2;
     return 0;

@@ -70,6 +70,11 @@ struct vex_next {
     bool indirect;         /* came by an indirect jump that was not in its cache */
 };
 
+struct vex_calls {
+    struct cpu_call *of; /* [room], NULL if that is 0; in order of falling `sp` */
+    uint32_t count, room;
+};
+
 /* One task's registers and what runs them. The first three fields are what VEX prescribes. */
 struct cpu {
     union {
@@ -95,6 +100,7 @@ struct cpu {
     struct tlb_hit bounce_to[2];                                 /* the pages it goes back to */
     unsigned bounce_head, bounce_len; /* bytes for the first page, and in all; 0: not in use */
 
+    struct vex_calls calls;
     struct cpu_debug debug;
     uint32_t debug_hits; /* by the instruction under way, as in DR6 */
     bool resumes;        /* rflags.RF: the next instruction is not stopped at */
@@ -400,6 +406,9 @@ void vex_debug_access(struct cpu *cpu, uint64_t va, uint64_t len, enum mmu_acces
  * else cpu->why is set. */
 bool vex_debug_before(struct cpu *cpu, uint64_t pc);
 bool vex_debug_behind(struct cpu *cpu, uint64_t pc);
+
+/* vex_calls.c */
+void vex_calls_copy(struct cpu *to, const struct cpu *from); /* `to` has none of its own */
 
 /* vex_log.c: records of what is executed; no effect if there is no log */
 int vex_log_create(struct cpu_engine *engine);

@@ -348,6 +348,7 @@ static bool is_indirect(IRJumpKind kind)
 static void end_block(struct vex_pass *p)
 {
     vex_write_stamps(p);
+    vex_calls_emit(p);
     if (p->kept < p->ninsns) {
         end_at(p, Ijk_Boring, p->insns[p->kept].pc);
     } else if (p->in->next->tag == Iex_Const) {

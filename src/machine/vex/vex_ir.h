@@ -194,6 +194,9 @@ void vex_group_accesses(struct vex_pass *p);
 IRExpr *vex_check(struct vex_pass *p, IRExpr *addr, unsigned len);
 void vex_write_stamps(struct vex_pass *p); /* that are still to be written */
 
+/* vex_calls.c: at the end of a block. */
+void vex_calls_emit(struct vex_pass *p);
+
 /* vex_log.c: the record of a block; no effect if there is no log. */
 void vex_log_begin_block(struct vex_pass *p);
 void vex_log_insn(struct vex_pass *p);

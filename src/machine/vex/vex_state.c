@@ -60,12 +60,15 @@ int cpu_clone(struct cpu *cpu, struct cpu **out)
         return -ENOMEM;
     *copy = *cpu;
     copy->debug = (struct cpu_debug){0};
+    vex_calls_copy(copy, cpu);
     *out = copy;
     return 0;
 }
 
 void cpu_destroy(struct cpu *cpu)
 {
+    if (cpu)
+        cpu_forget_calls(cpu);
     free(cpu);
 }
 
@@ -76,6 +79,7 @@ void cpu_reset(struct cpu *cpu)
     cpu->meter.clock = 0;
     cpu->meter.budget = 0;
     cpu->meter.accesses = 0;
+    cpu_forget_calls(cpu);
     cpu->debug = (struct cpu_debug){0};
     cpu->resumes = false;
 }

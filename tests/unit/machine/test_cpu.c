@@ -7,8 +7,8 @@
 
 #include "bench_machine.h"
 
-static const struct cpu_options fast_options;
-static const struct cpu_options slow_options = {.check_each_access = true};
+static const struct cpu_options fast_options = {.calls = true};
+static const struct cpu_options slow_options = {.check_each_access = true, .calls = true};
 
 static int create_fast(void **state)
 {
@@ -141,6 +141,72 @@ static void debug_registers_stop(void **state)
     assert_int_equal(b->counters.loads, 1);
 }
 
+/* ---- calls ---- */
+
+/* Two calls deep; back from both; then out of a call by the stack pointer alone, and a jump instead
+ * of a return. */
+GUEST(calls, "call 1f\n" /* 5 bytes */
+             "syscall\n"
+             "lea 5f(%rip), %rax\n"
+             "call *%rax\n" /* back at 16 */
+             "6: syscall\n"
+             "1: call 2f\n" /* at 18, back at 23 */
+             "ret\n"
+             "2: syscall\n"
+             "ret\n"
+             "5: call 7f\n" /* at 27, back at 32 */
+             "7: add $16, %rsp\n"
+             "jmp 6b\n");
+
+static void check_calls(struct bench *b, struct cpu *cpu, const uint64_t *back, unsigned n)
+{
+    struct cpu_call *calls;
+    assert_int_equal(cpu_calls(cpu, &calls), n);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(calls[i].back.v, CODE + back[i]);
+        assert_int_equal(bench_read64(b, calls[i].sp), CODE + back[i]);
+    }
+}
+
+static void calls_are_known_until_they_return(void **state)
+{
+    static const uint64_t deep[] = {5, 23};
+    struct bench *b = *state;
+    struct cpu_call *calls;
+    struct cpu *copy;
+    LOAD(b, calls);
+    check_calls(b, b->cpu, NULL, 0);
+    assert_int_equal(bench_run(b).kind, CPU_EXIT_SYSCALL);
+    check_calls(b, b->cpu, deep, 2);
+    cpu_calls(b->cpu, &calls);
+    calls[1].note = 77;
+    assert_int_equal(cpu_clone(b->cpu, &copy), 0);
+    assert_int_equal(bench_run(b).kind, CPU_EXIT_SYSCALL);
+    check_calls(b, b->cpu, NULL, 0);
+    check_calls(b, copy, deep, 2);
+    cpu_calls(copy, &calls);
+    assert_int_equal(calls[1].note, 77);
+    cpu_reset(copy);
+    check_calls(b, copy, NULL, 0);
+    cpu_destroy(copy);
+    assert_int_equal(bench_run(b).kind, CPU_EXIT_SYSCALL);
+    check_calls(b, b->cpu, NULL, 0);
+}
+
+GUEST(endless, "1: call 1b\n");
+
+static void calls_beyond_a_number_are_not_kept(void **state)
+{
+    struct bench *b = *state;
+    struct cpu_call *calls;
+    LOAD(b, endless);
+    for (unsigned i = STACK_PAGES + 1; i <= CPU_CALLS_MAX * 8 / PAGE_SIZE + 2; i++)
+        bench_map(b, STACK - i * PAGE_SIZE, PTE_W);
+    assert_int_equal(bench_run(b).kind, CPU_EXIT_FAULT); /* no stack is left */
+    assert_true(b->counters.instructions > CPU_CALLS_MAX);
+    assert_int_equal(cpu_calls(b->cpu, &calls), CPU_CALLS_MAX);
+}
+
 int main(void)
 {
 #define TEST_ALL(f)                                                                                \
@@ -152,6 +218,8 @@ int main(void)
         TEST_ALL(calls_and_the_stack_work),
         TEST_ALL(a_step_is_an_instruction_or_an_element),
         TEST_ALL(debug_registers_stop),
+        TEST_ALL(calls_are_known_until_they_return),
+        TEST_ALL(calls_beyond_a_number_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,13 +52,15 @@ static void test_sites_are_told_apart(void **state)
     for (int i = 0; i < EVENTS; i++) {
         random = random * 6364136223846793005u + 1442695040888963407u;
         unsigned k = (unsigned)(random >> 33) % KEYS;
-        struct attribution_key key = {k / 8 * 16, 1 + (k & 1), 1 + (k >> 1 & 1), 1 + (k >> 2 & 1)};
+        struct attribution_key key = {k / 16 * 16, 1 + (k & 1), 1 + (k >> 1 & 1), 1 + (k >> 2 & 1),
+                                      k >> 3 & 1};
         attribution_at(a, &key)->counts[ATTRIBUTION_WALKS]++;
         expected[k]++;
     }
     uint64_t sum = 0;
     for (unsigned k = 0; k < KEYS; k++) {
-        struct attribution_key key = {k / 8 * 16, 1 + (k & 1), 1 + (k >> 1 & 1), 1 + (k >> 2 & 1)};
+        struct attribution_key key = {k / 16 * 16, 1 + (k & 1), 1 + (k >> 1 & 1), 1 + (k >> 2 & 1),
+                                      k >> 3 & 1};
         assert_int_equal(attribution_at(a, &key)->counts[ATTRIBUTION_WALKS], expected[k]);
     }
     for (uint32_t i = 0; i < a->count; i++)
@@ -74,7 +76,7 @@ static void test_too_many_sites_are_one(void **state)
     struct attribution *a = attribution_create();
     uint64_t sum = 0;
     for (uint64_t i = 0; i < (uint64_t)ATTRIBUTION_SITES_MAX + BEYOND; i++) {
-        struct attribution_key key = {i << 12, 2, 3, 4};
+        struct attribution_key key = {i << 12, 2, 3, 4, 0};
         attribution_at(a, &key)->counts[ATTRIBUTION_FAULTS]++;
     }
     assert_true(a->count <= ATTRIBUTION_SITES_MAX + 1);
