@@ -374,6 +374,12 @@ static int read_environment(struct options *options)
     return result;
 }
 
+static bool is_set(const struct pw_config *config, const char *option)
+{
+    const char *value = pw_config_get(config, option);
+    return value && strcmp(value, "no") != 0;
+}
+
 int options_create(int argc, char **argv, enum pw_use use, struct options *out)
 {
     struct options options = {.use = use, .config = pw_config_create_for(use)};
@@ -382,9 +388,9 @@ int options_create(int argc, char **argv, enum pw_use use, struct options *out)
         options_destroy(&options);
         return -1;
     }
-    bool wants_stacks = options.folded_path || options.speedscope_path ||
-                        strcmp(pw_config_get(options.config, "call-graph"), "no") != 0;
-    if (wants_stacks && strcmp(pw_config_get(options.config, "attribute"), "no") == 0)
+    bool wants_events =
+        options.folded_path || options.speedscope_path || is_set(options.config, "call-graph");
+    if (wants_events && !is_set(options.config, "attribute"))
         pw_config_set(options.config, "attribute", "yes", NULL);
     *out = options;
     return 0;
