@@ -254,21 +254,41 @@ static int read_page_size(struct pw_config *config, const char *value, struct re
                   value);
 }
 
-/* N or 2M:N */
-static int read_hugepages(struct pw_config *config, const char *value, struct reading *reading)
+/* N, 2M:N or 1G:N, up to the next comma or the end. Result: what follows; NULL: it is none of
+ * these. */
+static const char *read_pool(const char *value, uint64_t counts[HUGETLB_SIZES])
 {
-    const char *digits = strncmp(value, "2M:", 3) == 0 ? value + 3 : value;
-    uint64_t count;
+    enum hugetlb_size size = strncmp(value, "1G:", 3) == 0 ? HUGETLB_1G : HUGETLB_2M;
+    const char *digits = strncmp(value, "2M:", 3) == 0 || size ? value + 3 : value;
     char *end;
     errno = 0;
-    count = strtoull(digits, &end, 10);
-    if (digits[0] < '0' || digits[0] > '9' || *end || errno)
-        return refuse(reading, "'%.80s' is not a number of huge pages of 2 MiB: write N or 2M:N",
+    counts[size] = strtoull(digits, &end, 10);
+    if (digits[0] < '0' || digits[0] > '9' || (*end && *end != ',') || errno)
+        return NULL;
+    return *end ? end + 1 : end;
+}
+
+static int read_hugepages(struct pw_config *config, const char *value, struct reading *reading)
+{
+    uint64_t counts[HUGETLB_SIZES] = {0};
+    const char *at = value;
+    do {
+        at = read_pool(at, counts);
+    } while (at && *at);
+    if (!at || value[strlen(value) - 1] == ',')
+        return refuse(reading,
+                      "'%.80s' is not a number of huge pages: write N or 2M:N for pages of 2 MiB, "
+                      "1G:N for those of 1 GiB, or both with a comma",
                       value);
-    if (count > RAM_FRAMES_MAX / FRAME_BLOCK)
-        return refuse(reading, "'%.80s' is more than any RAM has", value);
-    config->hugepages = count;
-    snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)count);
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++)
+        if (counts[size] > RAM_FRAMES_MAX / hugetlb_frames(size))
+            return refuse(reading, "'%.80s' is more than any RAM has", value);
+    memcpy(config->hugepages, counts, sizeof(counts));
+    if (counts[HUGETLB_1G])
+        snprintf(reading->text, TEXT_MAX, "2M:%llu,1G:%llu", (unsigned long long)counts[HUGETLB_2M],
+                 (unsigned long long)counts[HUGETLB_1G]);
+    else
+        snprintf(reading->text, TEXT_MAX, "%llu", (unsigned long long)counts[HUGETLB_2M]);
     return 0;
 }
 
@@ -579,8 +599,9 @@ static const struct option options[] = {
       "replay has all of the trace in pages of 2M or 1G; else as the trace says.",
       ANY},
      read_page_size},
-    {{"hugepages", "N|2M:N", "0",
-      "Set N pages of 2 MiB aside for MAP_HUGETLB; they are never swapped, nor used otherwise.",
+    {{"hugepages", "N|2M:N|1G:N[,...]", "0",
+      "Set N pages of 2 MiB, or of 1 GiB, aside for MAP_HUGETLB; they are never swapped, nor used "
+      "otherwise.",
       PROGRAMS},
      read_hugepages},
     {{"overcommit", "heuristic|always|never", "heuristic",

@@ -24,8 +24,8 @@ struct pw_config {
     struct tlb_spec tlb;
     unsigned levels; /* of page tables */
     enum large_mode large;
-    unsigned page_shift; /* of a replay's pages; 0: 12 */
-    uint64_t hugepages;  /* of 2 MiB, in the pool */
+    unsigned page_shift;               /* of a replay's pages; 0: 12 */
+    uint64_t hugepages[HUGETLB_SIZES]; /* in the pools */
     enum readahead_kind readahead;
     enum commit_mode overcommit;
     bool reproducible;

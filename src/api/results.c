@@ -36,7 +36,7 @@ static struct system_counters gauges(const struct pw_system *system)
 {
     const struct kernel *kernel = system->kernel;
     struct system_counters gauges = kernel->gauges;
-    gauges.frames_total = kernel->frames.nframes;
+    gauges.frames_total = kernel->frames.nframes + kernel->frames.nset_aside;
     gauges.processes = system->linux_system->nprocesses;
     return gauges;
 }

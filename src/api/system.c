@@ -84,11 +84,31 @@ static int create_swap(const struct pw_config *config, struct swapdisk **out,
                      dir && *dir ? dir : "/var/tmp", strerror(-result));
 }
 
+/* How many frames the machine has: pools of huge pages lie behind the others. */
+static int lay_out(const struct pw_config *config, uint64_t *nframes, struct pw_error *error)
+{
+    struct hugetlb_layout layout;
+    uint64_t ram = config->ram_len >> PAGE_SHIFT, mib = 0;
+    if (ram < RAM_FRAMES_MIN)
+        return error_set(error, EINVAL, "ram: too small for a program: the least is %uK",
+                         RAM_FRAMES_MIN * PAGE_SIZE >> 10);
+    if (hugetlb_layout(ram, config->hugepages, &layout)) {
+        *nframes = layout.end;
+        return 0;
+    }
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++)
+        mib += config->hugepages[size] * (hugetlb_len(size) >> 20);
+    return error_set(
+        error, EINVAL,
+        "hugepages: %llu MiB of them do not fit into RAM of %lluK, of which 2 MiB are for "
+        "other pages",
+        (unsigned long long)mib, (unsigned long long)(config->ram_len >> 10));
+}
+
 static int create_machine(const struct pw_config *config, struct recorder *recorder,
                           struct machine **out, struct pw_error *error)
 {
     struct machine_options options = {
-        .nframes = config->ram_len >> PAGE_SHIFT,
         .levels = config->levels,
         .tlb = config->tlb,
         .cpu = {.engine = CPU_ENGINE_VEX,
@@ -98,9 +118,8 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
                 .log = recorder ? recorder_log : NULL,
                 .log_context = recorder},
     };
-    if (options.nframes < RAM_FRAMES_MIN)
-        return error_set(error, EINVAL, "ram: too small for a program: the least is %uK",
-                         RAM_FRAMES_MIN * PAGE_SIZE >> 10);
+    if (lay_out(config, &options.nframes, error) < 0)
+        return -1;
     int result = machine_create(&options, out);
     if (result == 0 && recorder)
         recorder_attach(recorder, *out);
@@ -113,17 +132,6 @@ static int create_machine(const struct pw_config *config, struct recorder *recor
     return error_set(error, -result, "cannot create the machine: %s", strerror(-result));
 }
 
-static int check_pool(const struct pw_config *config, struct pw_error *error)
-{
-    uint64_t most = hugetlb_pool_max(config->ram_len / PAGE_SIZE);
-    if (config->hugepages <= most)
-        return 0;
-    return error_set(error, EINVAL,
-                     "hugepages: %llu of 2M do not fit into RAM of %lluK: the most is %llu",
-                     (unsigned long long)config->hugepages,
-                     (unsigned long long)(config->ram_len >> 10), (unsigned long long)most);
-}
-
 /* Swap disk and kernel; the kernel owns the disk once it exists. */
 static int create_kernel(const struct pw_config *config, struct machine *machine,
                          struct kernel **out, struct pw_error *error)
@@ -133,8 +141,9 @@ static int create_kernel(const struct pw_config *config, struct machine *machine
                                      .readahead = config->readahead,
                                      .overcommit = config->overcommit,
                                      .large = config->large,
-                                     .hugepages = config->hugepages};
-    if (check_pool(config, error) < 0 || create_swap(config, &options.swap, error) < 0)
+                                     .nframes = config->ram_len >> PAGE_SHIFT};
+    memcpy(options.hugepages, config->hugepages, sizeof(options.hugepages));
+    if (create_swap(config, &options.swap, error) < 0)
         return -1;
     int result = kernel_create(machine, &options, out);
     if (result == 0)

@@ -87,6 +87,18 @@ static json_t *reach_object(const struct pw_config *config)
                      integer(pw_tlb_reach(config, 2, 4096)));
 }
 
+/* Their numbers by size, of what is there. */
+static void add_hugepages(json_t *object, const char *text)
+{
+    unsigned long long small = 0, giant = 0;
+    if (sscanf(text, "2M:%llu,1G:%llu", &small, &giant) != 2)
+        small = strtoull(text, NULL, 10);
+    if (small)
+        json_object_set_new(object, "hugepages", integer(small));
+    if (giant)
+        json_object_set_new(object, "hugepages_1g", integer(giant));
+}
+
 static json_t *config_object(const struct pw_config *config)
 {
     json_t *object = json_object();
@@ -103,8 +115,8 @@ static json_t *config_object(const struct pw_config *config)
         json_object_set_new(object, "page_size", json_text_of(page_size));
     if (page_size)
         json_object_set_new(object, "large_pages", json_boolean(strcmp(page_size, "4096") != 0));
-    if (hugepages && strcmp(hugepages, "0") != 0)
-        json_object_set_new(object, "hugepages", integer(swap_bytes(hugepages)));
+    if (hugepages)
+        add_hugepages(object, hugepages);
     if (swap)
         json_object_set_new(object, "swap_bytes", integer(swap_bytes(swap)));
     json_object_set_new(object, "policy", json_text_of(pw_config_get(config, "policy")));

@@ -24,7 +24,7 @@ struct anon *anon_create(struct kernel *kernel, struct frame *frame)
     frame->owner = (uint64_t)(uintptr_t)anon;
     frame->index = SWAP_NONE;
     frame->flags |= FRAME_DIRTY;
-    kernel_page_born(kernel);
+    kernel_pages_born(kernel, 1);
     frame_activate(kernel, frame);
     return anon;
 }
@@ -50,7 +50,7 @@ void anon_put(struct kernel *kernel, struct anon *anon)
         swap_set_owner(kernel, slot_swap_slot(anon->slot), NULL);
         swap_give(kernel, slot_swap_slot(anon->slot));
     }
-    kernel_page_dead(kernel);
+    kernel_pages_dead(kernel, 1);
     free(anon);
 }
 

@@ -24,9 +24,8 @@ static bool can_move(const struct kernel *kernel, const struct frame *frame)
         return pagetable_can_move_table(kernel, frame);
     case FRAME_ANON:
     case FRAME_OBJECT:
-        return frame->wired == 0 && !frame_is_busy(frame) && !(frame->flags & FRAME_POOLED);
+        return frame->wired == 0 && !frame_is_busy(frame);
     case FRAME_ZERO:
-    case FRAME_POOL:
         break;
     }
     return false;

@@ -47,7 +47,7 @@ static bool is_pageable_kind(const struct frame *frame)
 static bool belongs_in_policy(const struct kernel *kernel, const struct frame *frame)
 {
     if (!is_pageable_kind(frame) || frame->wired > 0 || frame_is_busy(frame) ||
-        frame_is_idle(frame) || frame->flags & FRAME_POOLED)
+        frame_is_idle(frame))
         return false;
     const struct object *object = (const struct object *)(uintptr_t)frame->owner;
     return kernel->swap || (frame->kind == FRAME_OBJECT && object->ops->has_home);
@@ -176,10 +176,6 @@ void frame_give(struct kernel *kernel, struct frame *frame)
     /* Whoever still reads it must notice. */
     memset(ram_frame(kernel->machine->ram, frame_pfn(table, frame)), 0xdb, PAGE_SIZE);
 #endif
-    if (frame->flags & FRAME_POOLED) {
-        hugetlb_pool_give(kernel, frame);
-        return;
-    }
     buddy_give(table, frame_pfn(table, frame), 0);
     table->nfree++;
 }

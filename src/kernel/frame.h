@@ -11,7 +11,6 @@
  *   FRAME_ANON    struct anon *           swap slot that still holds a clean copy, or SWAP_NONE
  *   FRAME_OBJECT  struct object *         page index in the object
  *   FRAME_ZERO    -                       - (the one shared frame of zeros)
- *   FRAME_POOL    (of a huge page that nobody has: hugetlb_pool.h)
  *
  * A frame is busy from frame_take() until frame_activate(), and again while it is being evicted:
  * whoever made it busy works on it and nobody else may choose it.
@@ -20,8 +19,7 @@
  *   F1  a free frame has no reverse maps, no pins and is in no policy
  *   F2  nfree counts the free frames; frames never used yet (from `fresh` on) are free too
  *   F3  a frame is in the policy iff its kind is ANON or OBJECT, wired == 0, it is neither busy nor
- *       idle, and its page has somewhere to go: without a swap disk only pages of files have, and
- *       those of huge pages never
+ *       idle, and its page has somewhere to go: without a swap disk only pages of files have
  *   F4  nmaps is the length of its reverse-map chain; the frame of zeros counts its maps but has no
  *       chain (it is never evicted, and millions of entries may point to it)
  *   F5  an idle frame is an OBJECT frame that is not busy, clean, without reverse maps and pins; it
@@ -38,14 +36,13 @@
 
 enum { FRAME_BLOCK = 1 << BUDDY_ORDER_2M }; /* frames of 2 MiB */
 
-enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO, FRAME_POOL };
+enum frame_kind { FRAME_FREE, FRAME_TABLE, FRAME_ANON, FRAME_OBJECT, FRAME_ZERO };
 
 enum frame_flags {
     FRAME_DIRTY = 1 << 0,  /* its bytes differ from its copy on disk, seen so far */
     FRAME_ACTIVE = 1 << 1, /* not busy; only set by frame_activate() */
     FRAME_AHEAD = 1 << 2,  /* read from swap before it was asked for, and not found since */
     FRAME_IDLE = 1 << 3,   /* cached for nobody; only set by frame_set_idle() */
-    FRAME_POOLED = 1 << 4, /* of the pool of huge pages (hugetlb_pool.h) */
 };
 
 struct frame {
@@ -63,6 +60,7 @@ struct frame_table {
     struct frame *frames; /* by pfn */
     uint64_t nframes;
     uint64_t nfree;
+    uint64_t nset_aside;   /* frames behind these, of pools of huge pages (hugetlb_pool.h) */
     uint64_t fresh;        /* frames from here up were never used */
     struct buddy buddy;    /* the free frames below `fresh` */
     uint64_t reserved;     /* frames promised by frame_reserve() and not taken yet */
@@ -89,9 +87,10 @@ static inline pfn_t frame_pfn(const struct frame_table *table, const struct fram
     return (pfn_t)(frame - table->frames);
 }
 
+/* Those set aside included. */
 static inline uint64_t frame_in_use(const struct frame_table *table)
 {
-    return table->nframes - 1 - table->nfree;
+    return table->nframes - 1 - table->nfree + table->nset_aside;
 }
 
 /* Takes a frame out of the reserve; its bytes are whatever they were. It is busy; the caller sets

@@ -1,83 +1,151 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* See hugetlb_pool.h. A page is back when its last frame is. */
+/* See hugetlb_pool.h. */
 #include "kernel/hugetlb_pool.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
+#include "base/xalloc.h"
 #include "kernel/kernel.h"
 
-static struct frame *head_of(const struct kernel *kernel, const struct frame *frame)
+static uint64_t round_up(uint64_t n, uint64_t to)
 {
-    pfn_t pfn = frame_pfn(&kernel->frames, frame);
-    return frame_get(&kernel->frames, pfn & ~(pfn_t)(FRAME_BLOCK - 1));
+    return (n + to - 1) / to * to;
 }
 
-void hugetlb_pool_give(struct kernel *kernel, struct frame *frame)
+bool hugetlb_layout(uint64_t nframes, const uint64_t npages[HUGETLB_SIZES],
+                    struct hugetlb_layout *out)
 {
-    struct hugetlb_pool *pool = &kernel->hugetlb;
-    struct frame *head = head_of(kernel, frame);
-    CHECK(frame == head || head->kind == FRAME_POOL);
-    *frame = (struct frame){.kind = FRAME_POOL, .flags = FRAME_POOLED};
-    if (++head->index < FRAME_BLOCK)
-        return;
-    head->owner = pool->first;
-    pool->first = frame_pfn(&kernel->frames, head);
-    pool->nfree++;
-}
-
-struct frame *hugetlb_pool_take(struct kernel *kernel)
-{
-    struct hugetlb_pool *pool = &kernel->hugetlb;
-    CHECK(pool->nfree > 0);
-    struct frame *first = frame_get(&kernel->frames, pool->first);
-    pfn_t pfn = pool->first;
-    pool->first = (pfn_t)first->owner;
-    pool->nfree--;
-    for (pfn_t i = 0; i < FRAME_BLOCK; i++) {
-        first[i] = (struct frame){.kind = FRAME_ANON, .flags = FRAME_POOLED};
-        ram_changed(kernel->machine->ram, pfn + i);
+    struct hugetlb_layout layout = {.nframes = nframes};
+    const uint64_t least = hugetlb_frames(HUGETLB_2M);
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++) {
+        uint64_t room = layout.nframes > least ? layout.nframes - least : 0;
+        if (npages[size] > room / hugetlb_frames(size))
+            return false;
+        layout.nframes -= npages[size] * hugetlb_frames(size);
     }
-    return first;
+    layout.end = layout.nframes;
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++) {
+        if (npages[size] == 0)
+            continue;
+        layout.start[size] = (pfn_t)round_up(layout.end, hugetlb_frames(size));
+        layout.end = layout.start[size] + npages[size] * hugetlb_frames(size);
+    }
+    if (layout.end > RAM_FRAMES_MAX)
+        return false;
+    *out = layout;
+    return true;
 }
 
-void hugetlb_pool_create(struct kernel *kernel, uint64_t npages)
+static void create(struct hugetlb_pool *pool, pfn_t start, uint64_t npages)
 {
-    kernel->hugetlb = (struct hugetlb_pool){.npages = npages, .first = PFN_NONE};
-    for (uint64_t n = 0; n < npages; n++) {
-        bool zero;
-        kernel->frames.reserved = FRAME_BLOCK;
-        struct frame *first = frame_take_block(kernel, FRAME_ANON, BUDDY_ORDER_2M, &zero);
-        CHECK(first);
-        for (unsigned i = 0; i < FRAME_BLOCK; i++)
-            hugetlb_pool_give(kernel, first + i);
+    *pool = (struct hugetlb_pool){.start = start, .npages = npages, .nfree = npages};
+    pool->pages = x_calloc(npages + 1, sizeof(*pool->pages));
+    for (uint32_t i = 0; i < npages; i++)
+        pool->pages[i].next = i + 1 < npages ? i + 2 : 0;
+    pool->first_free = npages > 0;
+}
+
+void hugetlb_pools_create(struct kernel *kernel, const struct hugetlb_layout *layout,
+                          const uint64_t npages[HUGETLB_SIZES])
+{
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++)
+        create(&kernel->hugetlb[size], layout->start[size], npages[size]);
+    kernel->frames.nset_aside = hugetlb_pools_frames(kernel);
+}
+
+void hugetlb_pools_destroy(struct kernel *kernel)
+{
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++) {
+        const struct hugetlb_pool *pool = &kernel->hugetlb[size];
+        CHECK(pool->nfree == pool->npages && pool->nreserved == 0);
+        free(pool->pages);
     }
 }
 
-static uint64_t count_frames(const struct kernel *kernel)
+uint64_t hugetlb_pools_frames(const struct kernel *kernel)
 {
     uint64_t count = 0;
-    for (pfn_t pfn = 1; pfn < kernel->frames.fresh; pfn++)
-        count += frame_get(&kernel->frames, pfn)->kind == FRAME_POOL;
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++)
+        count += kernel->hugetlb[size].npages * hugetlb_frames(size);
     return count;
 }
 
-static bool is_whole(const struct kernel *kernel, pfn_t first)
+/* ---- pages ---- */
+
+static enum hugetlb_size size_of(const struct kernel *kernel, pfn_t pfn)
 {
-    for (pfn_t i = 0; i < FRAME_BLOCK; i++)
-        if (frame_get(&kernel->frames, first + i)->kind != FRAME_POOL)
-            return false;
-    return frame_get(&kernel->frames, first)->index == FRAME_BLOCK;
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++) {
+        const struct hugetlb_pool *pool = &kernel->hugetlb[size];
+        if (pfn >= pool->start && (pfn - pool->start) / hugetlb_frames(size) < pool->npages)
+            return size;
+    }
+    CHECK(!"a frame of a pool");
 }
 
-bool hugetlb_pool_is_valid(const struct kernel *kernel)
+static uint32_t number_of(const struct kernel *kernel, pfn_t pfn, enum hugetlb_size size)
 {
-    const struct hugetlb_pool *pool = &kernel->hugetlb;
-    uint64_t count = 0;
-    pfn_t pfn = pool->npages ? pool->first : PFN_NONE;
-    for (; pfn != PFN_NONE && count < pool->nfree; count++) {
-        if (!is_whole(kernel, pfn))
+    pfn_t distance = pfn - kernel->hugetlb[size].start;
+    CHECK(distance % hugetlb_frames(size) == 0);
+    return (uint32_t)(distance / hugetlb_frames(size));
+}
+
+struct hugetlb_page *hugetlb_page(const struct kernel *kernel, pfn_t pfn)
+{
+    enum hugetlb_size size = size_of(kernel, pfn);
+    return &kernel->hugetlb[size].pages[number_of(kernel, pfn, size)];
+}
+
+pfn_t hugetlb_take(struct kernel *kernel, enum hugetlb_size size)
+{
+    struct hugetlb_pool *pool = &kernel->hugetlb[size];
+    CHECK(pool->nfree > 0);
+    uint32_t number = pool->first_free - 1;
+    struct hugetlb_page *page = &pool->pages[number];
+    pool->first_free = page->next;
+    pool->nfree--;
+    *page = (struct hugetlb_page){.refs = 1};
+    kernel_pages_born(kernel, hugetlb_frames(size));
+    return pool->start + number * (pfn_t)hugetlb_frames(size);
+}
+
+void hugetlb_put(struct kernel *kernel, pfn_t pfn)
+{
+    enum hugetlb_size size = size_of(kernel, pfn);
+    struct hugetlb_pool *pool = &kernel->hugetlb[size];
+    uint32_t number = number_of(kernel, pfn, size);
+    struct hugetlb_page *page = &pool->pages[number];
+    CHECK(page->refs > 0);
+    if (--page->refs > 0)
+        return;
+    CHECK(page->maps == 0);
+    ram_discard(kernel->machine->ram, pfn, hugetlb_frames(size));
+    page->next = pool->first_free;
+    pool->first_free = number + 1;
+    pool->nfree++;
+    kernel_pages_dead(kernel, hugetlb_frames(size));
+}
+
+/* ---- checks ---- */
+
+static bool pool_is_valid(const struct hugetlb_pool *pool)
+{
+    uint64_t nfree = 0, nused = 0;
+    for (uint32_t at = pool->first_free; at != 0 && nfree <= pool->npages; nfree++) {
+        const struct hugetlb_page *page = &pool->pages[at - 1];
+        if (page->refs > 0 || page->maps > 0)
             return false;
-        pfn = (pfn_t)frame_get(&kernel->frames, pfn)->owner;
+        at = page->next;
     }
-    return pool->nreserved <= pool->nfree && pool->nfree <= pool->npages && pfn == PFN_NONE &&
-           count == pool->nfree && count_frames(kernel) == count * FRAME_BLOCK;
+    for (uint64_t i = 0; i < pool->npages; i++)
+        nused += pool->pages[i].refs > 0;
+    return pool->nreserved <= pool->nfree && nfree == pool->nfree && nfree + nused == pool->npages;
+}
+
+bool hugetlb_pools_are_valid(const struct kernel *kernel)
+{
+    for (enum hugetlb_size size = 0; size < HUGETLB_SIZES; size++)
+        if (!pool_is_valid(&kernel->hugetlb[size]))
+            return false;
+    return true;
 }

@@ -35,7 +35,7 @@ static bool env_is_dirty(void *ctx, pfn_t pfn)
 
 static size_t stamps_len(const struct kernel *kernel)
 {
-    return kernel->frames.nframes * sizeof(*kernel->policy.stamps);
+    return kernel->machine->ram->nframes * sizeof(*kernel->policy.stamps);
 }
 
 /* Result: -ENOMEM and nothing made. */
@@ -76,12 +76,13 @@ static size_t owners_len(const struct kernel_options *options)
     return is_needed ? (swapdisk_slots(options->swap) + 1) * sizeof(struct anon *) : 0;
 }
 
-static int create_frames(struct kernel *kernel, const struct kernel_options *options)
+static int create_frames(struct kernel *kernel, const struct kernel_options *options,
+                         uint64_t nframes)
 {
     size_t len = owners_len(options);
     if (len && !(kernel->swap_owners = lazy_create(len)))
         return -ENOMEM;
-    int error = frame_table_create(kernel->machine->ram->nframes, &kernel->frames);
+    int error = frame_table_create(nframes, &kernel->frames);
     if (!error && (error = create_policy(kernel, options->policy, options->seed)))
         frame_table_destroy(&kernel->frames);
     if (error)
@@ -100,10 +101,13 @@ int kernel_create(struct machine *machine, const struct kernel_options *options,
 {
     if (options->policy->needs_future)
         return -EINVAL;
+    struct hugetlb_layout layout;
+    uint64_t nframes = options->nframes ? options->nframes : machine->ram->nframes;
+    CHECK(hugetlb_layout(nframes, options->hugepages, &layout) &&
+          layout.end <= machine->ram->nframes);
     struct kernel *kernel = x_calloc(1, sizeof(*kernel));
-    uint64_t nframes = machine->ram->nframes;
     kernel->machine = machine;
-    int error = create_frames(kernel, options);
+    int error = create_frames(kernel, options, layout.nframes);
     if (error) {
         free(kernel);
         return error;
@@ -111,17 +115,17 @@ int kernel_create(struct machine *machine, const struct kernel_options *options,
     kernel->swap = options->swap;
     kernel->readahead = options->readahead;
     kernel->large = options->large;
-    if (kernel->large != LARGE_NEVER || options->hugepages)
+    if (kernel->large != LARGE_NEVER || layout.nframes < nframes)
         tlb_expect_large(machine->tlb);
     if (kernel->large != LARGE_NEVER)
         buddy_want_blocks(&kernel->frames);
-    commit_create(options->overcommit, nframes, kernel->swap ? swapdisk_slots(kernel->swap) : 0,
-                  &kernel->commit);
+    commit_create(options->overcommit, layout.nframes,
+                  kernel->swap ? swapdisk_slots(kernel->swap) : 0, &kernel->commit);
     kernel->spaces = x_calloc(KERNEL_SPACES_MAX, sizeof(*kernel->spaces));
     kernel->space_lowest = kernel->spaces_end = 1;
     kernel->gauges.frames_total = nframes;
+    hugetlb_pools_create(kernel, &layout, options->hugepages);
     create_zero_frame(kernel);
-    hugetlb_pool_create(kernel, options->hugepages);
     *out = kernel;
     return 0;
 }
@@ -131,9 +135,8 @@ void kernel_destroy(struct kernel *kernel)
     if (!kernel)
         return;
     object_end_resting(kernel);
-    CHECK(frame_in_use(&kernel->frames) ==
-          1 + kernel->hugetlb.npages * FRAME_BLOCK); /* the frame of zeros, the pool */
-    CHECK(kernel->hugetlb.nfree == kernel->hugetlb.npages && kernel->hugetlb.nreserved == 0);
+    CHECK(frame_in_use(&kernel->frames) == 1 + kernel->frames.nset_aside); /* the frame of zeros */
+    hugetlb_pools_destroy(kernel);
     if (kernel->swap_owners)
         lazy_destroy(kernel->swap_owners,
                      (swapdisk_slots(kernel->swap) + 1) * sizeof(struct anon *));
@@ -145,14 +148,15 @@ void kernel_destroy(struct kernel *kernel)
     free(kernel);
 }
 
-void kernel_page_born(struct kernel *kernel)
+void kernel_pages_born(struct kernel *kernel, uint64_t npages)
 {
-    if (++kernel->pages_live > kernel->gauges.pages_peak)
+    kernel->pages_live += npages;
+    if (kernel->pages_live > kernel->gauges.pages_peak)
         kernel->gauges.pages_peak = kernel->pages_live;
 }
 
-void kernel_page_dead(struct kernel *kernel)
+void kernel_pages_dead(struct kernel *kernel, uint64_t npages)
 {
-    CHECK(kernel->pages_live > 0);
-    kernel->pages_live--;
+    CHECK(kernel->pages_live >= npages);
+    kernel->pages_live -= npages;
 }

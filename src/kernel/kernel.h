@@ -95,7 +95,7 @@ struct kernel {
     uint32_t space_lowest;        /* no number below is free */
     uint32_t spaces_end;          /* above every number that is given */
     enum large_mode large;        /* as in the options */
-    struct hugetlb_pool hugetlb;
+    struct hugetlb_pool hugetlb[HUGETLB_SIZES];
     struct compact_state compact;
     struct collapse_state collapse;
     pfn_t zero_pfn; /* the shared frame of zeros */
@@ -122,7 +122,9 @@ struct kernel_options {
     enum readahead_kind readahead;
     enum commit_mode overcommit;
     enum large_mode large;
-    uint64_t hugepages; /* in the pool, at most hugetlb_pool_max() */
+    uint64_t nframes; /* of RAM, the pools of huge pages included; 0: what the machine has */
+    uint64_t hugepages[HUGETLB_SIZES]; /* in the pools; the machine has the frames up to the end of
+                                          their hugetlb_layout() */
 };
 
 /* Errors: -EINVAL (a policy that needs the future), -ENOMEM, or those of the policy. On error the
@@ -132,9 +134,9 @@ int kernel_create(struct machine *machine, const struct kernel_options *options,
 /* => all spaces and objects are gone, but those that rest */
 void kernel_destroy(struct kernel *kernel);
 
-/* One page began or ceased to exist. */
-void kernel_page_born(struct kernel *kernel);
-void kernel_page_dead(struct kernel *kernel);
+/* Pages began or ceased to exist. */
+void kernel_pages_born(struct kernel *kernel, uint64_t npages);
+void kernel_pages_dead(struct kernel *kernel, uint64_t npages);
 
 /* Walks every structure and checks it against the others (frames, reverse maps, page tables, anons,
  * objects, swap slots, policy). For tests and XCHECK; slow. */

@@ -11,11 +11,13 @@
  *   K4  gauges are at least what is there now
  *   K5  an anon has a reference for each place that holds it (A3), and each ANON frame such an anon
  *   K6  the TLB grants nothing that the page tables do not
+ *   K7  huge pages: hugetlb_is_valid()
  */
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/xalloc.h"
+#include "kernel/hugetlb.h"
 #include "kernel/kernel.h"
 #include "kernel/object.h"
 #include "kernel/pagetable.h"
@@ -236,7 +238,7 @@ static bool translations_are_valid(const struct kernel *kernel)
 static bool gauges_are_valid(const struct kernel *kernel)
 {
     const struct system_counters *gauges = &kernel->gauges;
-    return gauges->frames_total == kernel->frames.nframes &&
+    return gauges->frames_total == kernel->frames.nframes + kernel->frames.nset_aside &&
            gauges->frames_peak >= frame_in_use(&kernel->frames) &&
            gauges->tables_peak >= kernel->frames.ntables &&
            gauges->pages_peak >= kernel->pages_live;
@@ -244,8 +246,7 @@ static bool gauges_are_valid(const struct kernel *kernel)
 
 bool kernel_is_valid(const struct kernel *kernel)
 {
-    if (!frame_is_valid(kernel) || !policy_is_valid(&kernel->policy) ||
-        !hugetlb_pool_is_valid(kernel))
+    if (!frame_is_valid(kernel) || !policy_is_valid(&kernel->policy) || !hugetlb_is_valid(kernel))
         return false;
     bool (*const stories[])(const struct kernel *) = {
         maps_are_valid,   owners_are_valid, slots_are_valid,        /* K1 to K3 */

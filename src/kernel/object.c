@@ -73,7 +73,7 @@ static void make_pages_idle(struct kernel *kernel, struct object *object)
             CHECK(frame_is_idle(frame));
         } else {
             radix_set(&object->pages, index, 0);
-            kernel_page_dead(kernel);
+            kernel_pages_dead(kernel, 1);
         }
     }
 }
@@ -109,7 +109,7 @@ void object_insert(struct kernel *kernel, struct object *object, uint64_t index,
                    struct frame *frame)
 {
     if (slot_kind(slot_at(object, index)) == SLOT_EMPTY)
-        kernel_page_born(kernel);
+        kernel_pages_born(kernel, 1);
     frame->kind = FRAME_OBJECT;
     frame->owner = (uint64_t)(uintptr_t)object;
     frame->index = index;
@@ -147,7 +147,7 @@ void object_page_unmapped(struct kernel *kernel, struct frame *frame)
         (frame->flags & FRAME_DIRTY) || !object->ops->has_home)
         return;
     frame_set_idle(kernel, frame);
-    kernel_page_dead(kernel);
+    kernel_pages_dead(kernel, 1);
 }
 
 static void drop_page(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot);
@@ -162,7 +162,7 @@ static int wake(struct kernel *kernel, struct object *object, uint64_t index, st
         return error;
     }
     frame_end_idle(kernel, frame);
-    kernel_page_born(kernel);
+    kernel_pages_born(kernel, 1);
     return 0;
 }
 
@@ -290,7 +290,7 @@ static void drop_page(struct kernel *kernel, struct object *object, uint64_t ind
     }
     radix_set(&object->pages, index, 0);
     if (!is_idle)
-        kernel_page_dead(kernel);
+        kernel_pages_dead(kernel, 1);
 }
 
 void object_drop(struct kernel *kernel, struct object *object, uint64_t first, uint64_t last)

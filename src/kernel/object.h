@@ -60,7 +60,6 @@ struct object {
     uint32_t number;                /* its identity */
     struct radix pages;             /* index -> slot_t.bits */
     uint64_t npages;                /* shared, huge: its length, in pages; file: not used */
-    uint64_t npromised;             /* huge: huge pages of the pool that it may still take */
     uint64_t committed;             /* pages charged to commit */
     bool is_locked;                 /* its pages stay in RAM: each has a wire (SHM_LOCK) */
     struct object_watcher *watcher; /* NULL: nobody */
@@ -154,12 +153,20 @@ bool object_any_file(const struct kernel *kernel);
 /* Shared anonymous memory of `npages`. Errors: -ENOMEM by commit limit. */
 int object_shared(struct kernel *kernel, uint64_t npages, bool reserve, struct object **out);
 
-/* The same in huge pages; `reserve`: all are promised to it. Errors: -ENOMEM: the pool has too few.
- */
-int object_huge(struct kernel *kernel, uint64_t npages, bool reserve, struct object **out);
-/* The first frame of its huge page that begins at page `index`, made if it is absent; NULL: the
- * pool is empty, or that is beyond its end. => made by object_huge(), index a multiple of
- * FRAME_BLOCK */
-struct frame *object_huge_page(struct kernel *kernel, struct object *object, uint64_t index);
+/* The same in huge pages of a pool, for `len` bytes; `reserve`: all are promised to it. Errors:
+ * -ENOMEM: the pool has too few. */
+int object_huge(struct kernel *kernel, enum hugetlb_size size, uint64_t len, bool reserve,
+                struct object **out);
+/* Was it made by object_huge()? */
+bool object_is_huge(const struct object *object, enum hugetlb_size *size);
+/* The first frame of its huge page that begins at page `index`, made if it is absent; PFN_NONE: the
+ * pool is empty, or that is beyond its end. => made by object_huge(), index that of a huge page */
+pfn_t object_huge_page(struct kernel *kernel, struct object *object, uint64_t index);
+/* The same if it is there, else PFN_NONE. */
+pfn_t object_huge_resident(const struct object *object, uint64_t index);
+/* For checks: tells of its huge pages, if it is made of them, and adds what is promised to it. */
+void object_huge_list(const struct object *object,
+                      void (*note)(void *context, enum hugetlb_size size, pfn_t pfn),
+                      uint64_t npromised[HUGETLB_SIZES], void *context);
 
 #endif

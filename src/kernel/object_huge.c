@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Anonymous shared memory in huge pages of the pool (hugetlb.h). What is promised belongs to the
- * object: whoever touches a page first takes it, and it stays until the object ends.
+ * Anonymous shared memory in huge pages of a pool (hugetlb.h). What is promised belongs to the
+ * object: whoever touches a page first takes it, and it stays until the object ends. Its pages are
+ * in a list of their own, not in object->pages.
  */
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/check.h"
+#include "base/xalloc.h"
 #include "kernel/object.h"
+
+struct huge {
+    enum hugetlb_size size;
+    uint64_t npromised; /* huge pages that it may still take */
+    uint64_t npages;    /* huge pages that it is long */
+    struct radix pages; /* number -> first frame, of those that were taken */
+};
 
 static int huge_page_in(struct kernel *kernel, struct object *object, uint64_t index, slot_t slot,
                         uint8_t *page, bool *was_read)
 {
-    return -ERANGE; /* pages come in 2 MiB at a time: object_huge_page() */
+    return -ERANGE; /* they come whole: object_huge_page() */
 }
 
 static int huge_page_out(struct kernel *kernel, struct object *object, uint64_t index,
@@ -23,7 +32,13 @@ static int huge_page_out(struct kernel *kernel, struct object *object, uint64_t 
 
 static void huge_destroy(struct kernel *kernel, struct object *object)
 {
-    kernel->hugetlb.nreserved -= object->npromised;
+    struct huge *huge = object->backing;
+    uint64_t pfn;
+    kernel->hugetlb[huge->size].nreserved -= huge->npromised;
+    for (uint64_t i = 0; radix_next(&huge->pages, &i, UINT64_MAX, &pfn); i++)
+        hugetlb_put(kernel, (pfn_t)pfn);
+    radix_destroy(&huge->pages);
+    free(huge);
 }
 
 static const struct object_ops huge_ops = {
@@ -34,45 +49,77 @@ static const struct object_ops huge_ops = {
     .destroy = huge_destroy,
 };
 
-int object_huge(struct kernel *kernel, uint64_t npages, bool reserve, struct object **out)
+int object_huge(struct kernel *kernel, enum hugetlb_size size, uint64_t len, bool reserve,
+                struct object **out)
 {
-    struct hugetlb_pool *pool = &kernel->hugetlb;
-    uint64_t promised = reserve ? (npages + FRAME_BLOCK - 1) / FRAME_BLOCK : 0;
-    if (promised > pool->nfree - pool->nreserved)
+    struct hugetlb_pool *pool = &kernel->hugetlb[size];
+    uint64_t npages = len / hugetlb_len(size) + (len % hugetlb_len(size) != 0);
+    if (reserve && npages > pool->nfree - pool->nreserved)
         return -ENOMEM;
-    struct object *object = object_create(kernel, &huge_ops, NULL);
-    object->npages = npages;
-    object->npromised = promised;
-    pool->nreserved += promised;
+    struct huge *huge = x_calloc(1, sizeof(*huge));
+    *huge = (struct huge){.size = size, .npromised = reserve ? npages : 0, .npages = npages};
+    radix_create(&huge->pages);
+    pool->nreserved += huge->npromised;
+    struct object *object = object_create(kernel, &huge_ops, huge);
+    object->npages = npages * hugetlb_frames(size);
     *out = object;
     return 0;
 }
 
-/* One of those promised to the object, or one promised to nobody; NULL: there is none. */
-static struct frame *take(struct kernel *kernel, struct object *object)
+bool object_is_huge(const struct object *object, enum hugetlb_size *size)
 {
-    struct hugetlb_pool *pool = &kernel->hugetlb;
-    if (object->npromised > 0) {
-        object->npromised--;
-        pool->nreserved--;
-    } else if (pool->nfree == pool->nreserved) {
-        return NULL;
-    }
-    return hugetlb_pool_take(kernel);
+    if (object->ops != &huge_ops)
+        return false;
+    *size = ((const struct huge *)object->backing)->size;
+    return true;
 }
 
-struct frame *object_huge_page(struct kernel *kernel, struct object *object, uint64_t index)
+/* The number of the huge page that begins at page `index`. */
+static uint64_t number_of(const struct object *object, uint64_t index)
 {
-    struct frame *first = object_resident(kernel, object, index);
-    CHECK(index % FRAME_BLOCK == 0);
-    if (first || index >= object->npages)
-        return first;
-    first = take(kernel, object);
-    if (!first)
-        return NULL;
-    pfn_t pfn = frame_pfn(&kernel->frames, first);
-    memset(ram_frame(kernel->machine->ram, pfn), 0, FRAME_BLOCK * (size_t)PAGE_SIZE);
-    for (unsigned i = 0; i < FRAME_BLOCK; i++)
-        object_insert(kernel, object, index + i, first + i);
-    return first;
+    const struct huge *huge = object->backing;
+    CHECK(object->ops == &huge_ops && index % hugetlb_frames(huge->size) == 0);
+    return index / hugetlb_frames(huge->size);
+}
+
+pfn_t object_huge_resident(const struct object *object, uint64_t index)
+{
+    const struct huge *huge = object->backing;
+    return (pfn_t)radix_get(&huge->pages, number_of(object, index));
+}
+
+/* One of those promised to the object, or one promised to nobody. */
+static pfn_t take(struct kernel *kernel, struct huge *huge)
+{
+    struct hugetlb_pool *pool = &kernel->hugetlb[huge->size];
+    if (huge->npromised > 0) {
+        huge->npromised--;
+        pool->nreserved--;
+    } else if (pool->nfree == pool->nreserved) {
+        return PFN_NONE;
+    }
+    return hugetlb_take(kernel, huge->size);
+}
+
+pfn_t object_huge_page(struct kernel *kernel, struct object *object, uint64_t index)
+{
+    struct huge *huge = object->backing;
+    uint64_t number = number_of(object, index);
+    pfn_t pfn = object_huge_resident(object, index);
+    if (pfn == PFN_NONE && number < huge->npages && (pfn = take(kernel, huge)) != PFN_NONE)
+        radix_set(&huge->pages, number, pfn);
+    return pfn;
+}
+
+void object_huge_list(const struct object *object,
+                      void (*note)(void *context, enum hugetlb_size size, pfn_t pfn),
+                      uint64_t npromised[HUGETLB_SIZES], void *context)
+{
+    const struct huge *huge = object->backing;
+    if (object->ops != &huge_ops)
+        return;
+    uint64_t pfn;
+    npromised[huge->size] += huge->npromised;
+    for (uint64_t i = 0; radix_next(&huge->pages, &i, UINT64_MAX, &pfn); i++)
+        note(context, huge->size, (pfn_t)pfn);
 }

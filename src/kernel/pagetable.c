@@ -91,7 +91,6 @@ static void count_leaf(struct kernel *kernel, struct pagetable *table, pfn_t lea
     table->npresent += by;
     table->nzeros += zero ? by : 0;
     table->nobjects += frame->kind == FRAME_OBJECT ? by : 0;
-    table->npooled += frame->flags & FRAME_POOLED ? by : 0;
     count_entry(kernel, leaf_table, change, zero);
 }
 
@@ -113,7 +112,13 @@ static void give_table(struct kernel *kernel, struct pagetable *table, pfn_t pfn
 
 static bool is_large(uint64_t pte, unsigned level)
 {
-    return level == PTE_LEVEL_2M && (pte & PTE_PS);
+    return level == PTE_LEVEL_2M && (pte & (PTE_PS | PTE_HUGE)) == PTE_PS;
+}
+
+/* Is there a table below a present entry? */
+static bool leads_down(uint64_t pte, unsigned level)
+{
+    return level > 1 && !(pte & PTE_HUGE);
 }
 
 /* The table below a present entry: of a large page the one that stands by. */
@@ -125,29 +130,37 @@ static pfn_t table_below(const struct pagetable *table, uint64_t pte, vaddr_t va
 
 /* ---- ways down ---- */
 
-/* Result: false if the table of the last level is absent. */
-static bool descend(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
-                    struct path *path)
+/* Down to the table of a level. Result: false if it is absent. */
+static bool descend_to(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                       unsigned last, struct path *path)
 {
     pfn_t pfn = table->root.table;
     for (unsigned level = table->root.levels; pfn != PFN_NONE; level--) {
         path->table[level] = pfn;
-        if (level == 1)
+        if (level == last)
             return true;
         uint64_t pte = *entry_at(kernel, pfn, va, level);
-        pfn = pte_is_present(pte) ? table_below(table, pte, va, level) : PFN_NONE;
+        bool is_way = pte_is_present(pte) && leads_down(pte, level);
+        pfn = is_way ? table_below(table, pte, va, level) : PFN_NONE;
     }
     return false;
 }
 
-/* As descend(), making what is absent. Result: the last level's table. => no large page is there */
-static pfn_t descend_make(struct kernel *kernel, struct pagetable *table, vaddr_t va)
+static bool descend(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                    struct path *path)
+{
+    return descend_to(kernel, table, va, PTE_LEVEL_4K, path);
+}
+
+/* As descend_to(), making what is absent. Result: the table of the level. => no large or huge page
+ * is there */
+static pfn_t descend_make(struct kernel *kernel, struct pagetable *table, vaddr_t va, unsigned last)
 {
     unsigned level = table->root.levels;
     if (table->root.table == PFN_NONE)
         table->root.table = take_table(kernel, table, va, level);
     pfn_t pfn = table->root.table;
-    for (; level > 1; level--) {
+    for (; level > last; level--) {
         uint64_t *entry = entry_at(kernel, pfn, va, level);
         if (!pte_is_present(*entry)) {
             *entry = pte_make(take_table(kernel, table, va, level - 1), PTE_P | PTE_W | PTE_U);
@@ -169,7 +182,8 @@ static void skip_absent(const struct kernel *kernel, pfn_t table, unsigned level
              !pte_is_present(*entry_at(kernel, table, vaddr(*va), level)));
 }
 
-/* The first present leaf entry at or after *va and before end, *va then its address; or NULL. */
+/* The first present leaf entry at or after *va and before end, *va then an address that it maps; or
+ * NULL. That of a huge page has PTE_HUGE. */
 static uint64_t *next_leaf(const struct kernel *kernel, const struct pagetable *table, uint64_t *va,
                            uint64_t end, pfn_t *leaf_table)
 {
@@ -177,7 +191,7 @@ static uint64_t *next_leaf(const struct kernel *kernel, const struct pagetable *
         pfn_t pfn = table->root.table;
         unsigned level = table->root.levels;
         uint64_t *entry = entry_at(kernel, pfn, vaddr(*va), level);
-        while (pte_is_present(*entry) && level > 1) {
+        while (pte_is_present(*entry) && leads_down(*entry, level)) {
             pfn = table_below(table, *entry, vaddr(*va), level);
             entry = entry_at(kernel, pfn, vaddr(*va), --level);
         }
@@ -188,6 +202,27 @@ static uint64_t *next_leaf(const struct kernel *kernel, const struct pagetable *
         skip_absent(kernel, pfn, level, end, va);
     }
     return NULL;
+}
+
+/* The entry of the huge page that holds va, and its level; NULL: there is none. */
+static uint64_t *find_huge(const struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                           unsigned *level)
+{
+    struct path path;
+    for (*level = PTE_LEVEL_1G; table->nhuge && *level >= PTE_LEVEL_2M; --*level) {
+        if (!descend_to(kernel, table, va, *level, &path))
+            return NULL;
+        uint64_t *entry = entry_at(kernel, path.table[*level], va, *level);
+        if (pte_is_present(*entry) && *entry & PTE_HUGE)
+            return entry;
+    }
+    return NULL;
+}
+
+/* A huge page's entry as that of its frame at va. */
+static uint64_t part_of_huge(uint64_t pte, unsigned level, vaddr_t va)
+{
+    return pte + (va.v & (pte_level_len(level) - 1) & ~PAGE_MASK);
 }
 
 /* The entry of the large page that holds va; NULL: there is none. */
@@ -287,8 +322,6 @@ static void split(struct kernel *kernel, struct pagetable *table, vaddr_t va, bo
     *entry = pte_make(leaf_table, PTE_P | PTE_W | PTE_U);
     radix_set(&table->large, va.v >> TABLE_SHIFT, 0);
     flush(kernel, table, va, pte);
-    if (frame_get(&kernel->frames, pte_pfn(pte))->flags & FRAME_POOLED)
-        return;
     kernel->machine->now->large_splits += !forget;
     kernel->machine->now->large_waste += count_zero_pages(kernel, pte_pfn(pte));
 }
@@ -316,9 +349,10 @@ static bool covers_large(uint64_t start, uint64_t end, vaddr_t va)
 }
 
 /* Takes permissions away from a large page that lies in [start, end), else splits it.
- * Result: its entry as it was, if it is large still; 0 if not. */
+ * Result: its entry as it was, if it is large still, *next then its end; 0 if not. */
 static uint64_t restrict_large(struct kernel *kernel, struct pagetable *table, vaddr_t va,
-                               uint64_t start, uint64_t end, uint64_t clear, uint64_t set)
+                               uint64_t start, uint64_t end, uint64_t clear, uint64_t set,
+                               uint64_t *next)
 {
     uint64_t *entry = find_large(kernel, table, va);
     if (entry && !covers_large(start, end, va))
@@ -332,6 +366,7 @@ static uint64_t restrict_large(struct kernel *kernel, struct pagetable *table, v
         *small = (*small & ~clear) | set;
     }
     *entry = (old & ~clear) | set;
+    *next = large_start(va).v + pte_level_len(PTE_LEVEL_2M);
     return old;
 }
 
@@ -356,12 +391,13 @@ static void was_unmapped(struct kernel *kernel, struct frame *frame)
         object_page_unmapped(kernel, frame);
 }
 
-/* Gives the tables on the way to va back, from the last level up, as far as they are empty. */
-static void give_empty_tables(struct kernel *kernel, struct pagetable *table, vaddr_t va)
+/* Gives the tables on the way to va back, from that of `level` up, as far as they are empty. */
+static void give_empty_tables(struct kernel *kernel, struct pagetable *table, vaddr_t va,
+                              unsigned level)
 {
     struct path path;
-    CHECK(descend(kernel, table, va, &path));
-    for (unsigned level = 1;; level++) {
+    CHECK(descend_to(kernel, table, va, level, &path));
+    for (;; level++) {
         if (count_present(frame_get(&kernel->frames, path.table[level])) > 0)
             return;
         give_table(kernel, table, path.table[level]);
@@ -392,7 +428,51 @@ static void unmap_leaf(struct kernel *kernel, struct pagetable *table, vaddr_t v
     flush(kernel, table, va, pte);
     was_unmapped(kernel, frame);
     if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
-        give_empty_tables(kernel, table, va);
+        give_empty_tables(kernel, table, va, PTE_LEVEL_4K);
+}
+
+/* ---- huge pages ---- */
+
+static void count_huge(struct kernel *kernel, struct pagetable *table, pfn_t in_table, pfn_t pfn,
+                       unsigned level, int change)
+{
+    uint64_t by = (uint64_t)(int64_t)change;
+    hugetlb_page(kernel, pfn)->maps += (uint32_t)change;
+    table->nhuge += by * (pte_level_len(level) >> PAGE_SHIFT);
+    count_entry(kernel, in_table, change, false);
+}
+
+/* Takes the huge page at va out of the tree; the TLB is the caller's. Result: its entry. */
+static uint64_t drop_huge(struct kernel *kernel, struct pagetable *table, vaddr_t va,
+                          unsigned *level)
+{
+    uint64_t *entry = find_huge(kernel, table, va, level), pte = *entry;
+    struct path path;
+    CHECK(descend_to(kernel, table, va, *level, &path));
+    *entry = 0;
+    count_huge(kernel, table, path.table[*level], pte_pfn(pte), *level, -1);
+    if (count_present(frame_get(&kernel->frames, path.table[*level])) == 0)
+        give_empty_tables(kernel, table, va, *level);
+    return pte;
+}
+
+static void unmap_huge(struct kernel *kernel, struct pagetable *table, uint64_t *va)
+{
+    unsigned level;
+    uint64_t pte = drop_huge(kernel, table, vaddr(*va), &level);
+    flush(kernel, table, vaddr(*va), pte);
+    *va += pte_level_len(level);
+}
+
+/* Takes permissions away; *next: where it ends. Result: the entry as it was. */
+static uint64_t restrict_huge(struct kernel *kernel, const struct pagetable *table, vaddr_t va,
+                              uint64_t clear, uint64_t set, uint64_t *next)
+{
+    unsigned level;
+    uint64_t *entry = find_huge(kernel, table, va, &level), old = *entry;
+    *entry = (old & ~clear) | set;
+    *next = va.v + pte_level_len(level);
+    return old;
 }
 
 /* ---- a space's verbs ---- */
@@ -420,13 +500,19 @@ bool pagetable_unmap_silently(struct kernel *kernel, struct pagetable *table, va
     bool used = false;
     pfn_t leaf_table;
     uint64_t *entry;
-    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
-         va += PAGE_SIZE) {
+    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));) {
         used |= ((*entry | large_marks(kernel, table, vaddr(va))) & PTE_A) != 0;
+        if (*entry & PTE_HUGE) {
+            unsigned level;
+            drop_huge(kernel, table, vaddr(va), &level);
+            va += pte_level_len(level);
+            continue;
+        }
         forget_large(kernel, table, vaddr(va));
         was_unmapped(kernel, drop_entry(kernel, table, vaddr(va), leaf_table, entry));
         if (count_present(frame_get(&kernel->frames, leaf_table)) == 0)
-            give_empty_tables(kernel, table, vaddr(va));
+            give_empty_tables(kernel, table, vaddr(va), PTE_LEVEL_4K);
+        va += PAGE_SIZE;
     }
     return used;
 }
@@ -437,7 +523,7 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table)
     if (pagetable_unmap_silently(kernel, table, vaddr(0), end))
         pagetable_flush(kernel, table);
     radix_destroy(&table->large);
-    CHECK(table->npresent == 0 && table->ntables == 0);
+    CHECK(table->npresent == 0 && table->nhuge == 0 && table->ntables == 0);
 }
 
 static uint64_t flags_of(unsigned prot)
@@ -456,7 +542,7 @@ void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, s
     CHECK(prot != 0 && frame->kind >= FRAME_ANON && (va.v & PAGE_MASK) == 0);
     CHECK(frame->kind != FRAME_ZERO || !(prot & PROT_MASK_W));
     split(kernel, table, va, false);
-    pfn_t leaf_table = descend_make(kernel, table, va);
+    pfn_t leaf_table = descend_make(kernel, table, va, PTE_LEVEL_4K);
     uint64_t *entry = entry_at(kernel, leaf_table, va, 1), old = *entry;
     struct frame *replaced = NULL;
     if (pte_is_present(old)) {
@@ -475,7 +561,8 @@ void pagetable_map_large(struct kernel *kernel, struct pagetable *table, vaddr_t
                          struct frame *first, unsigned prot)
 {
     struct path path;
-    pfn_t pfn = frame_pfn(&kernel->frames, first), leaf_table = descend_make(kernel, table, va);
+    pfn_t pfn = frame_pfn(&kernel->frames, first);
+    pfn_t leaf_table = descend_make(kernel, table, va, PTE_LEVEL_4K);
     CHECK(large_start(va).v == va.v && pfn % FRAME_BLOCK == 0 && prot != 0);
     CHECK(count_present(frame_get(&kernel->frames, leaf_table)) == 0);
     for (unsigned i = 0; i < FRAME_BLOCK; i++) {
@@ -490,6 +577,18 @@ void pagetable_map_large(struct kernel *kernel, struct pagetable *table, vaddr_t
         pte_make(pfn, flags_of(prot) | PTE_PS);
 }
 
+void pagetable_map_huge(struct kernel *kernel, struct pagetable *table, vaddr_t va, pfn_t pfn,
+                        enum hugetlb_size size, unsigned prot)
+{
+    unsigned level = PTE_LEVEL_2M + (unsigned)size;
+    pfn_t in_table = descend_make(kernel, table, va, level);
+    uint64_t *entry = entry_at(kernel, in_table, va, level);
+    CHECK(prot != 0 && !pte_is_present(*entry) && (va.v & (hugetlb_len(size) - 1)) == 0);
+    *entry = pte_make(pfn, flags_of(prot) | PTE_PS | PTE_HUGE);
+    tell_read_only(kernel, table, va, *entry);
+    count_huge(kernel, table, in_table, pfn, level, 1);
+}
+
 unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
 {
     pfn_t pfn = table->root.table;
@@ -498,7 +597,7 @@ unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *
         return level;
     for (; level > 1; level--) {
         uint64_t pte = *entry_at(kernel, pfn, va, level);
-        if (!pte_is_present(pte))
+        if (!pte_is_present(pte) || !leads_down(pte, level))
             break;
         pfn = pte_pfn(pte);
     }
@@ -524,10 +623,14 @@ void pagetable_unmap_range(struct kernel *kernel, struct pagetable *table, vaddr
 {
     pfn_t leaf_table;
     uint64_t *entry;
-    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
-         va += PAGE_SIZE) {
+    for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));) {
+        if (*entry & PTE_HUGE) {
+            unmap_huge(kernel, table, &va);
+            continue;
+        }
         split(kernel, table, vaddr(va), covers_large(start.v, end.v, vaddr(va)));
         unmap_leaf(kernel, table, vaddr(va), leaf_table, entry);
+        va += PAGE_SIZE;
     }
 }
 
@@ -541,17 +644,19 @@ void pagetable_restrict_range(struct kernel *kernel, struct pagetable *table, va
     uint64_t clear = prot & PROT_MASK_W ? 0 : PTE_W;
     uint64_t set = prot & PROT_MASK_X ? 0 : PTE_NX;
     pfn_t leaf_table;
-    uint64_t *entry;
+    uint64_t *entry, next;
     for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
-         va += PAGE_SIZE) {
-        uint64_t large = restrict_large(kernel, table, vaddr(va), start.v, end.v, clear, set);
-        if (!large) {
+         va = next) {
+        uint64_t whole;
+        next = va + PAGE_SIZE;
+        if (*entry & PTE_HUGE)
+            whole = restrict_huge(kernel, table, vaddr(va), clear, set, &next);
+        else
+            whole = restrict_large(kernel, table, vaddr(va), start.v, end.v, clear, set, &next);
+        if (!whole)
             change_entry(kernel, table, vaddr(va), entry, (*entry & ~clear) | set);
-            continue;
-        }
-        if (((large & ~clear) | set) != large)
-            flush(kernel, table, vaddr(va), large);
-        va = large_start(vaddr(va)).v + pte_level_len(PTE_LEVEL_2M) - PAGE_SIZE;
+        else if (((whole & ~clear) | set) != whole)
+            flush(kernel, table, vaddr(va), whole);
     }
 }
 
@@ -559,17 +664,20 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
                              vaddr_t end)
 {
     pfn_t leaf_table;
-    uint64_t *entry;
+    uint64_t *entry, next;
     bool used = false;
     for (uint64_t va = start.v; (entry = next_leaf(kernel, table, &va, end.v, &leaf_table));
-         va += PAGE_SIZE) {
-        uint64_t large = restrict_large(kernel, table, vaddr(va), start.v, end.v, PTE_W, 0);
-        uint64_t pte = large ? large : *entry;
+         va = next) {
+        uint64_t whole;
+        next = va + PAGE_SIZE;
+        if (*entry & PTE_HUGE)
+            whole = restrict_huge(kernel, table, vaddr(va), PTE_W, 0, &next);
+        else
+            whole = restrict_large(kernel, table, vaddr(va), start.v, end.v, PTE_W, 0, &next);
+        uint64_t pte = whole ? whole : *entry;
         used |= (pte & (PTE_W | PTE_A)) == (PTE_W | PTE_A);
         *entry &= ~PTE_W;
         tell_read_only(kernel, table, vaddr(va), *entry);
-        if (large)
-            va = large_start(vaddr(va)).v + pte_level_len(PTE_LEVEL_2M) - PAGE_SIZE;
     }
     return used;
 }
@@ -583,6 +691,10 @@ void pagetable_flush(struct kernel *kernel, const struct pagetable *table)
 
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va)
 {
+    unsigned level;
+    const uint64_t *huge = find_huge(kernel, table, va, &level);
+    if (huge)
+        return part_of_huge(*huge, level, va);
     const uint64_t *entry = find_entry(kernel, table, va);
     return entry ? *entry | large_marks(kernel, table, va) : 0;
 }
@@ -601,7 +713,8 @@ bool pagetable_next(const struct kernel *kernel, const struct pagetable *table, 
     if (!leaf)
         return false;
     *found = vaddr(at);
-    *entry = *leaf | large_marks(kernel, table, vaddr(at));
+    *entry = *leaf & PTE_HUGE ? pagetable_entry(kernel, table, vaddr(at))
+                              : *leaf | large_marks(kernel, table, vaddr(at));
     return true;
 }
 
@@ -732,7 +845,7 @@ bool pagetable_drop_zeros(struct kernel *kernel, struct frame *table_frame)
 struct census {
     const struct kernel *kernel;
     const struct pagetable *table;
-    uint64_t npresent, nzeros, nobjects, npooled, ntables;
+    uint64_t npresent, nzeros, nobjects, nhuge, ntables;
 };
 
 static bool has_rmap(const struct frame *frame, uint16_t space, vaddr_t va)
@@ -751,7 +864,6 @@ static bool leaf_is_valid(struct census *census, vaddr_t va, uint64_t pte)
     census->npresent++;
     census->nzeros += frame->kind == FRAME_ZERO;
     census->nobjects += frame->kind == FRAME_OBJECT;
-    census->npooled += (frame->flags & FRAME_POOLED) != 0;
     if (!(pte & PTE_U) || pte_pfn(pte) >= census->kernel->frames.fresh)
         return false;
     if (frame->kind == FRAME_ZERO)
@@ -760,21 +872,24 @@ static bool leaf_is_valid(struct census *census, vaddr_t va, uint64_t pte)
            has_rmap(frame, census->table->root.asid, va);
 }
 
-static bool can_be_large(const struct frame *frame)
-{
-    return frame->kind == FRAME_ANON || frame->flags & FRAME_POOLED;
-}
-
 /* G4, but for what it shares with all tables. */
 static bool large_is_valid(const struct census *census, uint64_t pte, pfn_t leaf_table)
 {
     for (unsigned i = 0; i < PTE_PER_TABLE; i++) {
         uint64_t small = *entry_at(census->kernel, leaf_table, vaddr(i * PTE_LEN), 1);
         if (small >> PAGE_SHIFT != (pte >> PAGE_SHIFT) + i || ((small ^ pte) & (PTE_P | PTE_W)) ||
-            !can_be_large(frame_get(&census->kernel->frames, pte_pfn(small))))
+            frame_get(&census->kernel->frames, pte_pfn(small))->kind != FRAME_ANON)
             return false;
     }
     return true;
+}
+
+/* G5 */
+static bool huge_is_valid(struct census *census, uint64_t pte, unsigned level)
+{
+    const struct hugetlb_page *page = hugetlb_page(census->kernel, pte_pfn(pte));
+    census->nhuge += pte_level_len(level) >> PAGE_SHIFT;
+    return (pte & PTE_U) && (pte & PTE_PS) && level > 1 && page->refs > 0 && page->maps > 0;
 }
 
 static bool subtree_is_valid(struct census *census, pfn_t pfn, vaddr_t va, unsigned level)
@@ -792,6 +907,11 @@ static bool subtree_is_valid(struct census *census, pfn_t pfn, vaddr_t va, unsig
         if (!pte_is_present(pte))
             continue;
         present++;
+        if (pte & PTE_HUGE) {
+            if (!huge_is_valid(census, pte, level))
+                return false;
+            continue;
+        }
         zeros += level == 1 && pte_pfn(pte) == kernel->zero_pfn;
         pfn_t below = level == 1 ? PFN_NONE : table_below(census->table, pte, at, level);
         if (is_large(pte, level) && !large_is_valid(census, pte, below))
@@ -810,6 +930,6 @@ bool pagetable_is_valid(const struct kernel *kernel, const struct pagetable *tab
         !subtree_is_valid(&census, table->root.table, vaddr(0), table->root.levels))
         return false;
     return census.npresent == table->npresent && census.nzeros == table->nzeros &&
-           census.nobjects == table->nobjects && census.npooled == table->npooled &&
+           census.nobjects == table->nobjects && census.nhuge == table->nhuge &&
            census.ntables == table->ntables;
 }

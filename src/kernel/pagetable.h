@@ -13,23 +13,28 @@
  * fault makes, to save the processor the write; here that write is what is modelled.)
  *
  * Invariants, checked by pagetable_is_valid():
- *   G1  npresent, nzeros, nobjects and ntables count what the tree holds; no table is empty
- *   G2  a table's frame knows its space, level, address and number of entries *   G4  a large page
- * maps what the table that stands by for it maps; all of that is ANON G3  a present leaf entry is
- * for user mode, points to an ANON, OBJECT or ZERO frame and has its reverse map; the frame of
- * zeros is never writable
+ *   G1  npresent, nzeros, nobjects, nhuge and ntables count what the tree holds; no table is empty
+ *   G2  a table's frame knows its space, level, address and number of entries
+ *   G3  a present leaf entry is for user mode, points to an ANON, OBJECT or ZERO frame and has its
+ *       reverse map; the frame of zeros is never writable
+ *   G4  a large page maps what the table that stands by for it maps; all of that is ANON
+ *   G5  a huge page is one that somebody has, in one piece
  */
 #ifndef KERNEL_PAGETABLE_H
 #define KERNEL_PAGETABLE_H
 
 #include "base/radix.h"
 #include "kernel/frame.h"
+#include "kernel/hugetlb_pool.h"
 #include "machine/mmu.h"
 #include "machine/pte.h"
 
 struct kernel;
 
 enum { PAGETABLE_FRAMES_MAX = 5 }; /* most frames one pagetable_map() takes */
+
+/* A bit of ours in an entry: it maps a huge page of a pool. */
+#define PTE_HUGE PTE_SW0
 
 /* Protection of a mapping, as PROT_READ, PROT_WRITE and PROT_EXEC have it. */
 enum { PROT_MASK_R = 1, PROT_MASK_W = 2, PROT_MASK_X = 4 };
@@ -40,13 +45,17 @@ enum { PROT_MASK_R = 1, PROT_MASK_W = 2, PROT_MASK_X = 4 };
  * that each page can still be found, aged and evicted by itself, and the large page be split at any
  * time without a frame to be had for it. What the processor notes of the large page (A, D) is
  * handed out to the entries when they are asked.
+ *
+ * A huge page is one of a pool (hugetlb_pool.h): an entry of the second or third level with
+ * PTE_HUGE, and nothing below it. It is only ever mapped, restricted and unmapped as a whole;
+ * nobody looks for its reverse maps, so there are none.
  */
 struct pagetable {
     struct mmu_root root; /* root.table is PFN_NONE until the first map */
-    uint64_t npresent;    /* leaf entries present, */
+    uint64_t npresent;    /* leaf entries present, but for huge pages, */
     uint64_t nzeros;      /*   those among them that map the frame of zeros, */
-    uint64_t nobjects;    /*   pages of objects, */
-    uint64_t npooled;     /*   and parts of huge pages of the pool */
+    uint64_t nobjects;    /*   and pages of objects */
+    uint64_t nhuge;       /* pages of 4 KiB in huge pages */
     uint64_t ntables;     /* frames this tree holds */
     struct radix large;   /* address >> 21 of each large page -> its table that stands by */
 };
@@ -63,10 +72,15 @@ void pagetable_destroy(struct kernel *kernel, struct pagetable *table);
 void pagetable_map(struct kernel *kernel, struct pagetable *table, vaddr_t va, struct frame *frame,
                    unsigned prot);
 
-/* Maps the FRAME_BLOCK frames from `first` on, of kind ANON or of the pool, as a large page.
+/* Maps the FRAME_BLOCK frames from `first` on, of kind ANON, as a large page.
  * => nothing is mapped in its 2 MiB; as pagetable_map() */
 void pagetable_map_large(struct kernel *kernel, struct pagetable *table, vaddr_t va,
                          struct frame *first, unsigned prot);
+
+/* Maps the huge page of a pool whose first frame `pfn` is. => nothing is mapped where it goes; as
+ * pagetable_map() */
+void pagetable_map_huge(struct kernel *kernel, struct pagetable *table, vaddr_t va, pfn_t pfn,
+                        enum hugetlb_size size, unsigned prot);
 
 /* How many frames pagetable_map() would take for this page. */
 unsigned pagetable_missing(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);
@@ -97,7 +111,8 @@ bool pagetable_write_protect(struct kernel *kernel, struct pagetable *table, vad
 /* The TLB drops all of the space. */
 void pagetable_flush(struct kernel *kernel, const struct pagetable *table);
 
-/* The leaf entry, 0 if absent; with PTE_PS and the marks of the large page, if it is in one. */
+/* The leaf entry, 0 if absent; with PTE_PS and the marks of the large page, if it is in one. A huge
+ * page's is that of its frame there, with PTE_HUGE. */
 uint64_t pagetable_entry(const struct kernel *kernel, const struct pagetable *table, vaddr_t va);
 
 /* Is the page part of a large one? */

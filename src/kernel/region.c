@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/refstr.h"
 #include "base/xalloc.h"
+#include "kernel/hugetlb.h"
 #include "kernel/space.h"
 #include "machine/pte.h"
 
@@ -86,7 +87,7 @@ bool region_is_accountable(unsigned prot, unsigned flags)
 
 uint64_t region_granule(unsigned flags)
 {
-    return flags & REGION_HUGETLB ? FRAME_BLOCK * (uint64_t)PAGE_SIZE : PAGE_SIZE;
+    return flags & REGION_HUGETLB ? hugetlb_len(hugetlb_size_of(flags)) : PAGE_SIZE;
 }
 
 uint64_t region_guarded_start(const struct region *region)
@@ -110,16 +111,11 @@ struct region *region_prev(const struct region *region)
 /* One resident page, as the page table and the frame have it. */
 static void measure_present(struct space *space, uint64_t entry, struct region_usage *out)
 {
-    struct kernel *kernel = space->kernel;
-    const struct frame *frame = frame_get(&kernel->frames, pte_pfn(entry));
+    const struct frame *frame = frame_get(&space->kernel->frames, pte_pfn(entry));
     if (frame->kind == FRAME_ZERO)
         return;
     bool is_dirty = (entry & PTE_D) || (frame->flags & FRAME_DIRTY);
     bool is_shared = frame->nmaps > 1;
-    if (frame->flags & FRAME_POOLED) { /* not part of the resident set */
-        ++*(is_shared ? &out->shared_huge : &out->private_huge);
-        return;
-    }
     uint64_t *kind = is_shared ? (is_dirty ? &out->shared_dirty : &out->shared_clean)
                                : (is_dirty ? &out->private_dirty : &out->private_clean);
     uint64_t part = 4096 / frame->nmaps;
@@ -148,11 +144,31 @@ static void measure_anons(const struct space *space, const struct region *region
     }
 }
 
+/* Huge pages are not part of the resident set. */
+static void measure_huge(const struct space *space, const struct region *region,
+                         struct region_usage *out)
+{
+    const struct kernel *kernel = space->kernel;
+    enum hugetlb_size size = hugetlb_size_of(region->flags);
+    for (uint64_t va = region->range.start; va < region->range.end; va += hugetlb_len(size)) {
+        uint64_t entry = pagetable_entry(kernel, &space->table, vaddr(va));
+        if (!pte_is_present(entry))
+            continue;
+        bool is_shared = hugetlb_page(kernel, pte_pfn(entry))->maps > 1;
+        *(is_shared ? &out->shared_huge : &out->private_huge) += hugetlb_frames(size);
+    }
+}
+
 void region_measure(struct space *space, const struct region *region, struct region_usage *out)
 {
     struct region_usage usage = {0};
     vaddr_t at = vaddr(region->range.start), end = vaddr(region->range.end);
     uint64_t entry;
+    if (region->flags & REGION_HUGETLB) {
+        measure_huge(space, region, &usage);
+        *out = usage;
+        return;
+    }
     for (; pagetable_next(space->kernel, &space->table, at, end, &at, &entry); at.v += PAGE_SIZE)
         measure_present(space, entry, &usage);
     measure_anons(space, region, &usage);

@@ -32,7 +32,8 @@ enum region_flags {
     REGION_CHARGED = 1 << 14,       /* counted in commit accounting */
     REGION_SUPPLIED = 1 << 15,      /* a program makes its missing pages (space_supply.h) */
     REGION_HUGETLB = 1 << 16,       /* its pages come from the pool of huge pages (hugetlb.h), */
-    REGION_HUGETLB_OWNER = 1 << 17, /*   which promised them to this space */
+    REGION_HUGETLB_OWNER = 1 << 17, /*   which promised them to this space; */
+    REGION_HUGETLB_1G = 1 << 18,    /*   of 1 GiB, not 2 MiB */
 };
 
 /* How swap readahead fared (readahead.c). */

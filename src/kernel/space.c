@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/xalloc.h"
+#include "kernel/hugetlb.h"
 #include "kernel/region_set.h"
 #include "kernel/space_pages.h"
 #include "machine/pte.h"
@@ -162,6 +163,23 @@ static const struct frame *frame_by_region(const struct space *space, const stru
     return frame_get(&kernel->frames, kernel->zero_pfn);
 }
 
+/* The frame that the page has by its region, PFN_NONE if it is not resident; *prot: the most an
+ * entry may grant. */
+static pfn_t pfn_by_region(const struct space *space, const struct region *region, uint64_t va,
+                           unsigned *prot)
+{
+    if (region->flags & REGION_HUGETLB) {
+        bool is_shared;
+        pfn_t first = hugetlb_resident(space, region, va, &is_shared);
+        uint64_t distance = va & (region_granule(region->flags) - 1);
+        *prot = region->prot == 0 ? 0 : region->prot | PROT_MASK_R;
+        *prot &= is_shared ? ~(unsigned)PROT_MASK_W : ~0u;
+        return first == PFN_NONE ? PFN_NONE : first + (pfn_t)(distance >> PAGE_SHIFT);
+    }
+    const struct frame *frame = frame_by_region(space, region, va, prot);
+    return frame ? frame_pfn(&space->kernel->frames, frame) : PFN_NONE;
+}
+
 /* S2 and the page table's part of S5. */
 static bool entries_are_valid(const struct space *space)
 {
@@ -172,14 +190,13 @@ static bool entries_are_valid(const struct space *space)
          va.v += PAGE_SIZE, count++) {
         const struct region *region = space_region_at(space, va);
         unsigned prot;
-        if (!region || frame_by_region(space, region, va.v, &prot) !=
-                           frame_get(&kernel->frames, pte_pfn(entry)))
+        if (!region || pfn_by_region(space, region, va.v, &prot) != pte_pfn(entry))
             return false;
         if (prot == 0 || ((entry & PTE_W) && !(prot & PROT_MASK_W)) ||
             (!(entry & PTE_NX) && !(prot & PROT_MASK_X)))
             return false;
     }
-    return count == space->table.npresent;
+    return count == space->table.npresent + space->table.nhuge;
 }
 
 /* The private pages' part of S5, and A2. */

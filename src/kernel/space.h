@@ -39,7 +39,7 @@ struct space {
     struct amap amap;     /* the private pages of all its regions, by virtual page number */
     struct pagetable table;
     struct radix wired;   /* virtual page number -> pfn of the frame that mlock wires there */
-    struct radix hugetlb; /* address >> 21 -> enum hugetlb_note */
+    struct radix hugetlb; /* see hugetlb.h */
     uint64_t npages;      /* mapped, resident or not: total_vm */
     uint64_t ndata;       /* private writable pages: data_vm */
     uint64_t nlocked;     /* pages in locked regions */
@@ -116,7 +116,7 @@ struct region *space_region_from(const struct space *space, vaddr_t va);
  * pool are not counted here, as on Linux. */
 static inline uint64_t space_resident(const struct space *space)
 {
-    return space->table.npresent - space->table.nzeros - space->table.npooled;
+    return space->table.npresent - space->table.nzeros;
 }
 
 /* Frames and swap slots that it takes its part of: its private pages wherever they are, mapped or
@@ -124,8 +124,7 @@ static inline uint64_t space_resident(const struct space *space)
  * which would be of no use to others. */
 static inline uint64_t space_footprint(const struct space *space)
 {
-    return space->amap.anons.count + space->table.nobjects - space->table.npooled +
-           space->table.ntables;
+    return space->amap.anons.count + space->table.nobjects + space->table.ntables;
 }
 
 /* Private pages of it that are in swap. => walks over all of them */

@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 
+#include "kernel/hugetlb.h"
 #include "kernel/region_set.h"
 #include "kernel/space.h"
 
@@ -78,6 +79,8 @@ static void share_pages(struct space *parent, struct space *child)
             continue;
         vaddr_t start = vaddr(region->range.start), end = vaddr(region->range.end);
         amap_share(&parent->amap, &child->amap, vaddr_vpn(start), vaddr_vpn(end));
+        if (region->flags & REGION_HUGETLB)
+            hugetlb_share(parent, child, start.v, end.v);
         used |= pagetable_write_protect(kernel, &parent->table, start, end);
     }
     if (used)

@@ -37,7 +37,8 @@ static int check_kind(const struct space_map_request *request, uint64_t npages)
     if ((request->region_flags & REGION_GROWSDOWN) &&
         (request->object || (request->region_flags & REGION_SHARED)))
         return -EINVAL;
-    if (request->region_flags & REGION_HUGETLB && request->object_page % FRAME_BLOCK)
+    uint64_t granule = region_granule(request->region_flags) >> PAGE_SHIFT;
+    if (request->object_page & (granule - 1))
         return -EINVAL;
     if (request->object &&
         (npages > OBJECT_PAGES_MAX || request->object_page > OBJECT_PAGES_MAX - npages))
@@ -67,7 +68,8 @@ static int check_limits(const struct space *space, const struct space_map_reques
 {
     if (hugetlb_is_cut(space, m->start, m->end))
         return -EINVAL;
-    if ((m->flags & REGION_HUGETLB_OWNER) && !hugetlb_can_reserve(space->kernel, m->end - m->start))
+    if ((m->flags & REGION_HUGETLB_OWNER) &&
+        !hugetlb_can_reserve(space->kernel, hugetlb_size_of(m->flags), m->end - m->start))
         return -ENOMEM;
     if ((request->region_flags & REGION_LOCKED) && space->limit_memlock == 0)
         return -EPERM;
@@ -109,7 +111,7 @@ static void perform(struct space *space, const struct space_map_request *request
     }
     region_set_insert(space, region);
     if (m->flags & REGION_HUGETLB_OWNER)
-        hugetlb_reserve(space, m->start, m->end);
+        hugetlb_reserve(space, hugetlb_size_of(m->flags), m->start, m->end);
 }
 
 int space_map(struct space *space, const struct space_map_request *request, vaddr_t *out)

@@ -32,6 +32,7 @@ void space_pages_drop(struct space *space, uint64_t start, uint64_t end)
     space_pages_unwire(space, start, end);
     pagetable_unmap_range(space->kernel, &space->table, vaddr(start), vaddr(end));
     amap_drop(space->kernel, &space->amap, page_number(start), page_number(end));
+    hugetlb_drop(space, start, end);
 }
 
 static void move_anons(struct space *space, uint64_t from, uint64_t to, uint64_t npages)

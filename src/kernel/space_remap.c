@@ -224,9 +224,9 @@ static int grow(struct remap *r, struct region *region, vaddr_t *out)
 }
 
 /* Huge pages: lengths are rounded to them, and a mapping does not grow. */
-static int check_huge(struct remap *r)
+static int check_huge(struct remap *r, const struct region *region)
 {
-    uint64_t mask = region_granule(REGION_HUGETLB) - 1;
+    uint64_t mask = region_granule(region->flags) - 1;
     r->old_len = (r->old_len + mask) & ~mask;
     r->new_len = (r->new_len + mask) & ~mask;
     if (r->start & mask || r->new_len > r->old_len || r->flags & MREMAP_DONTUNMAP ||
@@ -245,7 +245,7 @@ int space_remap(struct space *space, vaddr_t addr, uint64_t old_len, uint64_t ne
     struct region *region = space_region_at(space, addr);
     if (!region)
         return -EFAULT;
-    if (region->flags & REGION_HUGETLB && (error = check_huge(&r)))
+    if (region->flags & REGION_HUGETLB && (error = check_huge(&r, region)))
         return error;
     if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
         return move_to(&r, out);

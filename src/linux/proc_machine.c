@@ -35,8 +35,6 @@ static void count_frames(const struct kernel *kernel, struct frame_use *out)
     for (pfn_t pfn = 1; pfn < kernel->frames.fresh; pfn++) {
         const struct frame *frame = frame_get(&kernel->frames, pfn);
         uint64_t dev, ino;
-        if (frame->flags & FRAME_POOLED)
-            continue;
         out->anonymous += frame->kind == FRAME_ANON;
         if (frame->kind != FRAME_OBJECT)
             continue;
@@ -49,13 +47,13 @@ static void count_frames(const struct kernel *kernel, struct frame_use *out)
     }
 }
 
-/* Large pages, of all spaces, but those of the pool. */
+/* Large pages of all spaces. */
 static uint64_t count_large(const struct kernel *kernel)
 {
     uint64_t count = 0;
     for (unsigned i = 1; i < kernel->spaces_end; i++) {
         const struct space *space = kernel->spaces[i];
-        count += space ? space->table.large.count - space->table.npooled / FRAME_BLOCK : 0;
+        count += space ? space->table.large.count : 0;
     }
     return count;
 }
@@ -87,7 +85,7 @@ static void meminfo(const struct proc_subject *subject, FILE *out)
     uint64_t used = kernel->swap ? swapdisk_used(kernel->swap) : 0;
     count_frames(kernel, &use);
     uint64_t cached = use.file + use.shared_memory;
-    put(out, "MemTotal:", kernel->frames.nframes);
+    put(out, "MemTotal:", kernel->frames.nframes + kernel->frames.nset_aside);
     put(out, "MemFree:", kernel->frames.nfree);
     put(out, "MemAvailable:", kernel->frames.nfree + use.file - use.dirty);
     put(out, "Buffers:", 0);
@@ -124,8 +122,8 @@ static void meminfo(const struct proc_subject *subject, FILE *out)
     static const char *const huge[] = {
         "ShmemHugePages:", "ShmemPmdMapped:", "FileHugePages:", "FilePmdMapped:", NULL};
     put_zeros(out, huge);
-    put_pool(&kernel->hugetlb, out);
-    put(out, "Hugetlb:", kernel->hugetlb.npages * FRAME_BLOCK);
+    put_pool(&kernel->hugetlb[HUGETLB_2M], out);
+    put(out, "Hugetlb:", kernel->frames.nset_aside);
 }
 
 /* ---- the processor ---- */
@@ -450,22 +448,29 @@ static void thp_size(const struct proc_subject *subject, FILE *out)
     fprintf(out, "2097152\n");
 }
 
-static void huge_total(const struct proc_subject *subject, FILE *out)
+static void put_count(FILE *out, uint64_t n)
 {
-    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->hugetlb.npages);
+    fprintf(out, "%" PRIu64 "\n", n);
 }
 
-static void huge_free(const struct proc_subject *subject, FILE *out)
-{
-    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->hugetlb.nfree);
-}
-
-static void huge_reserved(const struct proc_subject *subject, FILE *out)
-{
-    fprintf(out, "%" PRIu64 "\n", subject->system->kernel->hugetlb.nreserved);
-}
+#define POOL_FILES(name, size)                                                                     \
+    static void name##_total(const struct proc_subject *subject, FILE *out)                        \
+    {                                                                                              \
+        put_count(out, subject->system->kernel->hugetlb[size].npages);                             \
+    }                                                                                              \
+    static void name##_free(const struct proc_subject *subject, FILE *out)                         \
+    {                                                                                              \
+        put_count(out, subject->system->kernel->hugetlb[size].nfree);                              \
+    }                                                                                              \
+    static void name##_reserved(const struct proc_subject *subject, FILE *out)                     \
+    {                                                                                              \
+        put_count(out, subject->system->kernel->hugetlb[size].nreserved);                          \
+    }
+POOL_FILES(huge, HUGETLB_2M)
+POOL_FILES(giant, HUGETLB_1G)
 
 #define HUGE "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+#define GIANT "/sys/kernel/mm/hugepages/hugepages-1048576kB/"
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define CPU "/sys/devices/system/cpu/"
 const struct proc_file proc_machine_files[] = {
@@ -495,6 +500,11 @@ const struct proc_file proc_machine_files[] = {
     {CPU "online", one_cpu, 0444, NULL},
     {CPU "possible", one_cpu, 0444, NULL},
     {CPU "present", one_cpu, 0444, NULL},
+    {GIANT "free_hugepages", giant_free, 0444, NULL},
+    {GIANT "nr_hugepages", giant_total, 0444, NULL},
+    {GIANT "nr_overcommit_hugepages", zero, 0444, NULL},
+    {GIANT "resv_hugepages", giant_reserved, 0444, NULL},
+    {GIANT "surplus_hugepages", zero, 0444, NULL},
     {HUGE "free_hugepages", huge_free, 0444, NULL},
     {HUGE "nr_hugepages", huge_total, 0444, NULL},
     {HUGE "nr_overcommit_hugepages", zero, 0444, NULL},

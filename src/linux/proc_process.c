@@ -185,7 +185,7 @@ static void put_memory(const struct process *process, FILE *out)
                  {"VmSwap", pages.swap}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         fprintf(out, "%s:\t%8" PRIu64 " kB\n", lines[i].name, kb(lines[i].npages));
-    uint64_t huge = process->space ? process->space->table.npooled : 0;
+    uint64_t huge = process->space ? process->space->table.nhuge : 0;
     fprintf(out, "HugetlbPages:\t%8" PRIu64 " kB\nCoreDumping:\t0\nTHP_enabled:\t0\n", kb(huge));
 }
 

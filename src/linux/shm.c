@@ -7,6 +7,7 @@
 #include "linux/shm.h"
 
 #include <errno.h>
+#include <linux/mman.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -58,14 +59,26 @@ static void segment_ended(struct object_watcher *watcher)
     free(segment);
 }
 
+/* shmget(2), SHM_HUGETLB: the size's logarithm stands in the flags. Errors: -EINVAL no such pages.
+ */
+static int create_huge(struct kernel *kernel, uint64_t len, int flags, struct object **out)
+{
+    unsigned shift = (unsigned)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+    enum hugetlb_size size = shift == 30 ? HUGETLB_1G : HUGETLB_2M;
+    if (shift && hugetlb_len(size) != (uint64_t)1 << shift)
+        return -EINVAL;
+    return object_huge(kernel, size, len, !(flags & SHM_NORESERVE), out);
+}
+
 int shm_create(struct task *task, key_t key, uint64_t len, int flags, struct shm_segment **out)
 {
     struct shm_table *table = task->process->system->shm;
     struct object *object;
     if (len < 1 || len > SHM_LEN_MAX)
         return -EINVAL;
-    int rc = object_shared(table->kernel, (len + PAGE_MASK) >> PAGE_SHIFT, !(flags & SHM_NORESERVE),
-                           &object);
+    int rc = flags & SHM_HUGETLB ? create_huge(table->kernel, len, flags, &object)
+                                 : object_shared(table->kernel, (len + PAGE_MASK) >> PAGE_SHIFT,
+                                                 !(flags & SHM_NORESERVE), &object);
     if (rc < 0)
         return rc;
     struct shm_segment *segment = x_calloc(1, sizeof *segment);

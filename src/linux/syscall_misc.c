@@ -32,7 +32,7 @@ int64_t sys_sysinfo(struct task *task, const uint64_t args[6])
     clock_now(system, CLOCK_BOOTTIME, &up);
     memset(&info, 0, sizeof info);
     info.uptime = (long)(up / CLOCK_NS_PER_S);
-    info.totalram = kernel->frames.nframes * PAGE_SIZE;
+    info.totalram = (kernel->frames.nframes + kernel->frames.nset_aside) * PAGE_SIZE;
     info.freeram = kernel->frames.nfree * PAGE_SIZE;
     if (kernel->swap) {
         uint64_t slots = swapdisk_slots(kernel->swap);

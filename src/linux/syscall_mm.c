@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "kernel/hugetlb.h"
 #include "linux/fd.h"
 #include "linux/syscall_calls.h"
 #include "linux/user.h"
@@ -103,10 +104,9 @@ static int map_shared_memory(struct task *task, struct mapping *m)
 
 static int map_shared_huge(struct task *task, uint64_t flags, struct mapping *m)
 {
-    uint64_t mask = region_granule(REGION_HUGETLB) - 1;
-    uint64_t npages = ((m->request.len + mask) & ~mask) >> PAGE_SHIFT;
-    return object_huge(task->process->system->kernel, npages, !(flags & MAP_NORESERVE),
-                       &m->request.object);
+    enum hugetlb_size size = hugetlb_size_of(m->request.region_flags);
+    return object_huge(task->process->system->kernel, size, m->request.len,
+                       !(flags & MAP_NORESERVE), &m->request.object);
 }
 
 static bool is_dev_zero(const struct stat *st)
@@ -202,7 +202,7 @@ static int check_mmap(const uint64_t args[6])
     return 0;
 }
 
-/* Huge pages: of 2 MiB, and not of files. The pool of another size is empty. */
+/* Huge pages, not of files. */
 static int decode_huge(uint64_t flags, struct mapping *m)
 {
     const uint64_t size_shift = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
@@ -210,11 +210,11 @@ static int decode_huge(uint64_t flags, struct mapping *m)
         return 0;
     if (!(flags & MAP_ANONYMOUS))
         return -EINVAL;
-    if (size_shift == MAP_HUGE_1GB >> MAP_HUGE_SHIFT)
-        return -ENOMEM;
-    if ((size_shift && size_shift != MAP_HUGE_2MB >> MAP_HUGE_SHIFT) || flags & MAP_GROWSDOWN)
+    bool is_1g = size_shift == MAP_HUGE_1GB >> MAP_HUGE_SHIFT;
+    if ((size_shift && size_shift != MAP_HUGE_2MB >> MAP_HUGE_SHIFT && !is_1g) ||
+        flags & MAP_GROWSDOWN)
         return -EINVAL;
-    m->request.region_flags |= REGION_HUGETLB;
+    m->request.region_flags |= REGION_HUGETLB | (is_1g ? REGION_HUGETLB_1G : 0u);
     if (!m->is_shared && !(flags & MAP_NORESERVE))
         m->request.region_flags |= REGION_HUGETLB_OWNER;
     m->request.name = "/anon_hugepage (deleted)";

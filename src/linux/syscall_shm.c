@@ -45,8 +45,6 @@ int64_t sys_shmget(struct task *task, const uint64_t args[6])
     struct shm_segment *segment = shm_segment(entry);
     if (segment)
         rc = len > segment->len ? -EINVAL : 0;
-    else if (flags & SHM_HUGETLB)
-        rc = -ENOMEM; /* as with an empty pool: segments have none of it */
     else
         rc = shm_create(task, key, len, flags, &segment);
     return rc < 0 ? rc : segment->ipc.id;
@@ -90,6 +88,14 @@ static unsigned decode_rights(int flags, struct space_map_request *request)
     return rights;
 }
 
+static unsigned region_flags_of(const struct object *object)
+{
+    enum hugetlb_size size;
+    if (!object_is_huge(object, &size))
+        return REGION_SHARED;
+    return REGION_SHARED | REGION_HUGETLB | (size == HUGETLB_1G ? REGION_HUGETLB_1G : 0u);
+}
+
 int64_t sys_shmat(struct task *task, const uint64_t args[6])
 {
     struct shm_segment *segment;
@@ -100,7 +106,7 @@ int64_t sys_shmat(struct task *task, const uint64_t args[6])
     if (rc < 0)
         return rc;
     struct space_map_request request = {.len = segment->object->npages << PAGE_SHIFT,
-                                        .region_flags = REGION_SHARED,
+                                        .region_flags = region_flags_of(segment->object),
                                         .object = segment->object,
                                         .name = name};
     snprintf(name, sizeof name, "/SYSV%08x (deleted)", (unsigned)segment->ipc.perm.__key);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The guest of huge.bats: words on the command line are done in order.
- *   map N, noreserve N     mmap N huge pages of 2 MiB; says 0 or the error
+ *   giant                  huge pages are of 1 GiB from now on, not 2 MiB
+ *   map N, noreserve N     mmap N huge pages; says 0 or the error
  *   shared N               the same with MAP_SHARED
+ *   segment N              the same as a segment of shmget
  *   flags HEX              mmap one page with these flags more; says 0 or the error
  *   touch N, read N        the first N pages, a byte each
  *   check                  what touch stored is there, all else is zero
@@ -20,26 +22,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { HUGE_LEN = 2 << 20 };
+static size_t huge_len = 2 << 20;
+static int size_flags;
 static unsigned char *memory;
 static size_t npages, ntouched;
 
 static int map(size_t n, int flags)
 {
     int type = flags & MAP_SHARED ? 0 : MAP_PRIVATE;
-    memory = mmap(NULL, n * HUGE_LEN - 5000, PROT_READ | PROT_WRITE,
-                  type | MAP_ANONYMOUS | MAP_HUGETLB | flags, -1, 0);
+    memory = mmap(NULL, n * huge_len - 5000, PROT_READ | PROT_WRITE,
+                  type | MAP_ANONYMOUS | MAP_HUGETLB | size_flags | flags, -1, 0);
     npages = n;
-    return memory == MAP_FAILED ? errno : (int)((size_t)memory % HUGE_LEN);
+    return memory == MAP_FAILED ? errno : (int)((size_t)memory % huge_len);
+}
+
+static int map_segment(size_t n)
+{
+    int id = shmget(IPC_PRIVATE, n * huge_len, IPC_CREAT | 0600 | SHM_HUGETLB | size_flags);
+    if (id < 0)
+        return errno;
+    memory = shmat(id, NULL, 0);
+    shmctl(id, IPC_RMID, NULL);
+    npages = n;
+    return memory == (void *)-1 ? errno : (int)((size_t)memory % huge_len);
 }
 
 static void touch(size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        memory[i * HUGE_LEN + 70000] = (unsigned char)(i + 1);
+        memory[i * huge_len + 70000] = (unsigned char)(i + 1);
     ntouched = n;
 }
 
@@ -47,14 +62,16 @@ static size_t load(size_t n)
 {
     size_t sum = 0;
     for (size_t i = 0; i < n; i++)
-        sum += ((volatile unsigned char *)memory)[i * HUGE_LEN + 100];
+        sum += ((volatile unsigned char *)memory)[i * huge_len + 100];
     return sum;
 }
 
+/* Of large pages not every byte. */
 static int is_right(void)
 {
-    for (size_t i = 0; i < ntouched * HUGE_LEN; i++)
-        if (memory[i] != (i % HUGE_LEN == 70000 ? i / HUGE_LEN + 1 : 0))
+    size_t step = huge_len > 2 << 20 ? 10000 : 1;
+    for (size_t i = 0; i < ntouched * huge_len; i += step)
+        if (memory[i] != (i % huge_len == 70000 ? i / huge_len + 1 : 0))
             return 0;
     return 1;
 }
@@ -109,22 +126,22 @@ static void odd(void)
     void *aside = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     printf("%d %d", error_of(mprotect(p, 4096, PROT_READ)), error_of(munmap(p + 4096, 4096)));
     printf(" %d", error_of(madvise(p, 8192, MADV_DONTNEED)));
-    printf(" %d", error_of(madvise(p, HUGE_LEN, MADV_PAGEOUT)));
+    printf(" %d", error_of(madvise(p, huge_len, MADV_PAGEOUT)));
     printf(" %d", error_of((long)mremap(p + 4096, 4096, 8192, MREMAP_MAYMOVE)));
     printf(" %d", error_of((long)mmap(p + 4096, 4096, PROT_READ,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)));
-    printf(" %d",
-           error_of((long)mmap(p + 4096, HUGE_LEN, PROT_READ,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED, -1, 0)));
+    printf(" %d", error_of((long)mmap(
+                      p + 4096, huge_len, PROT_READ,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED | size_flags, -1, 0)));
     printf(" %d\n",
            error_of((long)mremap(aside, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, p + 8192)));
 }
 
 static void move(void)
 {
-    size_t len = npages * HUGE_LEN;
-    char *to = mmap(NULL, len + HUGE_LEN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    to = (char *)(((size_t)to + HUGE_LEN - 1) / HUGE_LEN * HUGE_LEN);
+    size_t len = npages * huge_len;
+    char *to = mmap(NULL, len + huge_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    to = (char *)(((size_t)to + huge_len - 1) / huge_len * huge_len);
     memory = mremap(memory, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
     printf("moved %d\n", memory == (unsigned char *)to);
 }
@@ -143,9 +160,10 @@ static long meminfo(const char *field)
 
 static long sys_value(const char *name)
 {
-    char path[128];
+    char path[160];
     long value = -1;
-    snprintf(path, sizeof path, "/sys/kernel/mm/hugepages/hugepages-2048kB/%s", name);
+    snprintf(path, sizeof path, "/sys/kernel/mm/hugepages/hugepages-%zukB/%s", huge_len >> 10,
+             name);
     FILE *f = fopen(path, "r");
     if (!f || fscanf(f, "%ld", &value) != 1)
         return -1;
@@ -178,10 +196,15 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IONBF, 0);
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        if (!strcmp(word, "map"))
+        if (!strcmp(word, "giant")) {
+            huge_len = 1 << 30;
+            size_flags = 30 << 26;
+        } else if (!strcmp(word, "map"))
             printf("%d\n", map((size_t)atol(argv[++i]), 0));
         else if (!strcmp(word, "shared"))
             printf("%d\n", map((size_t)atol(argv[++i]), MAP_SHARED));
+        else if (!strcmp(word, "segment"))
+            printf("%d\n", map_segment((size_t)atol(argv[++i])));
         else if (!strcmp(word, "noreserve"))
             printf("%d\n", map((size_t)atol(argv[++i]), MAP_NORESERVE));
         else if (!strcmp(word, "flags"))
@@ -201,9 +224,9 @@ int main(int argc, char **argv)
         else if (!strcmp(word, "move"))
             move();
         else if (!strcmp(word, "drop"))
-            printf("%d\n", error_of(madvise(memory, HUGE_LEN, MADV_DONTNEED)));
+            printf("%d\n", error_of(madvise(memory, huge_len, MADV_DONTNEED)));
         else if (!strcmp(word, "unmap"))
-            printf("%d\n", error_of(munmap(memory, npages * HUGE_LEN)));
+            printf("%d\n", error_of(munmap(memory, npages * huge_len)));
         else if (!strcmp(word, "show"))
             printf("%ld %ld %ld\n", meminfo("HugePages_Total:"), meminfo("HugePages_Free:"),
                    meminfo("HugePages_Rsvd:"));

@@ -179,11 +179,11 @@ struct result {
     uint64_t instructions;
 };
 
-/* The page size that *spec begins with, if it does, "pool" for eight huge pages set aside; *spec is
- * then what follows. */
+/* The page size that *spec begins with, if it does; "pool" for eight huge pages of 2 MiB set aside,
+ * "giant" for two of 1 GiB; *spec is then what follows. */
 static const char *page_size_of(const char **spec)
 {
-    static const char *const sizes[] = {"thp", "2M", "madvise", "pool"};
+    static const char *const sizes[] = {"thp", "2M", "madvise", "pool", "giant"};
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         size_t len = strlen(sizes[i]);
         if (strncmp(*spec, sizes[i], len) == 0 && (*spec)[len] == ':') {
@@ -200,10 +200,14 @@ static void run(const char *ram, const char *spec, char *const argv[], struct re
     struct pw_system *system;
     struct pw_error error;
     const char *page_size = page_size_of(&spec);
-    bool has_pool = strcmp(page_size, "pool") == 0;
+    bool is_pool = strcmp(page_size, "pool") == 0, is_giant = strcmp(page_size, "giant") == 0;
     if (pw_config_set(config, "ram", ram, &error) || pw_config_set(config, "tlb", spec, &error) ||
-        pw_config_set(config, "page-size", has_pool ? "4K" : page_size, &error) ||
-        pw_config_set(config, "hugepages", has_pool ? "8" : "0", &error) ||
+        pw_config_set(config, "page-size", is_pool || is_giant ? "4K" : page_size, &error) ||
+        pw_config_set(config, "hugepages",
+                      is_pool    ? "8"
+                      : is_giant ? "1G:2"
+                                 : "0",
+                      &error) ||
         pw_config_set(config, "reproducible", "yes", &error) ||
         pw_system_create(config, &system, &error) || pw_spawn(system, argv, environ, &error) < 0 ||
         pw_run(system, &error)) {

@@ -486,7 +486,7 @@ static inline void naive_switch(struct naive *naive, struct mmu_root root)
 {
     bool is_other = root.table != naive->root.table || root.asid != naive->root.asid ||
                     root.levels != naive->root.levels;
-    if (is_other && naive->untagged && naive->root.levels) /* frame 0 may be a table */
+    if (is_other && naive->untagged && naive->root.levels) /* a space may have no table yet */
         naive_invalidate_all(naive);
     naive->root = root;
 }

@@ -236,8 +236,13 @@ static void the_rest(void **state)
     refuse("page-size", "THP", "not built into this pagewalk: use 4K, 2M, madvise or thp");
     accept("hugepages", "7", "7");
     accept("hugepages", "2M:8", "8");
-    refuse("hugepages", "1G:1", "not a number of huge pages of 2 MiB: write N or 2M:N");
-    refuse("hugepages", "2M:", "not a number of huge pages of 2 MiB: write N or 2M:N");
+    accept("hugepages", "1G:2", "2M:0,1G:2");
+    accept("hugepages", "1G:2,30", "2M:30,1G:2");
+    accept("hugepages", "2M:3,1G:0", "3");
+    refuse("hugepages", "4M:1", "not a number of huge pages: write N or 2M:N");
+    refuse("hugepages", "2M:", "not a number of huge pages: write N or 2M:N");
+    refuse("hugepages", "2M:1,", "not a number of huge pages: write N or 2M:N");
+    refuse("hugepages", "1G:524288", "more than any RAM has");
     refuse("hugepages", "536870912", "more than any RAM has");
     refuse("engine", "kvm", "not built into this pagewalk: use vex");
     refuse("engine", "qemu", "use vex");

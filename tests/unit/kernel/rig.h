@@ -31,7 +31,7 @@ struct rig_options {
     const char *policy; /* NULL: clock */
     unsigned levels;    /* 0: 4 */
     enum large_mode large;
-    uint64_t hugepages;
+    uint64_t hugepages[HUGETLB_SIZES];
     enum readahead_kind readahead;
     const char *tlb; /* NULL: tiny */
 };
@@ -45,8 +45,10 @@ static inline struct rig *rig_create(struct rig_options options)
     assert_non_null(rig);
     rig->machine.now = &rig->counters;
     rig->machine.levels = options.levels ? options.levels : 4;
-    assert_int_equal(
-        ram_create(options.nframes ? options.nframes : RAM_FRAMES_MIN, &rig->machine.ram), 0);
+    uint64_t nframes = options.nframes ? options.nframes : RAM_FRAMES_MIN;
+    struct hugetlb_layout layout;
+    assert_true(hugetlb_layout(nframes, options.hugepages, &layout));
+    assert_int_equal(ram_create(layout.end, &rig->machine.ram), 0);
     assert_int_equal(tlb_spec_parse(options.tlb ? options.tlb : "tiny", &spec, &why), 0);
     assert_int_equal(tlb_create(&spec, rig->machine.ram, rig->front, rig->ifront, &rig->machine.now,
                                 &rig->machine.tlb),
@@ -59,7 +61,8 @@ static inline struct rig *rig_create(struct rig_options options)
                                     .swap = swap,
                                     .readahead = options.readahead,
                                     .large = options.large,
-                                    .hugepages = options.hugepages};
+                                    .nframes = nframes};
+    memcpy(kernel.hugepages, options.hugepages, sizeof(kernel.hugepages));
     assert_int_equal(kernel_create(&rig->machine, &kernel, &rig->kernel), 0);
     return rig;
 }

@@ -10,25 +10,31 @@
 #include "kernel/hugetlb.h"
 #include "space_rig.h"
 
-#define HUGE ((uint64_t)FRAME_BLOCK * PAGE_SIZE)
-#define H(n) (0x7f0000000000 + (uint64_t)(n)*HUGE)
+static enum hugetlb_size size; /* each test is done for all */
+
+#define HUGE hugetlb_len(size)
+#define FLAGS (REGION_HUGETLB | (size == HUGETLB_1G ? REGION_HUGETLB_1G : 0u))
+#define FRAMES hugetlb_frames(size)
+#define H(n) (0x400000000000 + (uint64_t)(n)*HUGE)
 enum { POOL = 3 };
 
 static struct fixture make(void)
 {
-    return fixture_create((struct rig_options){
-        .nframes = (POOL + 2) * FRAME_BLOCK, .nslots = 100, .hugepages = POOL, .tlb = "skylake"});
+    struct rig_options options = {
+        .nframes = POOL * FRAMES + 2 * FRAME_BLOCK, .nslots = 100, .tlb = "skylake"};
+    options.hugepages[size] = POOL;
+    return fixture_create(options);
 }
 
 static int map_huge(struct fixture *f, uint64_t addr, uint64_t n, unsigned flags)
 {
-    return map_at(f, addr, n * FRAME_BLOCK, RW, REGION_HUGETLB | flags);
+    return map_at(f, addr, n * FRAMES, RW, FLAGS | flags);
 }
 
 static void assert_pool(const struct fixture *f, uint64_t nfree, uint64_t nreserved)
 {
-    assert_int_equal(f->kernel->hugetlb.nfree, nfree);
-    assert_int_equal(f->kernel->hugetlb.nreserved, nreserved);
+    assert_int_equal(f->kernel->hugetlb[size].nfree, nfree);
+    assert_int_equal(f->kernel->hugetlb[size].nreserved, nreserved);
     fixture_check(f);
 }
 
@@ -43,9 +49,7 @@ static void test_the_pool_is_set_aside(void **state)
 {
     struct fixture f = make();
     (void)state;
-    assert_int_equal(hugetlb_pool_max(511), 0);
-    assert_int_equal(hugetlb_pool_max(1024), 1);
-    assert_int_equal(frame_in_use(&f.kernel->frames), 1 + POOL * FRAME_BLOCK);
+    assert_int_equal(frame_in_use(&f.kernel->frames), 1 + POOL * FRAMES);
     assert_pool(&f, POOL, 0);
     fixture_destroy(&f);
 }
@@ -68,7 +72,8 @@ static void test_a_promise_is_kept(void **state)
     assert_int_equal(peek(&f, H(1) + 5001), 0);
     assert_pool(&f, 1, 1);
     assert_int_equal(f.rig->counters.hugetlb_faults, 2);
-    assert_int_equal(mmu_page_shift(f.rig->machine.ram, f.space->table.root, vaddr(H(1))), 21);
+    assert_int_equal(mmu_page_shift(f.rig->machine.ram, f.space->table.root, vaddr(H(1))),
+                     size == HUGETLB_1G ? 30 : 21);
     assert_int_equal(space_resident(f.space), 0);
     assert_int_equal(space_unmap(f.space, vaddr(H(0)), 2 * HUGE), 0);
     assert_pool(&f, 2, 0);
@@ -195,11 +200,11 @@ static void test_shared_pages_are_the_objects(void **state)
     struct fixture f = make();
     struct object *object, *none;
     (void)state;
-    assert_int_equal(object_huge(f.kernel, 4 * FRAME_BLOCK, true, &none), -ENOMEM);
-    assert_int_equal(object_huge(f.kernel, 2 * FRAME_BLOCK, true, &object), 0);
-    unsigned flags = REGION_HUGETLB | REGION_SHARED;
-    assert_int_equal(map_object(&f, H(0), FRAME_BLOCK, RW, flags, object, 1), -EINVAL);
-    assert_int_equal(map_object(&f, H(0), 3 * FRAME_BLOCK, RW, flags, object, 0), 0);
+    assert_int_equal(object_huge(f.kernel, size, 4 * HUGE, true, &none), -ENOMEM);
+    assert_int_equal(object_huge(f.kernel, size, 2 * HUGE, true, &object), 0);
+    unsigned flags = FLAGS | REGION_SHARED;
+    assert_int_equal(map_object(&f, H(0), FRAMES, RW, flags, object, 1), -EINVAL);
+    assert_int_equal(map_object(&f, H(0), 3 * FRAMES, RW, flags, object, 0), 0);
     assert_pool(&f, 3, 2);
     assert_int_equal(poke(&f, H(1) + 9, 4), 0);
     struct fixture child = fork_of(&f);
@@ -226,19 +231,41 @@ static void test_what_is_promised_to_an_object_ends_with_it(void **state)
     struct fixture f = make();
     struct object *object;
     (void)state;
-    assert_int_equal(object_huge(f.kernel, FRAME_BLOCK + 1, true, &object), 0);
+    assert_int_equal(object_huge(f.kernel, size, HUGE + PAGE_SIZE, true, &object), 0);
     assert_pool(&f, 3, 2);
     object_put(f.kernel, object);
     assert_pool(&f, 3, 0);
-    assert_int_equal(object_huge(f.kernel, 9 * FRAME_BLOCK, false, &object), 0);
+    assert_int_equal(object_huge(f.kernel, size, 9 * HUGE, false, &object), 0);
     assert_pool(&f, 3, 0);
     object_put(f.kernel, object);
     fixture_destroy(&f);
 }
 
+static void test_pools_lie_behind_the_rest(void **state)
+{
+    const uint64_t gib = 1 << 18;
+    struct hugetlb_layout layout;
+    (void)state;
+    uint64_t counts[HUGETLB_SIZES] = {3, 2};
+    assert_true(hugetlb_layout(2 * gib + 4 * FRAME_BLOCK, counts, &layout));
+    assert_int_equal(layout.nframes, FRAME_BLOCK);
+    assert_int_equal(layout.start[HUGETLB_2M], FRAME_BLOCK);
+    assert_int_equal(layout.start[HUGETLB_1G], gib);
+    assert_int_equal(layout.end, 3 * gib);
+    assert_false(hugetlb_layout(2 * gib + 4 * FRAME_BLOCK - 1, counts, &layout));
+    assert_false(hugetlb_layout(RAM_FRAMES_MIN, counts, &layout));
+    counts[HUGETLB_1G] = UINT64_MAX / gib + 2;
+    assert_false(hugetlb_layout(2 * gib, counts, &layout));
+    uint64_t none[HUGETLB_SIZES] = {0};
+    assert_true(hugetlb_layout(100, none, &layout));
+    assert_int_equal(layout.nframes, 100);
+    assert_int_equal(layout.end, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pools_lie_behind_the_rest),
         cmocka_unit_test(test_the_pool_is_set_aside),
         cmocka_unit_test(test_a_promise_is_kept),
         cmocka_unit_test(test_what_comes_back_is_zero_for_the_next),
@@ -250,5 +277,8 @@ int main(void)
         cmocka_unit_test(test_shared_pages_are_the_objects),
         cmocka_unit_test(test_what_is_promised_to_an_object_ends_with_it),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = 0;
+    for (size = 0; size < HUGETLB_SIZES; size++)
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    return failed;
 }

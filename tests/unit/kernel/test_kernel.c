@@ -25,10 +25,10 @@ static void pages_are_counted_at_their_most(void **state)
 {
     struct rig *rig = rig_create((struct rig_options){0});
     for (unsigned i = 0; i < 5; i++)
-        kernel_page_born(rig->kernel);
+        kernel_pages_born(rig->kernel, 1);
     for (unsigned i = 0; i < 4; i++)
-        kernel_page_dead(rig->kernel);
-    kernel_page_born(rig->kernel);
+        kernel_pages_dead(rig->kernel, 1);
+    kernel_pages_born(rig->kernel, 1);
     assert_int_equal(rig->kernel->pages_live, 2);
     assert_int_equal(rig->kernel->gauges.pages_peak, 5);
     rig_destroy(rig);
