@@ -30,6 +30,7 @@
 
 #include <assert.h>
 
+#include "base/check.h"
 #include "kernel/buddy.h"
 #include "kernel/policy.h"
 #include "machine/ram.h"
@@ -77,8 +78,15 @@ struct kernel;
 int frame_table_create(uint64_t nframes, struct frame_table *out);
 void frame_table_destroy(struct frame_table *table);
 
+/* Is it one of a pool of huge pages, which this table knows nothing of? */
+static inline bool frame_is_set_aside(const struct frame_table *table, pfn_t pfn)
+{
+    return pfn >= table->nframes;
+}
+
 static inline struct frame *frame_get(const struct frame_table *table, pfn_t pfn)
 {
+    DCHECK(!frame_is_set_aside(table, pfn));
     return &table->frames[pfn];
 }
 

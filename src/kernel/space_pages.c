@@ -164,7 +164,8 @@ void space_pages_wire_present(struct space *space, uint64_t start, uint64_t end)
     vaddr_t at = vaddr(start);
     uint64_t entry;
     for (; pagetable_next(kernel, &space->table, at, vaddr(end), &at, &entry); at.v += PAGE_SIZE)
-        space_pages_wire(space, vaddr_vpn(at), frame_get(&kernel->frames, pte_pfn(entry)));
+        if (!(entry & PTE_HUGE)) /* these are never evicted */
+            space_pages_wire(space, vaddr_vpn(at), frame_get(&kernel->frames, pte_pfn(entry)));
 }
 
 void space_pages_unwire(struct space *space, uint64_t start, uint64_t end)

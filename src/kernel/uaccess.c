@@ -103,7 +103,8 @@ static uint8_t *forced_byte(struct space *space, vaddr_t va)
         return NULL;
     bool is_mapped = translate(space, va, MMU_LOAD, &leaf);
     CHECK(is_mapped);
-    frame_get(&kernel->frames, paddr_pfn(leaf.pa))->flags |= FRAME_DIRTY;
+    if (!frame_is_set_aside(&kernel->frames, paddr_pfn(leaf.pa)))
+        frame_get(&kernel->frames, paddr_pfn(leaf.pa))->flags |= FRAME_DIRTY;
     ram_changed(kernel->machine->ram, paddr_pfn(leaf.pa));
     return ram_at(kernel->machine->ram, leaf.pa);
 }

@@ -192,6 +192,29 @@ static void test_locks_are_not_for_them(void **state)
     assert_int_equal(space_lock(f.space, vaddr(H(0)), PAGE_SIZE, false), 0);
     assert_int_equal(f.space->nlocked, 0);
     assert_pool(&f, 2, 0); /* but it is there */
+    assert_int_equal(space_lock_all(f.space, MCL_CURRENT), 0);
+    assert_int_equal(space_lock(f.space, vaddr(H(0)), PAGE_SIZE, false), 0); /* and is again */
+    assert_int_equal(f.space->wired.count, 0);
+    fixture_destroy(&f);
+}
+
+/* What a debugger writes to memory that the program may only read. */
+static void test_forced_stores_reach_them(void **state)
+{
+    struct fixture f = make();
+    const uint8_t byte = 7;
+    (void)state;
+    assert_int_equal(map_huge(&f, H(0), 1, REGION_HUGETLB_OWNER), 0);
+    assert_int_equal(poke(&f, H(0), 3), 0);
+    assert_int_equal(space_protect(f.space, vaddr(H(0)), HUGE, R), 0);
+    assert_int_equal(uaccess_force_write(f.space, vaddr(H(0) + 5000), &byte, 1), 0);
+    assert_int_equal(peek(&f, H(0) + 5000), 7);
+    struct fixture child = fork_of(&f);
+    assert_int_equal(uaccess_force_write(child.space, vaddr(H(0) + 5000), &(uint8_t){8}, 1), 0);
+    assert_int_equal(peek(&f, H(0) + 5000), 7);
+    assert_int_equal(peek(&child, H(0) + 5000), 8);
+    space_put(child.space);
+    assert_pool(&f, 2, 0);
     fixture_destroy(&f);
 }
 
@@ -274,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_nothing_cuts_a_page),
         cmocka_unit_test(test_a_move_takes_pages_and_promises_along),
         cmocka_unit_test(test_locks_are_not_for_them),
+        cmocka_unit_test(test_forced_stores_reach_them),
         cmocka_unit_test(test_shared_pages_are_the_objects),
         cmocka_unit_test(test_what_is_promised_to_an_object_ends_with_it),
     };
