@@ -78,6 +78,7 @@ int tlb_create(const struct tlb_spec *spec, struct ram *ram, struct tlb_front *f
         front[i] = (struct tlb_front){TLB_TAG_NONE, TLB_TAG_NONE, 0, 0};
     for (unsigned i = 0; i < TLB_IFRONT_SLOTS; i++)
         ifront[i] = (struct tlb_ifront){TLB_TAG_NONE, 0};
+    tlb_quick_choose(tlb);
     *out = tlb;
     return 0;
 }
@@ -111,6 +112,7 @@ void tlb_destroy(struct tlb *tlb)
 void tlb_expect_large(struct tlb *tlb)
 {
     tlb->is_general = true;
+    tlb_quick_choose(tlb);
 }
 
 void tlb_set_clock(struct tlb *tlb, uint64_t *clock)
@@ -308,6 +310,7 @@ static inline void tell(const struct tlb *tlb, enum tlb_event event, vaddr_t va)
 void tlb_listen(struct tlb *tlb, const struct tlb_listener *listener)
 {
     tlb->listener = *listener;
+    tlb_quick_choose(tlb);
 }
 
 static void count_walk(struct counters *now, unsigned cached, unsigned reads)
@@ -456,11 +459,6 @@ static ON_PATH struct tlb_way *first_level(struct tlb *tlb, struct tlb_side *sid
     return way;
 }
 
-static bool is_canonical(const struct tlb *tlb, vaddr_t va)
-{
-    return va.v + tlb->half < 2 * tlb->half;
-}
-
 static bool not_canonical(struct tlb_hit *out)
 {
     out->error = 0;
@@ -508,7 +506,7 @@ static OFF_PATH bool look_up_any_data(struct tlb *tlb, vaddr_t va, enum mmu_acce
 
 bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out)
 {
-    if (!is_canonical(tlb, va))
+    if (!tlb_is_canonical(tlb, va))
         return not_canonical(out);
     if (tlb->is_general)
         return look_up_any_data(tlb, va, access, out);
@@ -616,7 +614,7 @@ static OFF_PATH bool look_up_any_fetch(struct tlb *tlb, vaddr_t va, struct tlb_h
 
 bool tlb_fetch(struct tlb *tlb, vaddr_t va, struct tlb_hit *out)
 {
-    if (!is_canonical(tlb, va))
+    if (!tlb_is_canonical(tlb, va))
         return not_canonical(out);
     return tlb->is_general ? look_up_any_fetch(tlb, va, out) : look_up_fetch(tlb, va, false, out);
 }

@@ -207,6 +207,14 @@ struct tlb_hit {
  */
 bool tlb_data(struct tlb *tlb, vaddr_t va, enum mmu_access access, struct tlb_hit *out);
 
+/*
+ * tlb_data() of a load (`writes`: of an access whose page must be ready for stores afterwards) as
+ * the `now`-th lookup, for a CPU that keeps the clock itself. Only done if it is of the common
+ * kind: the first level misses and the second hits, nobody listens, and nothing younger than
+ * `limit` is displaced. Result: false: nothing has happened, tlb_data() is to be asked.
+ */
+bool tlb_data_quick(struct tlb *tlb, vaddr_t va, bool writes, uint64_t now, uint64_t limit);
+
 /* Whether the page of a data lookup is certain to be there still after the next data lookup, of
  * another page: not if that may displace a page that has just been used. */
 bool tlb_keeps_last(const struct tlb *tlb);

@@ -142,6 +142,15 @@ static inline uint16_t *tlb_level_tags(const struct tlb_level *level, unsigned s
     return level->tags + (size_t)set * TLB_LEVEL_SCAN;
 }
 
+/* Which ways of a set have a tag, by bit. => the level has tags */
+static inline unsigned tlb_level_tagged(const struct tlb_level *level, unsigned set, uint16_t tag)
+{
+    const __m128i *row = (const __m128i *)(const void *)tlb_level_tags(level, set);
+    __m128i all = _mm_set1_epi16((short)tag);
+    __m128i match = _mm_packs_epi16(_mm_cmpeq_epi16(row[0], all), _mm_cmpeq_epi16(row[1], all));
+    return (unsigned)_mm_movemask_epi8(match);
+}
+
 /* The way in its set that holds a key, or NULL. */
 static inline struct tlb_way *tlb_level_find(const struct tlb_level *level, unsigned set,
                                              uint64_t key)
@@ -149,10 +158,8 @@ static inline struct tlb_way *tlb_level_find(const struct tlb_level *level, unsi
     if (!level->tags)
         return tlb_level_find_hashed(level, key);
     struct tlb_way *first = level->way + (size_t)set * level->ways;
-    const __m128i *row = (const __m128i *)(const void *)tlb_level_tags(level, set);
-    __m128i tag = _mm_set1_epi16((short)tlb_key_tag(key));
-    __m128i match = _mm_packs_epi16(_mm_cmpeq_epi16(row[0], tag), _mm_cmpeq_epi16(row[1], tag));
-    for (unsigned ways = (unsigned)_mm_movemask_epi8(match); ways; ways &= ways - 1) {
+    unsigned ways = tlb_level_tagged(level, set, tlb_key_tag(key));
+    for (; ways; ways &= ways - 1) {
         struct tlb_way *way = first + __builtin_ctz(ways);
         if (way->key == key)
             return way;

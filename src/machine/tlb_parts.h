@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the TLB is made of, for the files that make it: tlb.c, lookups and the bond between the
- * first levels and the front arrays; tlb_large.c, pages larger than 4 KiB; tlb_flush.c,
- * invalidations; tlb_stamps.c, the last uses of frames; tlb_check.c, invariants.
+ * first levels and the front arrays; tlb_quick.c, the most common lookup of all; tlb_large.c, pages
+ * larger than 4 KiB; tlb_flush.c, invalidations; tlb_stamps.c, the last uses of frames;
+ * tlb_check.c, invariants.
  */
 #ifndef MACHINE_TLB_PARTS_H
 #define MACHINE_TLB_PARTS_H
@@ -53,6 +54,7 @@ struct tlb {
     struct tlb_served served;
     struct tlb_recent *recent; /* NULL: nobody watches */
     struct tlb_listener listener;
+    bool is_quick;     /* tlb_data_quick() may do what it can */
     bool is_general;   /* large pages are to be expected, or the second level is inclusive */
     bool is_inclusive; /* as in the specification */
     bool has_asids;
@@ -100,6 +102,12 @@ static inline unsigned tlb_slot_of(uint64_t key)
     return tlb_front_slot(vaddr(key >> TLB_KEY_SHIFT << PAGE_SHIFT));
 }
 
+/* No space yet: no address is. */
+static inline bool tlb_is_canonical(const struct tlb *tlb, vaddr_t va)
+{
+    return va.v + tlb->half < 2 * tlb->half;
+}
+
 static inline bool tlb_way_is_in_front(const struct tlb_way *way)
 {
     return way->where != &way->stamp;
@@ -122,6 +130,11 @@ uint64_t tlb_retire(struct tlb *tlb, struct tlb_side *side, struct tlb_way *way)
 void tlb_leave_slot(struct tlb *tlb, struct tlb_side *side, unsigned slot);
 /* All entries of a side leave the front array. */
 void tlb_empty_front(struct tlb *tlb, struct tlb_side *side);
+
+/* ---- tlb_quick.c ---- */
+
+/* To be called when something has changed that decides whether there is a quick way. */
+void tlb_quick_choose(struct tlb *tlb);
 
 /* ---- tlb_flush.c ---- */
 

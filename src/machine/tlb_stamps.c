@@ -63,6 +63,7 @@ void tlb_track_stamps(struct tlb *tlb, uint64_t *stamps)
     tlb->gone_fetch = 0;
     tlb->last_piece.frame = PFN_NONE;
     tlb->last_piece.entered = 0;
+    tlb_quick_choose(tlb);
 }
 
 void tlb_sync_stamps(struct tlb *tlb)

@@ -13,6 +13,7 @@ void tlb_watch(struct tlb *tlb, const struct tlb_watch *watch)
     tlb_empty_front(tlb, &tlb->fetch);
     tlb_recent_destroy(tlb->recent);
     tlb->recent = watch ? tlb_recent_create(watch, tlb->front, tlb->ifront) : NULL;
+    tlb_quick_choose(tlb);
 }
 
 static void leave_front(struct tlb *tlb, const struct tlb_recent_page *page)

@@ -164,6 +164,18 @@ struct vex_site {
     bool open : 1;     /* MISS: later accesses rely on checks made before this one */
 };
 
+/* What the most common of misses takes to be answered, behind its call: a copy of what its site
+ * says. */
+struct vex_miss_note {
+    uint32_t number; /* of the site */
+    uint16_t behind, span, lookups;
+    uint8_t last_reg;
+    bool in_place : 1, is_const : 1, writes : 1, open : 1;
+    uint64_t last; /* if is_const: address of the last byte that is checked */
+} __attribute__((packed));
+
+enum { VEX_MISS_SKIP_LEN = 2 }; /* the jump past the note, where the call returns to */
+
 struct vex_block {
     uint64_t pc;
     struct vex_page *page;

@@ -10,18 +10,14 @@
  * made for an instruction that is done over by another flavour counts its miss now and its access
  * then.
  */
-#include <string.h>
-
 #include "machine/vex/vex.h"
 
 /* A block with shared checks bears so many crossings less than so many instructions apart. */
 enum { CROSSINGS_BORNE = 8, CROSSINGS_APART = 1024 };
 
-static struct vex_site *site_of(const struct cpu_engine *engine, const struct vex_frame *frame)
+static const struct vex_miss_note *note_of(const struct vex_frame *frame)
 {
-    uint32_t number;
-    memcpy(&number, (const void *)(uintptr_t)(frame->back + 2), sizeof(number));
-    return &engine->cache.sites[number];
+    return (const struct vex_miss_note *)(uintptr_t)(frame->back + VEX_MISS_SKIP_LEN);
 }
 
 /* What the block has retired before the instruction. */
@@ -100,10 +96,22 @@ static enum vex_flavour after_crossing(struct cpu *cpu, struct vex_site *site)
     return VEX_SINGLE;
 }
 
-uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
+/* All that there is to do in the most common case, without a look at the site. */
+static bool done_quickly(struct cpu *cpu, const struct vex_frame *frame)
+{
+    const struct vex_miss_note *note = note_of(frame);
+    uint64_t last = note->is_const ? note->last : frame->gpr[note->last_reg];
+    if (!note->in_place || (last ^ (last - note->span + 1)) & ~PAGE_MASK)
+        return false;
+    uint64_t start = cpu->meter.clock;
+    return tlb_data_quick(cpu->engine->machine->tlb, vaddr(last - note->behind), note->writes,
+                          start + note->lookups + 1, note->open ? start : UINT64_MAX);
+}
+
+static __attribute__((noinline)) uint64_t look_up(struct cpu *cpu, struct vex_frame *frame)
 {
     struct cpu_engine *engine = cpu->engine;
-    struct vex_site *site = site_of(engine, frame);
+    struct vex_site *site = &engine->cache.sites[note_of(frame)->number];
     uint64_t start = cpu->meter.clock;
     uint64_t last = site->is_const ? site->va + site->behind : frame->gpr[site->last_reg];
     vaddr_t va = vaddr(last - site->behind);
@@ -133,4 +141,9 @@ uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
         return go_on(cpu, site, site->access == MMU_STORE ? VEX_SLOW : VEX_SINGLE);
     cpu->meter.clock = start;
     return 0;
+}
+
+uint64_t vex_miss(struct cpu *cpu, struct vex_frame *frame)
+{
+    return done_quickly(cpu, frame) ? 0 : look_up(cpu, frame);
 }

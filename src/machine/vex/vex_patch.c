@@ -8,8 +8,8 @@
  *      call vex_cp_exit     ; cpu_run finds the site by the return address
  *
  * so blocks need no code of their own to count, and every jump is an event check. What does not fit
- * goes behind the block. A miss becomes "call vex_cp_miss; jmp past; site number"; an indirect jump
- * looks its target up in a table, behind the block.
+ * goes behind the block. A miss becomes "call vex_cp_miss; jmp past; a note for vex_miss()"; an
+ * indirect jump looks its target up in a table, behind the block.
  *
  * x86-64 encodings: Intel SDM vol. 2.
  */
@@ -164,9 +164,19 @@ static void miss(struct writer *w, struct vex_site *site, uint32_t door, uint32_
 {
     call(w, door);
     site->back = (uint32_t)(uintptr_t)w->at;
-    uint8_t skip = (uint8_t)(past - w->at - 2);
-    bytes(w, (uint8_t[]){0xeb, skip}, 2);
-    imm32(w, number);
+    uint8_t skip = (uint8_t)(past - w->at - VEX_MISS_SKIP_LEN);
+    bytes(w, (uint8_t[VEX_MISS_SKIP_LEN]){0xeb, skip}, VEX_MISS_SKIP_LEN);
+    struct vex_miss_note note = {.number = number,
+                                 .behind = site->behind,
+                                 .span = site->span,
+                                 .lookups = site->lookups,
+                                 .last_reg = site->last_reg,
+                                 .in_place = site->in_place,
+                                 .is_const = site->is_const,
+                                 .writes = site->writes,
+                                 .open = site->open,
+                                 .last = site->is_const ? site->va + site->behind : 0};
+    bytes(w, &note, sizeof(note));
 }
 
 static void indirect(struct writer *w, struct vex_site *site, const struct cpu_engine *engine,
