@@ -320,10 +320,18 @@ static int set_library(struct options *options, int i, const struct table *table
     return -1;
 }
 
+/* The "--" before the program, taken for a value: that was forgotten. */
+static bool took_end_of_options(char **argv)
+{
+    return optarg && optarg == argv[optind - 1] && strcmp(optarg, "--") == 0;
+}
+
 static int set_option(struct options *options, int value, const struct table *table, char **argv)
 {
     if (value == ':')
         return missing_argument(table, optopt), -1;
+    if (took_end_of_options(argv))
+        return missing_argument(table, value), -1;
     if (value == '?')
         return unknown_option(table, argv), -1;
     if (value >= OWN_VALUE)

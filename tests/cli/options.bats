@@ -33,6 +33,8 @@ load common
 @test "values that are missing or not wanted" {
     fails 125 "--ram needs a value" --ram
     fails 125 "-o needs a value" -o
+    fails 125 "--json needs a value" --json -- true
+    fails 125 "-o needs a value" -o -- true
     fails 125 "--strict takes no value" --strict=yes -- true
     fails 125 "--quiet takes no value" --quiet=1 -- true
     fails 125 "--json: the file name is empty" --json= -- true
