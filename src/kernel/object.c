@@ -217,6 +217,14 @@ uint64_t object_swapped(const struct object *object, uint64_t first, uint64_t la
     return count;
 }
 
+uint64_t object_resident_pages(const struct object *object)
+{
+    enum hugetlb_size size;
+    if (object_is_huge(object, &size))
+        return object_huge_pages(object);
+    return object->pages.count - object_swapped(object, 0, UINT64_MAX);
+}
+
 /* Is the page dirty? If so, afterwards no entry allows a store without a fault. */
 static bool gather_dirty(struct kernel *kernel, struct frame *frame)
 {

@@ -100,6 +100,8 @@ struct frame *object_resident(const struct kernel *kernel, const struct object *
 /* Was the page paged out while somebody had it? */
 bool object_is_out(const struct object *object, uint64_t index);
 
+/* How many of its pages are in RAM; those of huge pages as so many. */
+uint64_t object_resident_pages(const struct object *object);
 /* How many pages of [first, last) are in swap. */
 uint64_t object_swapped(const struct object *object, uint64_t first, uint64_t last);
 
@@ -164,6 +166,8 @@ bool object_is_huge(const struct object *object, enum hugetlb_size *size);
 pfn_t object_huge_page(struct kernel *kernel, struct object *object, uint64_t index);
 /* The same if it is there, else PFN_NONE. */
 pfn_t object_huge_resident(const struct object *object, uint64_t index);
+/* How many pages its huge pages are that are there. => made by object_huge() */
+uint64_t object_huge_pages(const struct object *object);
 /* For checks: tells of its huge pages, if it is made of them, and adds what is promised to it. */
 void object_huge_list(const struct object *object,
                       void (*note)(void *context, enum hugetlb_size size, pfn_t pfn),

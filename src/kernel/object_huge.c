@@ -88,6 +88,12 @@ pfn_t object_huge_resident(const struct object *object, uint64_t index)
     return (pfn_t)radix_get(&huge->pages, number_of(object, index));
 }
 
+uint64_t object_huge_pages(const struct object *object)
+{
+    const struct huge *huge = object->backing;
+    return huge->pages.count * hugetlb_frames(huge->size);
+}
+
 /* One of those promised to the object, or one promised to nobody. */
 static pfn_t take(struct kernel *kernel, struct huge *huge)
 {

@@ -287,13 +287,13 @@ static void put_segment(const struct shm_segment *segment, FILE *out)
 {
     struct shmid_ds info;
     shm_info(segment, &info);
-    uint64_t swapped = object_swapped(segment->object, 0, UINT64_MAX);
     fprintf(out, "%10d %10d  %4o %21zu %5d %5d  %5lu %5u %5u %5u %5u %10ld %10ld %10ld",
             info.shm_perm.__key, segment->ipc.id, info.shm_perm.mode, info.shm_segsz, info.shm_cpid,
             info.shm_lpid, info.shm_nattch, info.shm_perm.uid, info.shm_perm.gid,
             info.shm_perm.cuid, info.shm_perm.cgid, info.shm_atime, info.shm_dtime, info.shm_ctime);
     fprintf(out, " %21" PRIu64 " %21" PRIu64 "\n",
-            (segment->object->pages.count - swapped) << PAGE_SHIFT, swapped << PAGE_SHIFT);
+            object_resident_pages(segment->object) << PAGE_SHIFT,
+            object_swapped(segment->object, 0, UINT64_MAX) << PAGE_SHIFT);
 }
 
 static void sysv_shm(const struct proc_subject *subject, FILE *out)

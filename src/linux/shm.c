@@ -145,11 +145,10 @@ void shm_count(struct shm_table *table, struct shm_totals *out)
         if (!segment)
             continue;
         const struct object *object = segment->object;
-        uint64_t swapped = object_swapped(object, 0, UINT64_MAX);
         out->segments++;
         out->pages += object->npages;
         out->locked += object->is_locked ? object->npages : 0;
-        out->swapped += swapped;
-        out->resident += object->pages.count - swapped;
+        out->swapped += object_swapped(object, 0, UINT64_MAX);
+        out->resident += object_resident_pages(object);
     }
 }

@@ -110,6 +110,7 @@ giant() {
 @test "segments of huge pages" {
     huge 0 "0,8 8 3,8 6 1,2048 4096 0 0,child status 7,wrong" segment 3 show touch 2 show smaps fork check
     huge 0 "12" segment 9
+    huge 0 "0,0,1024" segment 3 rss touch 2 rss
     giant 0 "0,2 1 0,right" segment 1 touch 1 sys check
     # A child that ends, and a segment that nobody has any more, leave the pool whole.
     pagewalk run -q --hugepages 8 -- sh -c '"$HUGE" segment 3 touch 3; "$HUGE" segment 8 touch 8 check'

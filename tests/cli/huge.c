@@ -158,6 +158,12 @@ static long meminfo(const char *field)
     return value;
 }
 
+static long segments_rss(void)
+{
+    struct shm_info info;
+    return shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info) < 0 ? -1 : (long)info.shm_rss;
+}
+
 static long sys_value(const char *name)
 {
     char path[160];
@@ -230,6 +236,8 @@ int main(int argc, char **argv)
         else if (!strcmp(word, "show"))
             printf("%ld %ld %ld\n", meminfo("HugePages_Total:"), meminfo("HugePages_Free:"),
                    meminfo("HugePages_Rsvd:"));
+        else if (!strcmp(word, "rss"))
+            printf("%ld\n", segments_rss());
         else if (!strcmp(word, "sys"))
             printf("%ld %ld %ld\n", sys_value("nr_hugepages"), sys_value("free_hugepages"),
                    sys_value("resv_hugepages"));
