@@ -282,10 +282,14 @@ static void movs_pages(const struct string *s, uint64_t n)
     VexGuestAMD64State *g = &s->cpu->guest;
     struct operand from = {.va = g->guest_RSI, .access = MMU_LOAD};
     struct operand to = {.va = g->guest_RDI, .access = MMU_STORE};
+    uint64_t *before = s->cpu->shadow.log; /* for an attempt the accesses are logged one by one */
     trace(s, from.va, from.access);
+    vex_log_access(s->cpu, vaddr(from.va), s->size, 1, from.access, from.access);
     open_operand(s, &from);
     trace(s, to.va, to.access);
+    vex_log_access(s->cpu, vaddr(to.va), s->size, 1, to.access, to.access);
     open_operand(s, &to);
+    s->cpu->shadow.log = before;
     const struct cpu_options *options = &s->cpu->engine->options;
     for (uint64_t i = 1; options->trace && i < n; i++) {
         trace(s, from.va + i * (uint64_t)s->stride, from.access);
