@@ -189,7 +189,7 @@ static void allow_stores(struct replay *replay, uint32_t number)
 /* What the processor asks for: the right to store, of a load whose instruction will. */
 static enum mmu_access lookup_of(const struct replay_ref *ref)
 {
-    return ref->updates ? MMU_STORE : ref->access;
+    return ref->updates && ref->access == MMU_LOAD ? MMU_STORE : ref->access;
 }
 
 static bool fault(struct replay *replay, const struct replay_ref *ref)
@@ -270,7 +270,8 @@ static pfn_t look_up_code(struct replay *replay, const struct replay_ref *ref)
     while (!tlb_fetch(replay->tlb, ref->va, &hit)) {
         if (!fault(replay, ref))
             return PFN_NONE;
-        replay->fetches += ref->rest; /* the first page is fetched from again */
+        if (ref->rest && !ref->updates)
+            replay->fetches++; /* the first page is fetched from again */
     }
     replay->ifront[slot].tag = vaddr_page(ref->va).v;
     return replay->ifront_frame[slot] = frame_of(replay, hit.pfn);
@@ -334,7 +335,10 @@ bool replay_use(struct replay *replay, const struct replay_ref *ref)
     used(replay, frame, ref);
     if (ref->by_kernel)
         return true;
-    *(is_fetch ? &replay->fetches : &replay->lookups) += ref->count;
+    if (!is_fetch)
+        replay->lookups += ref->count;
+    else if (!ref->updates) /* else fetch_again() counts it */
+        replay->fetches += ref->count;
     count_accesses(&replay->counters, ref);
     return true;
 }

@@ -37,10 +37,11 @@ struct replay_ref {
     vaddr_t va;
     enum mmu_access access;
     uint16_t space;
-    bool updates;      /* a load by an instruction that stores to the same place */
-    bool by_kernel;    /* not by the program: no lookup and no access */
-    bool rest;         /* the second page of accesses that lie on two: lookups, no accesses */
-    uint32_t count;    /* at least 1 */
+    bool updates;   /* a load by an instruction that stores to the same place; a fetch of one that
+                       faults then */
+    bool by_kernel; /* not by the program: no lookup and no access */
+    bool rest;      /* the second page of accesses that lie on two: lookups, no accesses */
+    uint32_t count; /* at least 1 */
     uint64_t next_use; /* if the policy needs the future: see struct policy_env */
 };
 

@@ -104,7 +104,8 @@ struct cpu_options {
 #define CPU_LOG_MOVES ((uint64_t)3 << 62)
 enum {
     CPU_LOG_KIND = 3,         /* enum mmu_access */
-    CPU_LOG_UPDATES = 1 << 2, /* a load whose instruction stores to the same place */
+    CPU_LOG_UPDATES = 1 << 2, /* a load whose instruction stores to the same place; the fetch of an
+                                 instruction that then ended in a page fault */
     CPU_LOG_UNDONE = 1 << 3,  /* looked up by an instruction that then faulted: nothing retired */
     CPU_LOG_FAULT = 1 << 4,   /* no access, but the page fault of one whose page was there */
     CPU_LOG_LEN_SHIFT = 8,    /* 16 bits: bytes of the access, which may lie on two pages */

@@ -34,7 +34,7 @@
 
 #define PAGETRACE_MAGIC "pagewalk"
 enum {
-    PAGETRACE_VERSION = 2,
+    PAGETRACE_VERSION = 3,
     PAGETRACE_MAGIC_LEN = 8,
     PAGETRACE_BLOCK_MAX = 4 << 20, /* bytes of tokens in a block */
     PAGETRACE_RUN_BITS = 5,

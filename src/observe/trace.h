@@ -30,7 +30,8 @@ enum trace_kind {
 
 enum trace_flags {
     TRACE_REST = 1 << 0,    /* the second page of accesses that lie on two */
-    TRACE_UPDATES = 1 << 1, /* loads by instructions that store to the same place */
+    TRACE_UPDATES = 1 << 1, /* loads by instructions that store to the same place; fetches of
+                               instructions that fault then, and are fetched again */
     TRACE_KERNEL = 1 << 2,  /* by the kernel, for a system call: no access of the program */
 };
 

@@ -523,7 +523,7 @@ static bool do_ref(struct page_reader *reader, struct batch *batch)
         return false;
     if ((byte & HAS_COUNT) && (!take_number_below(reader, (uint64_t)UINT32_MAX + 1, &n) || n == 0))
         return false;
-    if ((flags & TRACE_UPDATES) && kind != TRACE_LOAD)
+    if ((flags & TRACE_UPDATES) && kind == TRACE_STORE)
         return false;
     give(reader, batch, page, (uint32_t)n, kind, flags);
     count(reader, &batch->refs[batch->n - 1]);

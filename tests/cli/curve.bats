@@ -144,6 +144,13 @@ PY
         replays_as_run $tlb /usr/bin/sort -n numbers
     done
     replays_as_run tiny sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i + 1)); done'
+    replays_as_run skylake /usr/bin/python3 -I -S -c pass
+}
+
+@test "and of instructions that fault when a part of them is done" {
+    for tlb in skylake zen4 tiny l1d=4:4:fifo,l1i=3:3:tree-plru,l2=20:5:random,pwc=pd:4:4; do
+        replays_as_run $tlb "$STRINGS"
+    done
 }
 
 @test "a curve estimated from a sample of the pages" {
@@ -227,7 +234,7 @@ PY
     { cat trace; echo; } >longer
     says "something follows the end of the trace" longer
     printf 'pagewalk\377\0\0\0' >newer
-    says "it has version 255; this pagewalk reads version 2" newer
+    says "it has version 255; this pagewalk reads version 3" newer
     zstd -q trace
     pagewalk replay trace.zst
     [ "$status" -eq 0 ]

@@ -151,8 +151,15 @@ static uint64_t *put_access(uint64_t *at, uint64_t flags, uint64_t len, uint64_t
     return at + 2;
 }
 
-/* What the instruction did before the access that faults: its fetch will be told when it retires.
- */
+/* The fetch of an instruction that ends in a page fault, before what that leads to; it will be told
+ * once more when it retires. */
+static void log_fetch(struct cpu *cpu, uint64_t pc)
+{
+    cpu->shadow.log =
+        put_access(cpu->shadow.log, MMU_FETCH | CPU_LOG_UNDONE | CPU_LOG_UPDATES, 1, 1, pc);
+}
+
+/* What the instruction did before the access that faults. */
 void vex_log_attempt(struct cpu *cpu, const struct vex_site *site)
 {
     const struct cpu_engine *engine = cpu->engine;
@@ -161,6 +168,7 @@ void vex_log_attempt(struct cpu *cpu, const struct vex_site *site)
         return;
     memcpy(addresses, cpu->shadow.log + 1, site->checks * sizeof(*addresses));
     vex_log_site(cpu, site);
+    log_fetch(cpu, site->pc);
     for (unsigned i = site->amounts.ops; i < site->ops; i++) {
         const struct cpu_op *op = &engine->cache.blocks[site->block].ops[i];
         uint64_t updates = op->updates ? CPU_LOG_UPDATES : 0;
@@ -175,6 +183,8 @@ void vex_log_fault(struct cpu *cpu)
     const struct cpu_exit *why = &cpu->why;
     if (!cpu->engine->log.words || why->kind != CPU_EXIT_FAULT || !(why->error & PF_PRESENT))
         return;
+    if (!(why->error & PF_FETCH))
+        log_fetch(cpu, why->pc.v);
     uint64_t access = why->error & PF_FETCH   ? MMU_FETCH
                       : why->error & PF_WRITE ? MMU_STORE
                                               : MMU_LOAD;
@@ -217,9 +227,9 @@ void vex_log_keep(struct cpu *cpu)
 
 /* Of the accesses from `from` up to the log's end, what was looked up: those that are done, or all
  * but the last, which faulted; but the first page of that may have been found. */
-static void keep_attempt(struct cpu *cpu, const uint64_t *from)
+static void keep_attempt(struct cpu *cpu, uint64_t *from)
 {
-    uint64_t *to = cpu->engine->log.keep;
+    uint64_t *to = from;
     size_t left = from < cpu->shadow.log ? (size_t)(cpu->shadow.log - from) / 2 : 0;
     size_t looked_up = left && cpu->shadow.done < left ? left - 1 : left;
     for (size_t i = 0; i < looked_up; i++, from += 2)
@@ -240,9 +250,10 @@ void vex_log_undo(struct cpu *cpu)
     struct vex_log *log = &cpu->engine->log;
     if (!log->words)
         return;
-    bool has_part = log->fetch && log->keep != log->fetch;
-    if (has_part)
-        *log->fetch |= CPU_LOG_UNDONE;
-    keep_attempt(cpu, log->keep + (has_part || !log->fetch ? 0 : 2));
+    bool has_fetch_only = log->keep == log->fetch;
+    if (log->fetch)
+        *log->fetch |=
+            CPU_LOG_UNDONE | (cpu->why.kind == CPU_EXIT_FAULT ? (uint64_t)CPU_LOG_UPDATES : 0);
+    keep_attempt(cpu, log->keep + (has_fetch_only ? 2 : 0));
     log->fetch = NULL;
 }
